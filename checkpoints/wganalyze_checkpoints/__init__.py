@@ -1,0 +1,1 @@
+"""The built-in loaders of wganalyze: one file per kind of file."""

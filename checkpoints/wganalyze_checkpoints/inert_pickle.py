@@ -1,0 +1,268 @@
+"""Reads what a pickle says without doing it: every class and function that it names becomes an inert placeholder.
+
+``pickletools.genops`` decodes the opcodes, and the machine below carries them out on plain lists, tuples, dicts and
+scalars. Nothing is imported, looked up or called, except the few pure constructors that the reader hands in.
+Time and memory are bounded: by the number of opcodes, and because no value is ever compared, hashed or copied in
+depth (a nest of a million tuples used as a key would overflow the stack of the C implementation).
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+MAX_OPCODES = 4_000_000
+"""More than a hundred thousand tensors need; some seconds of work at most."""
+
+_LARGEST_KEY = 2**60  # larger ints can be chosen so that their hashes collide
+
+
+class DamagedPickle(ValueError):
+    """The bytes are not a pickle, or not one that any trainer wrote."""
+
+
+class Stream(Protocol):
+    """What the opcodes are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A class or function that the pickle names, as "module.name"; it is never imported."""
+
+    name: str
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Inert:
+    """What calling the global ``name`` would have made, with everything that the pickle would have told it."""
+
+    name: str
+    arguments: object = ()
+    state: object = None
+    entries: dict[object, object] = field(default_factory=dict)
+    items: list[object] = field(default_factory=list)
+
+    @property
+    def attributes(self) -> dict[object, object]:
+        """Its ``__dict__`` and its slots, as far as the pickle states them."""
+        parts = self.state if isinstance(self.state, tuple) else (self.state,)
+        return {k: v for part in parts if isinstance(part, dict) for k, v in part.items()}
+
+
+class InertUnpickler:
+    """Reads one pickle from ``stream``.
+
+    ``known`` maps names of globals to pure functions of their arguments (they raise TypeError or ValueError where the
+    arguments do not fit); ``persistent`` turns a persistent id into a value. ``globals`` collects every name seen.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        known: Mapping[str, Callable[..., object]] | None = None,
+        persistent: Callable[[object], object] | None = None,
+    ) -> None:
+        self.globals: set[str] = set()
+        self._stream = stream
+        self._known = known or {}
+        self._persistent = persistent
+        self._stack: list[object] = []
+        self._outer: list[list[object]] = []
+        self._memo: dict[int, object] = {}
+        self._left = MAX_OPCODES
+
+    def load(self) -> object:
+        """The value; DamagedPickle where there is none."""
+        try:
+            for opcode, argument, _ in pickletools.genops(self._stream):  # type: ignore[arg-type]
+                self._spend(1)
+                name = opcode.name
+                if name in _PUSHES:
+                    self._push(argument)
+                elif name == "STOP":
+                    return self._stack.pop()
+                else:
+                    _ACTIONS[name](self, argument)
+        except DamagedPickle:
+            raise
+        except (ValueError, TypeError, LookupError, OverflowError, EOFError) as error:
+            raise DamagedPickle(str(error) or type(error).__name__) from error
+        raise DamagedPickle("it ends before its end")
+
+    def _spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise DamagedPickle(f"more than {MAX_OPCODES} steps")
+
+    def _push(self, value: object) -> None:
+        self._stack.append(value)
+
+    def _marked(self) -> list[object]:
+        items, self._stack = self._stack, self._outer.pop()
+        return items
+
+    def _mark(self, _: object) -> None:
+        self._outer.append(self._stack)
+        self._stack = []
+
+    def _pop(self, _: object) -> None:
+        if self._stack:
+            self._stack.pop()
+        else:
+            self._marked()
+
+    def _pop_mark(self, _: object) -> None:
+        self._marked()
+
+    def _tuple(self, length: int) -> None:
+        if length > len(self._stack):
+            raise DamagedPickle("a tuple of more than there is")
+        self._stack[-length:] = [tuple(self._stack[-length:])]
+
+    def _make(self, function: object, arguments: object) -> object:
+        """What ``function(*arguments)`` would be: inert, unless it is one of the known constructors."""
+        name = function.name if isinstance(function, Global | Inert) else type(function).__name__
+        if isinstance(function, Global) and name in self._known and isinstance(arguments, tuple):
+            self._spend(sum(len(a) for a in arguments if isinstance(a, list | tuple)))
+            return self._known[name](*arguments)
+        return Inert(name, arguments)
+
+    def _call(self, _: object) -> None:
+        arguments = self._stack.pop()
+        self._stack[-1] = self._make(self._stack[-1], arguments)
+
+    def _call_with_keywords(self, _: object) -> None:
+        keywords, arguments = self._stack.pop(), self._stack.pop()
+        self._stack[-1] = Inert(getattr(self._stack[-1], "name", "?"), arguments, keywords)
+
+    def _call_marked(self, _: object) -> None:
+        function, *arguments = self._marked()
+        self._push(self._make(function, tuple(arguments)))
+
+    def _name(self, text: str) -> Global:
+        name = text.replace(" ", ".")
+        self.globals.add(name)
+        return Global(name)
+
+    def _stack_global(self, _: object) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise DamagedPickle("a global without a name")
+        self._push(self._name(f"{module} {name}"))
+
+    def _extend(self, items: list[object]) -> None:
+        target = self._stack[-1]
+        if isinstance(target, list):
+            target.extend(items)
+        elif isinstance(target, Inert):
+            target.items.extend(items)
+        else:
+            raise DamagedPickle(f"appends to a {type(target).__name__}")
+
+    def _update(self, items: list[object]) -> None:
+        target = self._stack[-1]
+        if isinstance(target, Inert):
+            target = target.entries
+        if not isinstance(target, dict) or len(items) % 2:
+            raise DamagedPickle("sets items of something that has none")
+        target.update(zip(map(_key, items[::2]), items[1::2], strict=True))
+
+    def _new_dict(self, _: object) -> None:
+        items = self._marked()
+        self._push({})
+        self._update(items)
+
+    def _build(self, _: object) -> None:
+        state, target = self._stack.pop(), self._stack[-1]
+        if isinstance(target, Inert):
+            target.state = state
+
+    def _identify(self, identifier: object) -> None:
+        if self._persistent is None:
+            raise DamagedPickle("a persistent id where there is none")
+        self._push(self._persistent(identifier))
+
+    def _remember(self, place: int) -> None:
+        self._memo[place] = self._stack[-1]
+
+
+def _key(value: object) -> object:
+    """A key that is safe to hash: anything but short scalars stands for itself only."""
+    if value is None or isinstance(value, str | bytes | bool):
+        return value
+    if isinstance(value, int) and abs(value) < _LARGEST_KEY:
+        return value
+    return Inert(type(value).__name__, (value,))
+
+
+_PUSHES = frozenset(
+    [
+        "INT",
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG",
+        "LONG1",
+        "LONG4",
+        "FLOAT",
+        "BINFLOAT",
+        "STRING",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+        "BINBYTES",
+        "SHORT_BINBYTES",
+        "BINBYTES8",
+        "BYTEARRAY8",
+        "UNICODE",
+        "SHORT_BINUNICODE",
+        "BINUNICODE",
+        "BINUNICODE8",
+    ]
+)
+
+_Machine = InertUnpickler
+_ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
+    "PROTO": lambda m, a: None,
+    "FRAME": lambda m, a: None,
+    "NONE": lambda m, a: m._push(None),
+    "NEWTRUE": lambda m, a: m._push(True),
+    "NEWFALSE": lambda m, a: m._push(False),
+    "MARK": _Machine._mark,
+    "POP": _Machine._pop,
+    "POP_MARK": _Machine._pop_mark,
+    "DUP": lambda m, a: m._push(m._stack[-1]),
+    "EMPTY_TUPLE": lambda m, a: m._push(()),
+    "TUPLE": lambda m, a: m._push(tuple(m._marked())),
+    "TUPLE1": lambda m, a: m._tuple(1),
+    "TUPLE2": lambda m, a: m._tuple(2),
+    "TUPLE3": lambda m, a: m._tuple(3),
+    "EMPTY_LIST": lambda m, a: m._push([]),
+    "LIST": lambda m, a: m._push(m._marked()),
+    "APPEND": lambda m, a: m._extend([m._stack.pop()]),
+    "APPENDS": lambda m, a: m._extend(m._marked()),
+    "EMPTY_DICT": lambda m, a: m._push({}),
+    "DICT": _Machine._new_dict,
+    "SETITEM": lambda m, a: m._update([m._stack.pop(), m._stack.pop()][::-1]),
+    "SETITEMS": lambda m, a: m._update(m._marked()),
+    "EMPTY_SET": lambda m, a: m._push(Inert("builtins.set")),
+    "ADDITEMS": lambda m, a: m._extend(m._marked()),
+    "FROZENSET": lambda m, a: m._push(Inert("builtins.frozenset", (m._marked(),))),
+    "GLOBAL": lambda m, a: m._push(m._name(str(a))),
+    "STACK_GLOBAL": _Machine._stack_global,
+    "INST": lambda m, a: m._push(m._make(m._name(str(a)), tuple(m._marked()))),
+    "OBJ": _Machine._call_marked,
+    "REDUCE": _Machine._call,
+    "NEWOBJ": _Machine._call,
+    "NEWOBJ_EX": _Machine._call_with_keywords,
+    "BUILD": _Machine._build,
+    "PERSID": _Machine._identify,
+    "BINPERSID": lambda m, a: m._identify(m._stack.pop()),
+    "MEMOIZE": lambda m, a: m._remember(len(m._memo)),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), lambda m, a: m._remember(int(str(a)))),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, a: m._push(m._memo[int(str(a))])),
+}

@@ -1,0 +1,99 @@
+"""Whole networks pickled by ``torch.save(net, path)``: programs, which are described, and run only with trust.
+
+What is seen without trust comes from the inert reader: the classes that the file asks for, and, where they were
+networks, the keys and shapes of their weights.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wganalyze.errors import CheckpointError
+from wganalyze.hooks import hookimpl
+from wganalyze.snapshot import Loader, Part
+from wganalyze_checkpoints import torch_file
+from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
+from wganalyze_checkpoints.torch_file import TorchFile
+from wganalyze_checkpoints.torch_modules import module_keys, modules_of
+from wganalyze_checkpoints.torch_state_dict import find_facts, find_state_dicts
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+def programs(file: TorchFile) -> dict[str, Inert]:
+    """The objects of a file without state dicts that code would have to make: its networks, or the file as a whole."""
+    found = modules_of(file.root)
+    if not found and isinstance(file.root, Inert):
+        found = {"": file.root}
+    return {} if file.script or not found or find_state_dicts(file) else found
+
+
+class TorchModulePickle:
+    """The loader of kind "torch-module-pickle"."""
+
+    name = "torch-module-pickle"
+
+    def sniff(self, path: Path) -> float:
+        """High where the file holds whole networks, or is one object of a class; 0 where a state dict can be read."""
+        try:
+            file = torch_file.read(path)
+            return 0.9 if file is not None and programs(file) else 0.0
+        except CheckpointError:
+            return 0.0
+
+    def open(self, path: Path) -> list[Part]:
+        """One Part per network, without running anything."""
+        file = torch_file.read(path)
+        found = {} if file is None else programs(file)
+        if file is None or not found:
+            raise CheckpointError(f"{path}: holds no pickled network; inspect it with the loader torch-state-dict")
+        classes = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
+        problem = (
+            f"a whole pickled object: reading it runs code ({classes or 'of its own'}); "
+            "give --trust if you know who wrote it, or save its state_dict() instead"
+        )
+        facts = find_facts(file.root, [(name,) if name else () for name in found])
+        try:
+            return [
+                Part(
+                    path,
+                    self.name,
+                    name,
+                    keys={key: tensor.spec for key, tensor in module_keys(module).items()},
+                    facts=facts,
+                    read_module=partial(_read_module, path, name),
+                    problems=(problem,),
+                )
+                for name, module in found.items()
+            ]
+        except DamagedPickle as error:
+            raise torch_file.damaged(path, error) from error
+
+
+def _read_module(path: Path, name: str) -> Module:
+    import torch
+
+    try:
+        value = torch.load(path, weights_only=False, map_location="cpu")
+    except (AttributeError, ImportError) as error:
+        raise CheckpointError(
+            f"{path}: {torch_file.printable(error)}; put the code that defined the network on PYTHONPATH, "
+            "or save its state_dict() instead"
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        raise torch_file.damaged(path, error) from error
+    module = value[name] if name else value
+    if not isinstance(module, torch.nn.Module):
+        raise CheckpointError(f"{path}: holds a {type(module).__name__}, not a network; save the network itself")
+    return module
+
+
+@hookimpl
+def wganalyze_loaders() -> Iterable[Loader]:
+    """The loader of whole pickled networks."""
+    return [TorchModulePickle()]

@@ -1,0 +1,83 @@
+"""Whole pickled networks as the inert reader sees them: which they are, and the keys of their state dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
+from wganalyze_checkpoints.torch_file import StoredTensor, printable
+
+_MAX_KEYS = 100_000
+_MAX_DEPTH = 64
+
+
+def is_module(value: object) -> TypeGuard[Inert]:
+    """Whether this was a ``torch.nn.Module``: its ``__dict__`` has the tables that every Module has."""
+    return isinstance(value, Inert) and {"_parameters", "_buffers", "_modules"} <= value.attributes.keys()
+
+
+def modules_of(root: object) -> dict[str, Inert]:
+    """The whole networks of a file: the file itself (""), or the values of the dict that it holds."""
+    if is_module(root):
+        return {"": root}
+    if isinstance(root, dict):
+        return {k: v for k, v in root.items() if isinstance(k, str) and k.isprintable() and is_module(v)}
+    return {}
+
+
+def module_names(root: object) -> list[str]:
+    """``modules_of``, named for people with their classes."""
+    return [f"{name or 'the file'} ({printable(m.name)})" for name, m in modules_of(root).items()]
+
+
+def module_keys(module: Inert) -> dict[str, StoredTensor]:
+    """The keys that ``module.state_dict()`` would have, with their tensors, as far as they can be seen."""
+    walk = _Walk(scripted=False)
+    walk.visit(module, "", 0)
+    return walk.found
+
+
+def script_keys(module: object) -> dict[str, StoredTensor]:
+    """The same for TorchScript, where tensors and submodules are plain attributes."""
+    walk = _Walk(scripted=True)
+    if isinstance(module, Inert):
+        walk.visit(module, "", 0)
+    return walk.found
+
+
+@dataclass
+class _Walk:
+    scripted: bool
+    found: dict[str, StoredTensor] = field(default_factory=dict)
+    visits: int = 0
+
+    def visit(self, module: Inert, prefix: str, depth: int) -> None:
+        self.visits += 1
+        if self.visits > _MAX_KEYS or depth > _MAX_DEPTH:
+            raise DamagedPickle("a network without end")
+        attributes = module.attributes
+        tables = [attributes] if self.scripted else [_table(attributes, t) for t in ("_parameters", "_buffers")]
+        transient = _members(attributes.get("_non_persistent_buffers_set"))
+        for table in tables:
+            for key, value in table.items():
+                shown = isinstance(key, str) and key.isprintable() and key not in transient
+                if shown and isinstance(value, StoredTensor):
+                    self.found[f"{prefix}{key}"] = value
+        for key, child in (attributes if self.scripted else _table(attributes, "_modules")).items():
+            if isinstance(child, Inert) and isinstance(key, str) and key.isprintable():
+                self.visit(child, f"{prefix}{key}.", depth + 1)
+
+
+def _members(value: object) -> list[object]:
+    """The members of a set: its argument in old pickle protocols, its items in new ones."""
+    if not isinstance(value, Inert):
+        return []
+    first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else []
+    return [*value.items, *(first if isinstance(first, list) else [])]
+
+
+def _table(attributes: Mapping[object, object], name: str) -> Mapping[object, object]:
+    table = attributes.get(name)
+    return table if isinstance(table, dict) else {}

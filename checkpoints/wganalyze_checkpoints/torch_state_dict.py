@@ -1,0 +1,203 @@
+"""State dicts written by ``torch.save``, zip or legacy format, under any file name.
+
+A file may hold one state dict, or a dict of them nested up to two levels ("netG", "model.netD"); optimizers are left
+aside. Weights are read by ``torch.load(weights_only=True)``; where that refuses, because objects of other classes lie
+beside the tensors (an ``argparse.Namespace``), straight from their bytes. Code of the file is never run.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from wganalyze.errors import CheckpointError
+from wganalyze.hooks import hookimpl
+from wganalyze.snapshot import Loader, Part
+from wganalyze_checkpoints import torch_file
+from wganalyze_checkpoints.inert_pickle import Inert
+from wganalyze_checkpoints.torch_file import StoredTensor, TorchFile
+from wganalyze_checkpoints.torch_modules import is_module, module_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_DEPTH = 2
+_MAX_PARTS = 1000
+_MAX_VISITS = 1_000_000
+_MAX_FACTS = 1000
+_CONFIGURATIONS = frozenset(
+    [
+        "args",
+        "cfg",
+        "conf",
+        "config",
+        "configuration",
+        "hparams",
+        "hparam",
+        "hyper_parameters",
+        "hyperparameters",
+        "hyperparams",
+        "opt",
+        "opts",
+        "options",
+        "params",
+        "settings",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StateDict:
+    """Where a state dict lies in its file, and its tensors by key."""
+
+    place: tuple[object, ...]
+    tensors: Mapping[str, StoredTensor]
+
+
+@dataclass
+class _Search:
+    """Walks the containers of one file; the number of visits is bounded, for containers may share their content."""
+
+    path: Path
+    left: int = field(default=_MAX_VISITS)
+
+    def state_dicts(self, value: object, place: tuple[object, ...] = ()) -> list[StateDict]:
+        items = children(value)
+        self.left -= len(items)
+        if self.left < 0:
+            raise torch_file.damaged(self.path, "more containers than this tool walks through")
+        if {"state", "param_groups"} <= items.keys():  # an optimizer
+            return []
+        nested: list[StateDict] = []
+        if len(place) < MAX_DEPTH:
+            for key, child in items.items():
+                if isinstance(key, str | int) and str(key).isprintable():
+                    nested += self.state_dicts(child, (*place, key))
+        if len(nested) > _MAX_PARTS:
+            raise torch_file.damaged(self.path, f"more than {_MAX_PARTS} state dicts")
+        tensors = {k: v for k, v in items.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
+        # Beside nested state dicts a few tensors are noise or statistics; a state dict may in turn hold a small dict.
+        if any(len(found.tensors) >= len(tensors) for found in nested) or not any(
+            tensor.spec.shape for tensor in tensors.values()
+        ):
+            return nested
+        if not all(key.isprintable() for key in tensors):
+            raise torch_file.damaged(self.path, "a key with characters that cannot be shown")
+        return [StateDict(place, tensors)]
+
+
+def children(value: object) -> Mapping[object, object]:
+    """What a container holds, by key or position; {} for anything else, a whole pickled network included."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list | tuple):
+        return dict(enumerate(value))
+    if isinstance(value, Inert) and not is_module(value):
+        return value.entries or value.attributes
+    return {}
+
+
+def find_state_dicts(file: TorchFile) -> list[StateDict]:
+    """The state dicts of a file, in its order."""
+    return _Search(file.path).state_dicts(file.root)
+
+
+def find_facts(root: object, places: Iterable[tuple[object, ...]]) -> dict[str, float | int | str | bool]:
+    """Scalars beside the state dicts at ``places``, and those of one configuration (dict or namespace) among them.
+
+    Keys are dotted as they lie in the file: "epoch", "model.step", "config.gradient_penalty".
+    """
+    facts: dict[str, float | int | str | bool] = {}
+    for container in sorted({place[:i] for place in places for i in range(len(place) + 1)}, key=len):
+        value = root
+        for key in container:
+            value = children(value)[key]
+        for key, child in children(value).items():
+            _add(facts, (*container, key), child)
+            if isinstance(key, str) and key.lower() in _CONFIGURATIONS:
+                for inner, scalar in islice(children(child).items(), _MAX_FACTS):
+                    _add(facts, (*container, key, inner), scalar)
+    return facts
+
+
+def _add(facts: dict[str, float | int | str | bool], place: tuple[object, ...], value: object) -> None:
+    name = torch_file.path_in_file(place) if all(isinstance(p, str | int) for p in place) else ""
+    small = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
+    short = isinstance(value, str) and len(value) <= 1000 and value.isprintable()
+    if (small or short) and name and name.isprintable() and len(facts) < _MAX_FACTS:
+        facts[name] = cast("float | int | str | bool", value)
+
+
+class TorchStateDict:
+    """The loader of kind "torch-state-dict"."""
+
+    name = "torch-state-dict"
+
+    def sniff(self, path: Path) -> float:
+        """High where a state dict is seen; low where torch wrote the file but it is damaged, so that it says so."""
+        try:
+            file = torch_file.read(path)
+            return 0.9 if file is not None and not file.script and find_state_dicts(file) else 0.0
+        except CheckpointError:
+            return 0.3
+
+    def open(self, path: Path) -> list[Part]:
+        """One Part per state dict."""
+        file = torch_file.read(path)
+        found = [] if file is None else find_state_dicts(file)
+        if file is None or not found:
+            raise CheckpointError(
+                f"{path}: holds no state dict; save one with torch.save(net.state_dict(), {path.name!r})"
+            )
+        facts = find_facts(file.root, [s.place for s in found])
+        problems = _problems(file)
+        return [
+            Part(
+                path,
+                self.name,
+                torch_file.path_in_file(s.place),
+                keys={key: tensor.spec for key, tensor in s.tensors.items()},
+                facts=facts,
+                read_tensors=partial(_read_tensors, file, s),
+                problems=problems,
+            )
+            for s in found
+        ]
+
+
+def _problems(file: TorchFile) -> tuple[str, ...]:
+    networks = module_names(file.root)
+    left = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
+    problems = []
+    if networks:
+        problems.append(f"whole networks are pickled beside the state dicts and left unread: {', '.join(networks)}")
+    if file.foreign:
+        problems.append(f"objects that would need code to read are left unread: {left}")
+    return tuple(problems)
+
+
+def _read_tensors(file: TorchFile, state: StateDict) -> Mapping[str, Tensor]:
+    import torch
+
+    if file.foreign:
+        return file.tensors(state.tensors)
+    try:
+        value = torch.load(file.path, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError:  # a protocol that its reader does not know
+        return file.tensors(state.tensors)
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise torch_file.damaged(file.path, error) from error
+    for key in state.place:
+        value = value[key]
+    return {key: value[key].detach() for key in state.tensors}
+
+
+@hookimpl
+def wganalyze_loaders() -> Iterable[Loader]:
+    """The loader of torch state dicts."""
+    return [TorchStateDict()]

@@ -1,0 +1,1 @@
+"""Reference trainers: the GANs of the literature, small, which write checkpoints."""

@@ -1,0 +1,74 @@
+"""``wganalyze.run``: the command as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from wganalyze.config import Config, Net
+from wganalyze.report.reading import Report
+from wganalyze.running import Progress, Request, execute
+
+
+def run(
+    path: str | Path,
+    *,
+    data: str | None = None,
+    generator: str | None = None,
+    critic: str | None = None,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    out: str | Path | None = None,
+    n: int | None = None,
+    replicates: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    range: tuple[float, float] | None = None,
+    normalize: tuple[Sequence[float], Sequence[float]] | None = None,
+    latent: Sequence[int] | None = None,
+    output: Literal["score", "logit", "probability"] | None = None,
+    orientation: Literal[1, -1] | None = None,
+    held_out: bool | None = None,
+    roles: Mapping[str, str] | None = None,
+    config: str | Path | None = None,
+    trust: bool = False,
+    loader: str | None = None,
+    no_plugins: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Analyse the checkpoints under ``path`` and return the report, as ``wganalyze run`` does.
+
+    ``options`` maps "ANALYZER.KEY" to values. A run in which cells failed still returns its report:
+    ``report.exit_code`` is then 1. WganalyzeError is raised where nothing could be run.
+    """
+    said = Config(
+        generator=Net(generator) if generator else None,
+        critic=Net(critic) if critic else None,
+        output=output,
+        orientation=orientation,
+        latent_shape=tuple(latent) if latent is not None else None,
+        data=data,
+        range=range,
+        normalize=(tuple(normalize[0]), tuple(normalize[1])) if normalize is not None else None,
+        held_out=held_out,
+        n=n,
+        replicates=replicates,
+        seed=seed,
+        roles=roles or {},
+    )
+    request = Request(
+        path=Path(path),
+        out=None if out is None else Path(out),
+        config=said,
+        config_file=None if config is None else Path(config),
+        only=only,
+        skip=skip,
+        options=[f"{key}={value}" for key, value in (options or {}).items()],
+        device=device,
+        trust=trust,
+        loader=loader,
+        no_plugins=no_plugins,
+    )
+    return execute(request, progress)

@@ -1,0 +1,96 @@
+"""Options that several verbs share, and how their text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wganalyze.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TRUST_HELP = (
+    "Run code that comes with the checkpoints: TorchScript and pickled modules, and factories named by a "
+    "wganalyze.toml that lies beside them. Only for files whose author you trust."
+)
+
+
+def opening_options(function: F) -> F:
+    """What decides how a path is read: factories, roles, latent, configuration, trust."""
+    options = [
+        click.option("--generator", metavar="FACTORY", help="MODULE:NAME or FILE.py:NAME that builds the generator; "
+                     "literal arguments may follow: 'train:Generator(64, channels=1)'."),
+        click.option("--critic", metavar="FACTORY", help="As --generator, for the critic (or discriminator)."),
+        click.option("--role", "roles", metavar="PATTERN=ROLE", multiple=True,
+                     help="Files matching PATTERN are a generator, a critic, or ignored: 'method_*.pt=critic'."),
+        click.option("--latent", metavar="SHAPE", help="Shape of the latent without its batch axis: 64 or 64,1,1."),
+        click.option("--latent-law", type=click.Choice(["normal", "uniform"]), help="Law of the latent."),
+        click.option("--classes", type=click.IntRange(1), help="Number of labels of a conditional model."),
+        click.option("--label-encoding", type=click.Choice(["index", "onehot"]), help="How labels are passed."),
+        click.option("--weights", type=click.Choice(["raw", "ema"]), help="Which copy of the generator samples."),
+        click.option("--output", type=click.Choice(["score", "logit", "probability"]),
+                     help="What the critic's output means."),
+        click.option("--orientation", type=click.Choice(["1", "-1"]), help="1: the critic scores real high."),
+        click.option("--gradient-penalty", metavar="LAMBDA", type=float, help="Weight of the trainer's penalty."),
+        click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+                     help="A wganalyze.toml that you trust."),
+        click.option("--trust", is_flag=True, help=TRUST_HELP),
+        click.option("--loader", metavar="NAME", help="Read every file with this loader."),
+        click.option("--no-plugin", "no_plugins", metavar="NAME", multiple=True, help="Do not import this plugin."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """``PATTERN=ROLE`` texts as a mapping."""
+    found = {}
+    for text in texts:
+        pattern, equals, role = text.rpartition("=")
+        if not equals or role not in ("generator", "critic", "ignore"):
+            raise UsageError(f"{option} {text}: write PATTERN=ROLE with the role generator, critic or ignore")
+        found[pattern] = role
+    return found
+
+
+def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """``1,2.5`` as floats."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(item) for item in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} {text}: write numbers with commas between them") from None
+
+
+def shape(text: str | None) -> tuple[int, ...] | None:
+    """``64,1,1`` as a shape."""
+    found = numbers(text, "--latent")
+    if found is not None and not all(v == int(v) > 0 for v in found):
+        raise UsageError(f"--latent {text}: write whole numbers, as 64 or 64,1,1")
+    return None if found is None else tuple(int(v) for v in found)
+
+
+def low_high(text: str | None) -> tuple[float, float] | None:
+    """``-1,1`` as a range."""
+    found = numbers(text, "--range")
+    if found is None:
+        return None
+    if len(found) != 2 or found[0] >= found[1]:
+        raise UsageError(f"--range {text}: write LOW,HIGH with LOW < HIGH, as -1,1")
+    return found[0], found[1]
+
+
+def mean_std(text: str | None) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """``MEAN,STD``, or ``M1,M2,M3,S1,S2,S3`` for three channels."""
+    found = numbers(text, "--normalize")
+    if found is None:
+        return None
+    half, odd = divmod(len(found), 2)
+    if odd or not half or min(found[half:]) <= 0:
+        raise UsageError(f"--normalize {text}: write MEAN,STD (all means, then all deviations, which are positive)")
+    return found[:half], found[half:]

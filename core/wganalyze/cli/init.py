@@ -1,0 +1,40 @@
+"""``wganalyze init PATH``: write what ``inspect`` found as a ``wganalyze.toml`` to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wganalyze.cli import debug_option
+from wganalyze.cli.common import opening_options
+
+
+@click.command(short_help="Write a wganalyze.toml for PATH, to be edited.")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", help="As for run; written into the file.")
+@click.option("--force", is_flag=True, help="Replace a wganalyze.toml that is there.")
+@opening_options
+@debug_option
+def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
+    """Write PATH/wganalyze.toml: what was recognised and assumed, with comments where something is to be filled in.
+
+    Factories named in that file are imported only with --trust, or when the file is passed by --config.
+    """
+    from wganalyze.cli.request import make_request
+    from wganalyze.config import CONFIG_NAME
+    from wganalyze.description import to_toml
+    from wganalyze.errors import UsageError
+    from wganalyze.report.cells import write_atomically
+    from wganalyze.running import open_request
+
+    target = (path if path.is_dir() else path.parent) / CONFIG_NAME
+    if target.exists() and not force:
+        raise UsageError(f"{target}: exists; --force replaces it")
+    opened = open_request(make_request(path, {**said, "data": data}))
+    try:
+        write_atomically(target, to_toml(opened, opened.config.data).encode())
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written ({error.strerror})") from None
+    click.echo(f"{target} written; edit it, then: wganalyze run {path}")

@@ -1,0 +1,87 @@
+"""``wganalyze inspect PATH``: what a path holds, from headers alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wganalyze.cli import debug_option
+from wganalyze.cli.common import opening_options
+
+if TYPE_CHECKING:
+    from wganalyze.running import Opened
+
+
+@click.command(short_help="Say what PATH holds, what is assumed, and what is missing to run.")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", metavar="DATA", help="As for run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@opening_options
+@debug_option
+def inspect(path: Path, as_json: bool, **said: Any) -> int:
+    """Say what PATH holds: each file with its kind, role, step, keys and parameters; what is assumed; what is missing.
+
+    Reads headers only: no analysis, no code of the checkpoints, no factory is run. Exit code 2: nothing is recognised.
+    """
+    from wganalyze.cli.request import make_request
+    from wganalyze.description import describe
+    from wganalyze.running import open_request
+
+    opened = open_request(make_request(path, said))
+    description = describe(opened)
+    if as_json:
+        click.echo(json.dumps(description, indent=1, default=str))
+    else:
+        _print(opened, description, path)
+    return 0 if any(file["kind"] != "unknown" for file in description["files"]) else 2
+
+
+def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from wganalyze.description import missing_by_reason, relative
+    from wganalyze.report.rendering import LOG_WIDTH, where
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=LOG_WIDTH)
+    known = [file for file in description["files"] if file["kind"] != "unknown"]
+    unknown = [file for file in description["files"] if file["kind"] == "unknown"]
+    table = Table(title=str(path), title_justify="left", header_style="bold", pad_edge=False)
+    for name in ("file", "kind", "role"):
+        table.add_column(name, overflow="fold")
+    table.add_column("step", justify="right")
+    table.add_column("parameters", justify="right")
+    table.add_column("keys", overflow="fold", ratio=1)
+    for file in known:
+        step = "-" if file["step"] is None else str(file["step"])
+        name = relative(file["path"], path)
+        keys = "\n".join(file["keys"][:5])
+        table.add_row(name, file["kind"], file["role"], step, f"{file['parameters']:,}", keys)
+    if known:
+        console.print(table, markup=False)
+    for file in known:
+        for problem in file["problems"]:
+            console.print(f"{relative(file['path'], path)}: {problem}", style="yellow", markup=False)
+    for file in unknown:
+        console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim", markup=False)
+    console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
+    designs: dict[str, list[str]] = {}
+    assumed: dict[str, list[str]] = {}
+    for snapshot in description["snapshots"]:
+        for text in snapshot["assumptions"]:
+            assumed.setdefault(text, []).append(snapshot["label"])
+        for role in ("generator", "critic"):
+            if snapshot[role]:
+                designs.setdefault(f"{role} from {snapshot[role]}", []).append(snapshot["label"])
+    for title, texts, style in (
+        ("", designs, ""),
+        ("assumed: ", assumed, "cyan"),
+        ("missing ", missing_by_reason(opened), "yellow"),
+    ):
+        for text, labels in texts.items():
+            console.print(f"{where(labels)}: {title}{text}", style=style or None, markup=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""``wganalyze plugins [NAME]``: what is installed, from where, and what failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wganalyze.cli import debug_option
+
+if TYPE_CHECKING:
+    from wganalyze.host import Host, Plugin
+
+
+@click.command(short_help="List plugins: analyzers, loaders, architectures, data; and what failed.")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--no-plugin", "no_plugins", metavar="NAME", multiple=True, help="Do not import this plugin.")
+@debug_option
+def plugins(name: str | None, as_json: bool, no_plugins: tuple[str, ...]) -> None:
+    """List every plugin with its distribution, version and status; with NAME: its metrics, options and their help.
+
+    NAME is a plugin, or anything that one provides. WGANALYZE_NO_PLUGINS=A,B keeps plugins from being imported;
+    WGANALYZE_STRICT=1 makes any fault of a plugin fatal.
+    """
+    from wganalyze.errors import UsageError
+    from wganalyze.host import load_host
+
+    host = load_host(no_plugins)
+    chosen = [p for p in host.plugins if name is None or name == p.name or name in [n for _, n in p.provides]]
+    if not chosen:
+        there = ", ".join(plugin.name for plugin in host.plugins)
+        raise UsageError(f"no plugin is called {name!r}; there are: {there}")
+    if as_json:
+        click.echo(json.dumps([_describe(plugin, host) for plugin in chosen], indent=1))
+    elif name is None:
+        _print_list(chosen)
+    else:
+        for plugin in chosen:
+            _print_one(_describe(plugin, host), None if name == plugin.name else name)
+
+
+def _describe(plugin: Plugin, host: Host) -> dict[str, Any]:
+    provides = [
+        {
+            "kind": kind,
+            "name": name,
+            **_thing(host, kind, name),
+        }
+        for kind, name in plugin.provides
+    ]
+    return {**dataclasses.asdict(plugin), "provides": provides}
+
+
+def _thing(host: Host, kind: str, name: str) -> dict[str, Any]:
+    if kind == "analyzer":
+        return _analyzer(host, name)
+    shelves: dict[str, dict[str, Any]] = {
+        "loader": {**host.loaders},
+        "architecture": {**host.architectures},
+        "data": {**host.data},
+    }
+    thing = shelves[kind][name]
+    return {"help": getattr(thing, "help", "") or _first_line(thing.__doc__)}
+
+
+def _analyzer(host: Host, name: str) -> dict[str, Any]:
+    analyzer = host.analyzers[name]
+    options = [
+        {
+            "name": field.name,
+            "type": str(field.type),
+            "default": None if field.default is dataclasses.MISSING else field.default,
+            "help": field.metadata.get("help", ""),
+        }
+        for field in dataclasses.fields(analyzer.Options)
+    ]
+    return {
+        "help": _first_line(analyzer.__doc__),
+        "needs": sorted(need.value for need in analyzer.needs),
+        "metrics": [dataclasses.asdict(metric) for metric in analyzer.metrics],
+        "tables": [dataclasses.asdict(table) for table in analyzer.tables],
+        "options": options,
+    }
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def _print_list(chosen: list[Plugin]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from wganalyze.report.rendering import LOG_WIDTH
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=LOG_WIDTH)
+    table = Table(header_style="bold", pad_edge=False)
+    for column in ("plugin", "provides", "from", "status"):
+        table.add_column(column, overflow="fold")
+    table.add_column("import", justify="right")
+    for plugin in chosen:
+        provides = ", ".join(f"{kind} {name}" for kind, name in plugin.provides)
+        status = plugin.status if plugin.status == "ok" else f"{plugin.status}: {plugin.reason}"
+        seconds = f"{plugin.seconds * 1e3:.0f} ms"
+        table.add_row(plugin.name, provides, f"{plugin.distribution} {plugin.version}", status, seconds)
+    console.print(table, markup=False)
+    console.print("wganalyze plugins NAME shows metrics, options and their help", style="dim")
+
+
+def _print_one(plugin: dict[str, Any], only: str | None) -> None:
+    click.secho(f"{plugin['name']}  ({plugin['distribution']} {plugin['version']}, {plugin['status']})", bold=True)
+    if plugin["reason"]:
+        click.echo(f"  {plugin['reason']}")
+    for thing in plugin["provides"]:
+        if only is not None and thing["name"] != only:
+            continue
+        click.echo(f"\n{thing['kind']} {thing['name']}: {thing['help']}")
+        if thing.get("needs"):
+            click.echo(f"  needs {', '.join(thing['needs'])}")
+        for metric in thing.get("metrics", []):
+            better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric["direction"], "")
+            unit = f" [{metric['unit']}]" if metric["unit"] else ""
+            source = f" ({metric['source']})" if metric["source"] else ""
+            click.echo(f"  metric  {metric['name']}{unit}: {metric['help']}{better}{source}")
+        for table in thing.get("tables", []):
+            click.echo(
+                f"  table   {thing['name']}.{table['name']}: {table['help']} Columns: {', '.join(table['columns'])}"
+            )
+        for option in thing.get("options", []):
+            click.echo(
+                f"  option  {thing['name']}.{option['name']}={option['default']}: {option['help']} ({option['type']})"
+            )

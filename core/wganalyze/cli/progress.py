@@ -1,0 +1,116 @@
+"""How a run is shown while it goes: bars on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+    from wganalyze.execution import Outcome
+    from wganalyze.running import Progress
+
+SIGNS = {"ok": "ok", "failed": "FAILED", "skipped": "skipped"}
+
+
+class Lines:
+    """Plain lines on stderr."""
+
+    def __init__(self, *, debug: bool):
+        self.debug = debug
+        self.total = self.finished = self.computed = 0
+        self.spent = 0.0
+        self.place = ""
+
+    def note(self, line: str) -> None:
+        """A line of its own."""
+        click.echo(line, err=True)
+
+    def begin(self, cells: int) -> None:
+        """Remember how many cells there are."""
+        self.total = cells
+
+    def cell(self, snapshot: str, analyzer: str) -> None:
+        """Remember which cell comes."""
+        self.place = f"{snapshot} {analyzer}"
+
+    def done(self, outcome: Outcome | None) -> None:
+        """One line for a computed cell; reused ones are only counted."""
+        self.finished += 1
+        if outcome is None:
+            return
+        self.computed += 1
+        self.spent += outcome.seconds
+        reason = f": {outcome.message}" if outcome.message else ""
+        left = self.left()
+        click.echo(
+            f"[{self.finished}/{self.total}] {self.place} {SIGNS[outcome.status]} "
+            f"({outcome.seconds:.1f} s{f', {left} left' if left else ''}){reason}",
+            err=True,
+        )
+        if self.debug and outcome.trace:
+            click.echo(outcome.trace, err=True)
+
+    def left(self) -> str:
+        """Time left, from the mean time of the cells computed so far."""
+        if not self.computed or self.finished == self.total:
+            return ""
+        seconds = self.spent / self.computed * (self.total - self.finished)
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+class Bars(Lines):
+    """A bar with the cell at work and the time left; failures and skips stand above it."""
+
+    def __init__(self, bar: RichProgress, *, debug: bool):
+        super().__init__(debug=debug)
+        self.bar = bar
+        self.task = bar.add_task("reading", total=None)
+
+    def note(self, line: str) -> None:
+        self.bar.console.print(line, markup=False, highlight=False)
+
+    def begin(self, cells: int) -> None:
+        super().begin(cells)
+        self.bar.update(self.task, total=cells, description="")
+
+    def cell(self, snapshot: str, analyzer: str) -> None:
+        super().cell(snapshot, analyzer)
+        left = self.left()
+        self.bar.update(self.task, description=f"{self.place}{f', {left} left' if left else ''}")
+
+    def done(self, outcome: Outcome | None) -> None:
+        self.finished += 1
+        if outcome is not None:
+            self.computed += 1
+            self.spent += outcome.seconds
+            if outcome.status != "ok":
+                self.note(f"{self.place} {SIGNS[outcome.status]}: {outcome.message}")
+            if self.debug and outcome.trace:
+                self.note(outcome.trace)
+        self.bar.advance(self.task)
+
+
+@contextmanager
+def make_progress(*, debug: bool = False) -> Iterator[Progress]:
+    """The progress display that fits stderr."""
+    if not sys.stderr.isatty():
+        yield Lines(debug=debug)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = [
+        BarColumn(30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    ]
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield Bars(bar, debug=debug)

@@ -1,0 +1,52 @@
+"""From the options of a verb to a Request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wganalyze.cli import common
+from wganalyze.config import Config, Net
+from wganalyze.running import Request
+
+
+def make_request(path: Path, said: dict[str, Any]) -> Request:
+    """The request that a verb's options describe; ``said`` maps parameter names to what click parsed."""
+    config = Config(
+        generator=Net(said["generator"]) if said["generator"] else None,
+        critic=Net(said["critic"]) if said["critic"] else None,
+        weights=said["weights"],
+        output=said["output"],
+        orientation=None if said["orientation"] is None else (1 if said["orientation"] == "1" else -1),
+        law=said["latent_law"],
+        latent_shape=common.shape(said["latent"]),
+        classes=said["classes"],
+        encoding=said["label_encoding"],
+        penalty=said["gradient_penalty"],
+        data=said.get("data"),
+        range=common.low_high(said.get("range_")),
+        normalize=common.mean_std(said.get("normalize")),
+        held_out=said.get("held_out"),
+        n=said.get("n"),
+        replicates=said.get("replicates"),
+        seed=said.get("seed"),
+        roles=common.pairs(said["roles"], "--role"),
+    )
+    return Request(
+        path=path,
+        out=said.get("out"),
+        config=config,
+        config_file=said["config_file"],
+        only=_names(said.get("only")),
+        skip=_names(said.get("skip")),
+        options=said.get("options", ()),
+        device=said.get("device", "cpu"),
+        trust=said["trust"],
+        loader=said["loader"],
+        no_plugins=said["no_plugins"],
+        command=said.get("command", ()),
+    )
+
+
+def _names(texts: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())

@@ -1,0 +1,46 @@
+"""``wganalyze show REPORT``: a report in a terminal, as CSV, or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wganalyze.cli import debug_option
+
+if TYPE_CHECKING:
+    from wganalyze.report.reading import Report
+
+
+@click.command(short_help="Show a report: one line per snapshot, and the findings in plain words.")
+@click.argument("report", type=click.Path(path_type=Path))
+@click.option(
+    "--metric", "metrics", metavar="NAME", multiple=True, help="List these metrics instead (* is a wildcard)."
+)
+@click.option("--snapshot", "snapshots", metavar="LABEL", multiple=True, help="Only these snapshots (* is a wildcard).")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@debug_option
+def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], form: str) -> None:
+    """Show REPORT: one line per snapshot with W1 and its interval, floor, dual, ratio and Lipschitz bracket.
+
+    Findings follow in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
+    """
+    from wganalyze.report.reading import open_report
+    from wganalyze.report.summary import select
+
+    opened = open_report(report)
+    chosen = select(opened, metrics, snapshots)
+    if form == "table":
+        print_report(opened, metrics, snapshots)
+    elif form == "csv":
+        click.echo(chosen.to_csv(index=False), nl=False)
+    else:
+        click.echo(chosen.to_json(orient="records", indent=1))
+
+
+def print_report(report: Report, metrics: tuple[str, ...] = (), snapshots: tuple[str, ...] = ()) -> None:
+    """Print a report to stdout, as wide as the terminal."""
+    from wganalyze.report.rendering import render
+
+    render(report, metrics, snapshots)

@@ -1,0 +1,135 @@
+"""How the real samples of a run are dealt out: disjoint splits, checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from wganalyze.config import Config
+from wganalyze.data import DataSource, Points, Preprocessing, Samples, Split
+from wganalyze.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from wganalyze.snapshot import Snapshot
+
+DEFAULT_N = 2000
+DEFAULT_REPLICATES = 5
+MIN_N = 2
+
+
+@dataclass(frozen=True, eq=False)
+class DataPlan:
+    """A source, its preprocessing, and the sizes of a run.
+
+    Splits "x" and "x2" of every replicate hold ``n`` samples each; "fit" holds what is left, at least ``n``.
+    """
+
+    source: DataSource
+    text: str
+    preprocessing: Preprocessing
+    n: int
+    replicates: int
+    seed: int
+    held_out: bool | None = None
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def space(self) -> str:
+        """Name of the space the samples live in, with its scale."""
+        return f"critic input {self.preprocessing.name}"
+
+    @property
+    def fit_size(self) -> int:
+        """Samples in the split "fit": what is left of a finite source, at most 10 n."""
+        left = 10 * self.n if self.source.size is None else self.source.size - 2 * self.n * self.replicates
+        return min(left, 10 * self.n)
+
+    def real(self, n: int, split: Split) -> Samples:
+        """``n`` real samples of a split; DataError where the split holds fewer."""
+        limit = self.fit_size if split.name == "fit" else self.n
+        if n > limit:
+            raise DataError(f"{n} samples of the split {split.name!r} were asked for, the plan holds {limit}")
+        drawn = self.source.draw(n, split, offset=self._offset(split), seed=self.seed)
+        points = self.preprocessing.apply(drawn.values, self.source.shape)
+        key = ("real", split.name, split.replicate, n)
+        return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def other_side(self, n: int, split: Split) -> Samples:
+        """``n`` samples of the other side of a pair, in the role of the generated ones."""
+        drawn = self.source.draw_pair(n, split, seed=self.seed)
+        points = self.preprocessing.apply(drawn.values, self.source.shape)
+        key = ("other side", split.name, split.replicate, n)
+        return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def _offset(self, split: Split) -> int:
+        if split.name == "fit":
+            return 2 * self.n * self.replicates
+        return (2 * split.replicate + (split.name == "x2")) * self.n
+
+
+def make_plan(source: DataSource, text: str, config: Config, first: Snapshot | None) -> DataPlan:
+    """Sizes, seed and preprocessing of a run; what is unsaid is found or set by default, and said so."""
+    replicates = config.replicates if config.replicates is not None else DEFAULT_REPLICATES
+    if replicates < 1:
+        raise UsageError(f"--replicates {replicates}: at least 1 (3 for an interval)")
+    parts = 2 * replicates + 1
+    most = DEFAULT_N if source.size is None else source.size // parts
+    n = config.n if config.n is not None else min(DEFAULT_N, most)
+    if source.size is not None and n > most:
+        raise DataError(
+            f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
+            f"{text} has {source.size}: at most --n {most}, or fewer --replicates"
+        )
+    if n < MIN_N:
+        raise DataError(f"--n {n}: at least {MIN_N} samples a split are needed; {text} has {source.size}")
+    preprocessing, assumptions = _preprocessing(source, text, config, first)
+    seed = config.seed or 0
+    held_out = config.held_out if config.held_out is not None else source.held_out
+    return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions)
+
+
+def _preprocessing(
+    source: DataSource, text: str, config: Config, first: Snapshot | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    try:
+        if config.normalize is not None:
+            return Preprocessing.normalize(source.value_range or (0.0, 1.0), *config.normalize), ()
+        if config.range is not None:
+            if source.value_range is None:
+                raise UsageError(
+                    f"--range: {text} states no range of its own to map from; "
+                    "store it mapped, or use --normalize MEAN,STD"
+                )
+            return Preprocessing.to_range(source.value_range, *config.range), ()
+    except ValueError as error:
+        raise UsageError(f"--range/--normalize: {error}") from None
+    if source.value_range is None:
+        return Preprocessing(), ()
+    low, high, why = _range_of_generator(first)
+    note = f"data brought to [{low:g}, {high:g}]: {why} (set --range or --normalize)"
+    return Preprocessing.to_range(source.value_range, low, high), (note,)
+
+
+def _range_of_generator(first: Snapshot | None) -> tuple[float, float, str]:
+    """The range that the first generator's samples fill: [-1, 1] or [0, 1]."""
+    if first is None or first.make_generator is None:
+        return -1.0, 1.0, "no generator shows the range, [-1, 1] is the usual one"
+    from wganalyze.evaluation import generate
+
+    points: Points = generate(first, 64, Split("x"), seed=0, device="cpu")[0].points
+    low, high = float(points.min()), float(points.max())
+    seen = f"the generator of {first.label} ends between {low:.3g} and {high:.3g}"
+    if low >= -1e-3 and high <= 1.001:
+        return 0.0, 1.0, seen
+    if low >= -1.001 and high <= 1.001:
+        return -1.0, 1.0, seen
+    raise UsageError(f"{seen}, which is neither [0, 1] nor [-1, 1]: say --range LOW,HIGH or --normalize MEAN,STD")
+
+
+def with_assumptions(plan: DataPlan, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the plan's preprocessing and its assumptions on it."""
+    return replace(
+        snapshot,
+        preprocessing=plan.preprocessing,
+        assumptions=(*snapshot.assumptions, *plan.assumptions),
+    )

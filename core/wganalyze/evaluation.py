@@ -1,0 +1,210 @@
+"""Running the networks: samples from a generator, scores and gradients from a critic."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from wganalyze.data import Samples, Split
+from wganalyze.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+    from wganalyze.snapshot import Latent, Snapshot
+
+Mode = Literal["eval", "train"]
+Scores = npt.NDArray[np.float64]
+BATCH = 256
+
+
+def generate(snapshot: Snapshot, n: int, split: Split, *, seed: int, device: str) -> tuple[Samples, str]:
+    """``n`` samples of the snapshot's generator in eval mode, and the space's shape as text.
+
+    z and labels depend on (seed, split) only, so that every snapshot sees the same. CheckpointError where the
+    generator does not take that latent or yields NaN.
+    """
+    import torch
+
+    assert snapshot.generator is not None
+    generator = snapshot.generator.to(device)
+    z, labels = latent_draw(snapshot.latent, n, split, seed)
+    made: list[Tensor] = []
+    try:
+        with torch.no_grad():
+            for i in range(0, n, BATCH):
+                arguments = [torch.from_numpy(z[i : i + BATCH]).to(device)]
+                if labels is not None:
+                    arguments.append(_encoded(labels[i : i + BATCH], snapshot.latent, device))
+                made.append(_tensor(generator(*arguments)).float().cpu())
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"{snapshot.label}: the generator does not take a latent of shape {snapshot.latent.shape} "
+            f"({_line(error)}); set [latent] shape in a wganalyze.toml, or --latent"
+        ) from error
+    images = torch.cat(made).numpy()
+    if not np.isfinite(images).all():
+        raise CheckpointError(f"{snapshot.label}: the generator yields NaN or infinity")
+    key = ("fake", split.name, split.replicate, n)
+    return Samples(images.reshape(n, -1), tuple(images.shape[1:]), labels, key), str(images.shape[1:])
+
+
+def latent_draw(
+    latent: Latent, n: int, split: Split, seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64] | None]:
+    """z (n, *shape) by the latent law (uniform: on [-1, 1]) and labels (n,), uniform over the classes, or None."""
+    rng = split.rng(seed, "latent")
+    shape = (n, *latent.shape)
+    z = rng.standard_normal(shape, np.float32) if latent.law == "normal" else rng.uniform(-1, 1, shape)
+    labels = rng.integers(0, latent.classes, n) if latent.classes else None
+    return z.astype(np.float32), labels
+
+
+@dataclass(frozen=True, eq=False)
+class CriticHead:
+    """A critic made ready for analysis: float64, eval mode, a final sigmoid cut where that is proven safe.
+
+    ``shape``: of one input; ``note``: what was cut or inverted; ``invert``: scores are probabilities to be inverted.
+    """
+
+    module: Module
+    shape: tuple[int, ...]
+    note: str
+    output: str
+    invert: bool
+    assumptions: tuple[str, ...]
+    device: str
+    latent: Latent
+
+    def inputs(self, samples: Samples, rows: slice) -> list[Any]:
+        """The arguments of one call: points in the critic's shape, and labels for a conditional critic."""
+        import torch
+
+        points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64)
+        arguments: list[Any] = [points.reshape(-1, *self.shape)]
+        if self.latent.classes and samples.labels is not None:
+            arguments.append(_encoded(samples.labels[rows], self.latent, self.device))
+        return arguments
+
+    def scores(self, samples: Samples, mode: Mode, batch: int) -> Scores:
+        """(n,) float64; in train mode by a copy, so that no buffer changes, in batches of ``batch`` in order."""
+        import torch
+
+        module = self.module if mode == "eval" else copy.deepcopy(self.module).train()
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            parts = [_tensor(module(*self.inputs(samples, rows))).reshape(-1) for rows in _batches(len(samples), batch)]
+        scores = torch.cat(parts).double().cpu().numpy()
+        if self.invert:
+            if ((scores <= 0) | (scores >= 1)).any():
+                raise CheckpointError("the critic's probabilities saturate at 0 or 1, so that they cannot be inverted")
+            scores = np.log(scores) - np.log1p(-scores)
+        if not np.isfinite(scores).all():
+            raise CheckpointError("the critic yields NaN or infinity")
+        return scores
+
+    def gradient(self, samples: Samples, mode: Mode, batch: int = BATCH) -> npt.NDArray[np.float64]:
+        """Gradient of the score with respect to its input, (n, d) float64."""
+        import torch
+
+        module = self.module if mode == "eval" else copy.deepcopy(self.module).train()
+        parts = []
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for rows in _batches(len(samples), batch):
+                points, *labels = self.inputs(samples, rows)
+                points.requires_grad_(True)
+                scores = _tensor(module(points, *labels))
+                if self.invert:
+                    scores = torch.logit(scores)
+                (slope,) = torch.autograd.grad(scores.sum(), points)
+                parts.append(slope.reshape(len(slope), -1).cpu().numpy())
+        return np.concatenate(parts)
+
+
+def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device: str) -> CriticHead:
+    """The critic of a snapshot, fitted to the samples: the first candidate shape that gives one score a sample."""
+    import torch
+
+    assert snapshot.critic is not None
+    original = copy.deepcopy(snapshot.critic).double().to(device).eval()
+    failures = []
+    for shape in candidates:
+        probe = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double().to(device)
+        arguments: list[Any] = [probe]
+        if snapshot.latent.classes:
+            arguments.append(_encoded(np.zeros(2, np.int64), snapshot.latent, device))
+        try:
+            with torch.no_grad():
+                scores = _tensor(original(*arguments))
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            failures.append(f"{shape}: {_line(error)}")
+            continue
+        if scores.numel() == 2:
+            module, note, output, invert = _head(original, arguments, scores, snapshot.output)
+            guess = () if shape == candidates[0] else (f"critic input reshaped to {shape}",)
+            return CriticHead(module, shape, note, output, invert, guess, device, snapshot.latent)
+        failures.append(f"{shape}: {scores.numel() // 2} scores a sample")
+    raise CheckpointError(
+        f"{snapshot.label}: the critic does not take the samples ({'; '.join(failures)}); "
+        "use data of the size that it was trained on"
+    )
+
+
+def _head(original: Module, arguments: list[Any], scores: Tensor, said: str | None) -> tuple[Module, str, str, bool]:
+    """Cut a final sigmoid module where the cut is proven: sigmoid(cut(x)) equals what the critic gave."""
+    import torch
+
+    names = [name for name, module in original.named_modules() if isinstance(module, torch.nn.Sigmoid)]
+    if names:
+        cut = copy.deepcopy(original)
+        parent, _, leaf = names[-1].rpartition(".")
+        if names[-1]:
+            setattr(cut.get_submodule(parent), leaf, torch.nn.Identity())
+            with torch.no_grad():
+                same = torch.allclose(torch.sigmoid(_tensor(cut(*arguments))), scores, rtol=0, atol=1e-12)
+            if same:
+                return cut, "final sigmoid cut: the logit is analysed", "logit", False
+    if said == "probability":
+        return original, "probabilities inverted: the logit is analysed", "logit", True
+    return original, "", said or "score", False
+
+
+def rounded(values: npt.NDArray[Any]) -> str:
+    """Values to six significant digits: equal text for equal networks, whatever the thread count."""
+    return " ".join(f"{v:.6g}" for v in np.asarray(values, np.float64).ravel()[:4096])
+
+
+def _batches(n: int, batch: int) -> Iterator[slice]:
+    """Consecutive batches; a remainder of one sample, which BatchNorm cannot take, joins the batch before it."""
+    count = max(1, math.ceil(n / batch) - (1 if n % batch == 1 and n > batch else 0))
+    for i in range(count):
+        yield slice(i * batch, n if i == count - 1 else (i + 1) * batch)
+
+
+def _encoded(labels: npt.NDArray[np.int64], latent: Latent, device: str) -> Tensor:
+    import torch
+
+    index = torch.from_numpy(labels).to(device)
+    if latent.encoding == "index":
+        return index
+    return torch.nn.functional.one_hot(index, latent.classes).float()
+
+
+def _tensor(output: Any) -> Tensor:
+    """The first tensor of what a network returns (some return a tuple with an auxiliary head)."""
+    while isinstance(output, tuple | list):
+        output = output[0]
+    return output  # type: ignore[no-any-return]
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else text[:157] + "..."

@@ -1,0 +1,83 @@
+"""Factories: the callables of the user's own code that build a network, named as text."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wganalyze.config import CONFIG_NAME, Net
+from wganalyze.errors import TrustError, UsageError
+
+Factory = Callable[..., Any]
+
+
+def import_factory(net: Net, option: str) -> tuple[Factory, tuple[Any, ...], dict[str, Any]]:
+    """The callable that ``net.factory`` names, with its positional and keyword arguments; this runs its module.
+
+    TrustError where the text lay beside the checkpoints; UsageError where it cannot be imported.
+    """
+    text = net.factory or ""
+    if not net.trusted:
+        raise TrustError(
+            f"the {CONFIG_NAME} beside the checkpoints names the factory {text}; "
+            f"it is imported only with --trust (or pass {option} {text})"
+        )
+    match = re.fullmatch(r"(?P<where>.+?):(?P<call>[A-Za-z_][\w.]*(?:\(.*\))?)", text.strip(), re.DOTALL)
+    if match is None:
+        raise UsageError(f"{option} {text}: write MODULE:NAME or FILE.py:NAME, for example train:Generator(64)")
+    name, arguments, keywords = _call(match["call"], option, text)
+    target: Any = _module(match["where"], net.folder, option)
+    for attribute in name.split("."):
+        if not hasattr(target, attribute):
+            raise UsageError(f"{option} {text}: {match['where']} has no {attribute!r}")
+        target = getattr(target, attribute)
+    if not callable(target):
+        raise UsageError(f"{option} {text}: {name} cannot be called")
+    return target, arguments, {**keywords, **net.arguments}
+
+
+def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    """A name, or a call with literal arguments, taken apart without being run."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+        if not isinstance(tree, ast.Call):
+            return text, (), {}
+        keywords = {str(k.arg): ast.literal_eval(k.value) for k in tree.keywords}
+        return ast.unparse(tree.func), tuple(ast.literal_eval(a) for a in tree.args), keywords
+    except (SyntaxError, ValueError):
+        raise UsageError(
+            f"{option} {whole}: the arguments must be literals, as in train:Generator(64, wide=True)"
+        ) from None
+
+
+def _module(where: str, folder: Path | None, option: str) -> Any:
+    try:
+        if not where.endswith(".py"):
+            if str(Path.cwd()) not in sys.path:
+                sys.path.insert(0, str(Path.cwd()))
+            return importlib.import_module(where)
+        path = Path(where).expanduser()
+        if folder is not None and not path.is_absolute() and not path.exists():
+            path = folder / path
+        if not path.is_file():
+            raise UsageError(f"{option}: there is no file {path}")
+        # Compiled from source: a cached .pyc cannot tell two versions of the same size and second apart.
+        module = types.ModuleType(f"_wganalyze_factory_{path.stem}")
+        module.__file__ = str(path)
+        sys.modules[module.__name__] = module
+        sys.path.insert(0, str(path.resolve().parent))
+        try:
+            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        finally:
+            sys.path.remove(str(path.resolve().parent))
+        return module
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error

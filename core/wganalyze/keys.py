@@ -1,0 +1,78 @@
+"""The key of a cell: a digest of everything that its numbers depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from wganalyze.analyzer import Analyzer
+from wganalyze.study import Study
+
+DTYPE = "critic float64, generator float32"
+
+
+def data_id(study: Study) -> str:
+    """Digest of the data's content and preprocessing; "" without data."""
+    plan = study.plan
+    if plan is None:
+        return ""
+    return _digest([plan.source.name, plan.source.digest, asdict(plan.preprocessing)])[:16]
+
+
+def cell_key(study: Study, analyzer: Analyzer) -> str:
+    """The key of (snapshot, analyzer): equal keys mean that the cell may be reused."""
+    snapshot, plan = study.snapshot, study.plan
+    resolved = {
+        "label": snapshot.label,
+        "step": snapshot.step,
+        "step_unit": snapshot.step_unit,
+        "designs": dict(snapshot.designs),
+        "missing": dict(snapshot.missing),
+        "latent": asdict(snapshot.latent),
+        "weights": snapshot.weights,
+        "output": snapshot.output,
+        "orientation": snapshot.orientation,
+        "penalty": snapshot.penalty,
+        "assumptions": snapshot.assumptions,
+    }
+    sizes = None if plan is None else [plan.n, plan.replicates, plan.seed, plan.held_out, plan.fit_size]
+    return _digest(
+        [
+            snapshot.digest,
+            resolved,
+            study.fingerprint,
+            data_id(study),
+            sizes,
+            [analyzer.name, analyzer.version, source_digest(type(analyzer)), asdict(analyzer.options)],
+            version("wganalyze"),
+            DTYPE,
+            study.device.partition(":")[0],
+        ]
+    )[:32]
+
+
+@cache
+def source_digest(analyzer: type[Analyzer]) -> str:
+    """Digest of the source of the package (or lone module) that an analyzer comes from."""
+    module = sys.modules[analyzer.__module__]
+    top = sys.modules.get(analyzer.__module__.partition(".")[0], module)
+    file = getattr(top, "__file__", None)
+    if file is None:
+        return hashlib.sha256(inspect.getsource(analyzer).encode()).hexdigest()
+    path = Path(file)
+    files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+    digest = hashlib.sha256()
+    for source in files:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()

@@ -1,0 +1,77 @@
+"""Every file under a path is offered to the loaders; the most confident one opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wganalyze.errors import CheckpointError, UsageError
+from wganalyze.host import Host
+from wganalyze.snapshot import Loader, Part
+
+REPORT_MARK = "run.json"
+_NOT_CHECKPOINTS = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".log", ".csv"}
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file under the path: its kind ("unknown" where no loader claims it), its parts, what is wrong with it."""
+
+    path: Path
+    kind: str
+    parts: tuple[Part, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedFile]:
+    """Open the file ``path``, or all files below the folder ``path``, in the order of their names.
+
+    A damaged file is returned with its problem. UsageError: the path is missing, or two loaders tie for a file.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    loaders = host.loaders
+    if loader is not None:
+        if loader not in loaders:
+            raise UsageError(f"--loader {loader}: no such loader; there are: {', '.join(sorted(loaders))}")
+        loaders = {loader: loaders[loader]}
+    return [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path)))]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files below a folder, without hidden ones, text and code by their names, and reports of earlier runs."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror})") from None
+    if any(entry.name == REPORT_MARK for entry in entries) and (folder / "cells").is_dir():
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.is_file() and entry.suffix not in _NOT_CHECKPOINTS:
+            yield entry
+
+
+def _open(path: Path, loaders: dict[str, Loader]) -> OpenedFile:
+    if not path.stat().st_size:
+        return OpenedFile(path, "unknown", problems=("the file is empty",))
+    ranked = sorted(((loader.sniff(path), name) for name, loader in loaders.items()), reverse=True)
+    if not ranked or ranked[0][0] <= 0:
+        return OpenedFile(path, "unknown", problems=("no loader knows this kind of file",))
+    if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
+        raise UsageError(
+            f"{path}: the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
+        )
+    name = ranked[0][1]
+    try:
+        parts = tuple(loaders[name].open(path))
+    except CheckpointError as error:
+        return OpenedFile(path, name, problems=(str(error),))
+    except OSError as error:
+        return OpenedFile(path, name, problems=(f"{path}: cannot be read ({error.strerror})",))
+    problems = tuple(problem for part in parts for problem in part.problems)
+    return OpenedFile(path, parts[0].kind if parts else name, parts, problems)

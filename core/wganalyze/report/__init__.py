@@ -1,0 +1,1 @@
+"""The report: its schema, cells and views, reading back, summary and rendering."""

@@ -1,0 +1,96 @@
+"""Reading a report back: pandas tables, and a summary that shows itself."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wganalyze.errors import UsageError
+from wganalyze.report.cells import PLAN_FILE, CellStore
+from wganalyze.report.views import Views
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Report:
+    """A report folder. ``exit_code``: that of the run which returned this report (0 where it was only opened)."""
+
+    def __init__(self, path: Path, exit_code: int = 0):
+        self.path = path
+        self.exit_code = exit_code
+
+    @cached_property
+    def _views(self) -> dict[str, pa.Table]:
+        store = CellStore(self.path)
+        views = Views(store)
+        if views.behind():
+            # A report that cannot be written to is still read, from its cells.
+            with suppress(OSError):
+                views.refresh(force=True)
+        return dict(views.complete(store.current()))
+
+    @cached_property
+    def measurements(self) -> pd.DataFrame:
+        """One row for each number; columns as in ``wganalyze.report.schema``."""
+        return _frame(self._views["measurements"])
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """One row for each finding: level, code, message, evidence."""
+        return _frame(self._views["findings"])
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the detail tables ("lipschitz.layers")."""
+        return sorted(name.removeprefix("tables/") for name in self._views if name.startswith("tables/"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A detail table; UsageError names those that there are."""
+        if name not in self.tables:
+            raise UsageError(f"{self.path}: no table is called {name!r}; there are: {', '.join(self.tables) or 'none'}")
+        return _frame(self._views[f"tables/{name}"])
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """What run.json says: environment, versions, plugins, command, snapshots with their assumptions."""
+        try:
+            document: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return document
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row for each snapshot, with the headline metrics side by side."""
+        from wganalyze.report.summary import summarise
+
+        return summarise(self)
+
+    def __repr__(self) -> str:
+        count = len(self.summary)
+        return (
+            f"<Report {self.path}: {count} snapshots, {len(self.measurements)} numbers, {len(self.findings)} findings>"
+        )
+
+    def _repr_html_(self) -> str:
+        from wganalyze.report.summary import to_html
+
+        return to_html(self)
+
+
+def open_report(path: str | Path) -> Report:
+    """Open a report folder; views that are behind its cells are brought up to date. UsageError where it is none."""
+    folder = Path(path)
+    if not (folder / PLAN_FILE).is_file():
+        raise UsageError(f"{folder}: no report (it has no {PLAN_FILE}); wganalyze run PATH --out {folder} makes one")
+    return Report(folder)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -1,0 +1,345 @@
+"""A run: the plan of cells, their execution one snapshot at a time, and the record of how it went."""
+
+from __future__ import annotations
+
+import json
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from wganalyze.analyzer import Analyzer
+from wganalyze.assembly import Assembled, assemble
+from wganalyze.config import CONFIG_NAME, Config, read_config
+from wganalyze.dataplan import DataPlan, make_plan, with_assumptions
+from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.execution import Outcome, measure
+from wganalyze.host import Host, load_host
+from wganalyze.keys import cell_key
+from wganalyze.opening import OpenedFile, open_path
+from wganalyze.options import make_options, split_options
+from wganalyze.report.cells import CellStore, slot, write_atomically
+from wganalyze.report.reading import Report
+from wganalyze.report.views import Views
+from wganalyze.snapshot import Snapshot
+from wganalyze.study import Cache, Study
+
+RECORDED = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "pot",
+    "faiss-gpu",
+    "faiss-cpu",
+    "scikit-learn",
+    "pluggy",
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; ``config`` holds what the command line says, which goes before any file."""
+
+    path: Path
+    out: Path | None = None
+    config: Config = field(default_factory=Config)
+    config_file: Path | None = None
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    options: Sequence[str] = ()
+    device: str = "auto"
+    trust: bool = False
+    loader: str | None = None
+    no_plugins: Sequence[str] = ()
+    command: Sequence[str] = ()
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report goes: ``out``, or PATH-report beside the path."""
+        if self.out is not None:
+            return self.out
+        plain = self.path if self.path.name not in ("", "..") else self.path.resolve()
+        return plain.with_name(f"{plain.name}-report")
+
+
+class Progress(Protocol):
+    """Told how a run goes; the command line shows it."""
+
+    def note(self, line: str) -> None:
+        """A line worth reading once."""
+        ...
+
+    def begin(self, cells: int) -> None:
+        """The run has this many cells."""
+        ...
+
+    def cell(self, snapshot: str, analyzer: str) -> None:
+        """This cell is looked at next."""
+        ...
+
+    def done(self, outcome: Outcome | None) -> None:
+        """That cell is done; None: it was reused."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def note(self, line: str) -> None: ...
+    def begin(self, cells: int) -> None: ...
+    def cell(self, snapshot: str, analyzer: str) -> None: ...
+    def done(self, outcome: Outcome | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A path, read from headers: its files and snapshots, under the configuration in force."""
+
+    files: Sequence[OpenedFile]
+    assembled: Assembled
+    config: Config
+    host: Host
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """In order."""
+        return self.assembled.snapshots
+
+
+def open_request(request: Request) -> Opened:
+    """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
+    host = load_host(request.no_plugins)
+    config = configuration(request)
+    files = open_path(request.path, host, request.loader)
+    assembled = assemble(files, request.path, config, host, trust=request.trust)
+    return Opened(files, assembled, config, host)
+
+
+def configuration(request: Request) -> Config:
+    """The command line, over ``--config FILE``, over a ``wganalyze.toml`` beside the checkpoints."""
+    config = request.config
+    if request.config_file is not None:
+        config = config.over(read_config(request.config_file, trusted=True))
+    folder = request.path if request.path.is_dir() else request.path.parent
+    beside = folder / CONFIG_NAME
+    if beside.is_file() and beside != request.config_file:
+        config = config.over(read_config(beside, trusted=request.trust))
+    return config
+
+
+def choose_analyzers(request: Request, host: Host) -> list[Analyzer]:
+    """Instances of the analyzers asked for, with their options; UsageError names what is unknown."""
+    texts = split_options(request.options)
+    for name in [*request.only, *request.skip, *texts]:
+        host.analyzer(name)
+    names = list(dict.fromkeys(request.only)) or sorted(host.analyzers)
+    chosen = [host.analyzers[name] for name in names if name not in request.skip]
+    if not chosen:
+        raise UsageError("--only and --skip leave no analyzer to run")
+    return [analyzer(make_options(analyzer, texts.get(analyzer.name, {}))) for analyzer in chosen]
+
+
+def choose_device(text: str) -> str:
+    """ "auto" is the first GPU that torch sees, else the CPU; UsageError where a GPU is asked for and there is none."""
+    import torch
+
+    if text == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    kind, _, index = text.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise UsageError(f"--device {text}: choose auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"--device {text}: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
+    return text
+
+
+def execute(request: Request, progress: Progress | None = None) -> Report:
+    """Carry out a request; the returned Report knows the run's exit code.
+
+    Raises WganalyzeError where nothing can be run (exit code 2). KeyboardInterrupt passes through, after the views
+    have been brought up to date.
+    """
+    progress = progress or Silent()
+    opened = open_request(request)
+    for file in opened.files:
+        for problem in file.problems if file.kind != "unknown" else ():
+            progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)
+    if not opened.snapshots:
+        raise UsageError(_nothing(request.path, opened.files))
+    analyzers = choose_analyzers(request, opened.host)
+    device = choose_device(request.device)
+    plan = _plan(opened, progress)
+    run = Run(request, opened, analyzers, plan, device)
+    return run.execute(progress)
+
+
+def _plan(opened: Opened, progress: Progress) -> DataPlan | None:
+    text = opened.config.data
+    if text is None:
+        progress.note("no --data: analyzers that need real samples are skipped")
+        return None
+    return make_plan(opened.host.data_source(text), text, opened.config, opened.snapshots[0])
+
+
+def _nothing(path: Path, files: Sequence[OpenedFile]) -> str:
+    problems = [problem for file in files for problem in file.problems if file.kind != "unknown"]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"{path}: nothing could be opened: {problems[0]}{more}"
+    if not files:
+        return f"{path}: the folder holds no checkpoint; give the folder or file that your trainer saved"
+    reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
+    return f"{path}: nothing could be opened: {reason}; wganalyze inspect {path} lists what is there"
+
+
+@dataclass
+class Run:
+    """One execution of a plan."""
+
+    request: Request
+    opened: Opened
+    analyzers: Sequence[Analyzer]
+    plan: DataPlan | None
+    device: str
+    run_id: str = field(
+        default_factory=lambda: time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
+    )
+
+    def execute(self, progress: Progress) -> Report:
+        """All cells, in the order of the snapshots; each is committed when it is done."""
+        path = self.request.report_path
+        record = self._open_report(path)
+        store = CellStore(path)
+        store.sweep()
+        views = Views(store)
+        tally = {"ok": 0, "failed": 0, "skipped": 0, "reused": 0}
+        progress.begin(len(self.opened.snapshots) * len(self.analyzers))
+        shared: Cache = {}
+        status = "interrupted"
+        try:
+            for snapshot in self.opened.snapshots:
+                self._snapshot(snapshot, shared, store, views, tally, record, progress)
+            status = "complete"
+        except OSError as error:
+            status = f"stopped: {error.strerror}"
+            raise WganalyzeError(
+                f"{path}: writing stopped ({error.strerror}); {tally['ok']} cells of this run are kept, "
+                "and the same command goes on from there"
+            ) from error
+        finally:
+            self._finish(path, views, {**record, "status": status, "cells": tally})
+        if tally["reused"]:
+            total = sum(tally.values())
+            progress.note(f"{tally['reused']} of {total} cells were reused from {path}")
+        good = tally["ok"] + tally["reused"]
+        return Report(path, exit_code=0 if good and not tally["failed"] else 1)
+
+    def _snapshot(
+        self,
+        snapshot: Snapshot,
+        shared: Cache,
+        store: CellStore,
+        views: Views,
+        tally: dict[str, int],
+        record: dict[str, Any],
+        progress: Progress,
+    ) -> None:
+        if self.plan is not None:
+            snapshot = with_assumptions(self.plan, snapshot)
+        study = Study(snapshot, self.plan, shared, self.device)
+        keys = {analyzer.name: cell_key(study, analyzer) for analyzer in self.analyzers}
+        store.choose({slot(snapshot.label, name): key for name, key in keys.items()})
+        for analyzer in self.analyzers:
+            progress.cell(snapshot.label, analyzer.name)
+            key = keys[analyzer.name]
+            if store.has(key):
+                tally["reused"] += 1
+                progress.done(None)
+                continue
+            outcome = measure(study, analyzer)
+            name = store.next_name(key, outcome.status)
+            origin = self.opened.host.origin("analyzer", analyzer.name)
+            store.commit(name, outcome.tables(study, analyzer, name, self.run_id, origin))
+            tally[outcome.status] += 1
+            views.refresh()
+            progress.done(outcome)
+        record["snapshots"].append(
+            {
+                "label": snapshot.label,
+                "step": snapshot.step,
+                "files": [str(file) for file in snapshot.files],
+                "designs": dict(snapshot.designs),
+                "missing": dict(snapshot.missing),
+                "assumptions": list(study.assumptions),
+            }
+        )
+        snapshot.release()
+
+    def _open_report(self, path: Path) -> dict[str, Any]:
+        """The record of this run; UsageError where the report folder cannot take it."""
+        source = str(self.request.path.resolve())
+        record = self._record(source)
+        try:
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"--out {path}: is a file; name a folder")
+            before = path / "run.json"
+            if before.is_file():
+                earlier = json.loads(before.read_text())["source"]
+                if earlier != source:
+                    raise UsageError(f"--out {path}: holds the report of {earlier}; name another folder")
+            elif path.is_dir() and any(path.iterdir()):
+                raise UsageError(f"--out {path}: is not empty and holds no report; name another folder")
+            path.mkdir(parents=True, exist_ok=True)
+            write_atomically(before, json.dumps({**record, "status": "running"}, indent=1).encode())
+        except (OSError, ValueError, KeyError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "run.json is damaged"
+            raise UsageError(f"--out {path}: cannot be used as a report folder ({reason}); name another") from None
+        return record
+
+    def _record(self, source: str) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "source": source,
+            "command": list(self.request.command) or ["wganalyze.run"],
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": self.device,
+            "versions": {name: found for name in ("wganalyze", *RECORDED) if (found := _version(name))},
+            "plugins": [vars(plugin) for plugin in self.opened.host.plugins],
+            "data": None
+            if self.plan is None
+            else {
+                "source": self.plan.text,
+                "space": self.plan.space,
+                "n": self.plan.n,
+                "replicates": self.plan.replicates,
+                "seed": self.plan.seed,
+                "held_out": self.plan.held_out,
+            },
+            "problems": [f"{f.path}: {p}" for f in self.opened.files for p in f.problems if f.kind != "unknown"],
+            "snapshots": [],
+        }
+
+    def _finish(self, path: Path, views: Views, record: dict[str, Any]) -> None:
+        """Views and record as they stand; a disk that is full here has been reported already."""
+        record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        try:
+            views.refresh(force=True)
+            write_atomically(path / "run.json", json.dumps(record, indent=1, default=str).encode())
+        except OSError as error:
+            if record["status"] == "complete":
+                raise WganalyzeError(f"{path}: the views could not be written ({error.strerror})") from error
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,90 @@
+"""For plugin authors: small studies with known answers, and a check that an analyzer keeps its contract."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from wganalyze.analyzer import Analyzer
+from wganalyze.config import Config
+from wganalyze.data import DataSource, Split, Values
+from wganalyze.dataplan import make_plan
+from wganalyze.execution import Outcome, measure
+from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.study import Study
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+class Gaussian(DataSource):
+    """Standard normal samples in ``dim`` dimensions."""
+
+    name: ClassVar[str] = "testing-gaussian"
+    help: ClassVar[str] = "standard normal samples, for tests"
+
+    def __init__(self, dim: int):
+        self.shape = (dim,)
+        self.size = None
+        self.value_range = None
+
+    @property
+    def digest(self) -> str:
+        return f"gaussian {self.shape}"
+
+    def draw(self, n: int, split: Split, *, offset: int, seed: int) -> Values:
+        return Values(split.rng(seed, "gaussian").standard_normal((n, *self.shape)))
+
+
+def shifted_gaussians(
+    shift: float = 1.0, dim: int = 2, n: int = 200, replicates: int = 3, seed: int = 0, slope: float = 1.0
+) -> Study:
+    """A study whose answers are known.
+
+    Real: N(0, I). Fake: N(0, I) moved by ``shift`` along the diagonal, so that W1 = W2 = ``shift`` in population. The
+    critic is linear, ``slope`` times the projection on that direction, real high: its Lipschitz constant is ``slope``,
+    and E f(real) - E f(fake) = ``slope * shift``.
+    """
+    direction = -np.ones(dim) / math.sqrt(dim)
+    snapshot = Snapshot(
+        label="shifted-gaussians",
+        step=0,
+        step_unit="step",
+        files=(),
+        make_generator=lambda: _linear(np.eye(dim), -shift * direction),
+        make_critic=lambda: _linear(slope * direction[None], np.zeros(1)),
+        latent=Latent("normal", (dim,)),
+        output="score",
+        orientation=1,
+    )
+    config = Config(n=n, replicates=replicates, seed=seed)
+    return Study(snapshot, make_plan(Gaussian(dim), "testing-gaussian", config, snapshot))
+
+
+def _linear(weight: np.ndarray, bias: np.ndarray) -> Module:
+    import torch
+
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
+    layer.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
+    return layer.eval().requires_grad_(False)
+
+
+def check_analyzer(analyzer: type[Analyzer], study: Study | None = None) -> Outcome:
+    """Run an analyzer as the host would and fail, with a reason, where it breaks the contract; return what it gave."""
+    assert dataclasses.is_dataclass(analyzer.Options), f"{analyzer.name}: Options is not a dataclass"
+    assert vars(analyzer.Options)["__dataclass_params__"].frozen, f"{analyzer.name}: Options is not frozen"
+    for field in dataclasses.fields(analyzer.Options):
+        assert field.metadata.get("help"), f"{analyzer.name}: the option {field.name} has no help"
+    for metric in analyzer.metrics:
+        assert metric.help, f"{analyzer.name}: the metric {metric.name} has no help"
+    outcome = measure(study or shifted_gaussians(), analyzer())
+    assert outcome.status != "failed", f"{analyzer.name} failed: {outcome.message}\n{outcome.trace}"
+    assert outcome.status == "skipped" or outcome.measurements or outcome.findings, f"{analyzer.name} yielded nothing"
+    named = {metric.name for metric in analyzer.metrics} | {table.name for table in analyzer.tables}
+    for finding in outcome.findings:
+        strange = [name for name in finding.evidence if name not in named]
+        assert not strange, f"{analyzer.name}: the finding {finding.code} rests on {strange}, which it does not declare"
+    return outcome

@@ -1,0 +1,36 @@
+"""Exact Wasserstein distances with certificates, dual bounds from a critic's scores, and the ground metrics."""
+
+from wganalyze.transport.certificate import dual_value, feasible_potentials
+from wganalyze.transport.duality import (
+    DualBounds,
+    best_scaled_dual,
+    c_transform_duals,
+    dual_bounds,
+    entropic_c_transform,
+    information,
+    pair_slope,
+    penalised_dual,
+)
+from wganalyze.transport.exact import Transport, wasserstein
+from wganalyze.transport.metrics import METRICS, cost_blocks, cost_matrix, paired_cost
+from wganalyze.transport.permutation import permutation_pvalue
+
+__all__ = [
+    "METRICS",
+    "DualBounds",
+    "Transport",
+    "best_scaled_dual",
+    "c_transform_duals",
+    "cost_blocks",
+    "cost_matrix",
+    "dual_bounds",
+    "dual_value",
+    "entropic_c_transform",
+    "feasible_potentials",
+    "information",
+    "pair_slope",
+    "paired_cost",
+    "penalised_dual",
+    "permutation_pvalue",
+    "wasserstein",
+]

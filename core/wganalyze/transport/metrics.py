@@ -1,0 +1,109 @@
+"""Ground metrics: cost matrices and row blocks, in float64, accurate for near points and for data far from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+GroundMetric = Literal["euclidean", "l1", "cosine"]
+METRICS: tuple[GroundMetric, ...] = get_args(GroundMetric)
+
+BLOCK_BYTES = 64 * 2**20
+DIFFERENCE_DIM = 16
+NEAR = 1e-6
+
+
+def as_points(values: Any, name: str) -> Array:
+    """(n, d) float64 from an array or a tensor; ValueError for another shape, no rows, NaN or infinity."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    points = np.asarray(values, dtype=np.float64)
+    if points.ndim != 2 or not points.size:
+        raise ValueError(f"{name}: points are (n, d) with at least one of each, not {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError(f"{name}: NaN or infinity among the points")
+    return np.ascontiguousarray(points)
+
+
+def check_metric(metric: str, *points: Array) -> None:
+    """ValueError for an unknown metric, or zero vectors under "cosine", which have no direction."""
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r}: choose one of {', '.join(METRICS)}")
+    if metric == "cosine" and any((np.abs(p).max(axis=1) == 0).any() for p in points):
+        raise ValueError("metric 'cosine': a zero vector has no direction")
+
+
+def cost_matrix(x: Any, y: Any, metric: str = "euclidean") -> Array:
+    """Ground costs c(x_i, y_j), (n, m) float64. "cosine" is 1 - cos, a cost and no metric."""
+    x, y = as_points(x, "x"), as_points(y, "y")
+    costs = np.empty((len(x), len(y)))
+    for rows, block in cost_blocks(x, y, metric):
+        costs[rows] = block
+    return costs
+
+
+def cost_blocks(x: Array, y: Array, metric: str = "euclidean") -> Iterator[tuple[slice, Array]]:
+    """Row blocks of the cost matrix, each (b, m), so that n x m is never held."""
+    check_metric(metric, x, y)
+    if metric == "cosine":
+        x, y = _directions(x), _directions(y)
+    else:
+        # The costs depend on differences only; centring keeps the Gram form accurate for data at an offset.
+        centre = y.mean(axis=0)
+        x, y = x - centre, y - centre
+    squares = np.einsum("ij,ij->i", y, y)
+    height = max(1, BLOCK_BYTES // (8 * len(y)))
+    for start in range(0, len(x), height):
+        rows = slice(start, min(start + height, len(x)))
+        yield rows, _block(x[rows], y, squares, metric)
+
+
+def _block(x: Array, y: Array, squares: Array, metric: str) -> Array:
+    from scipy.spatial.distance import cdist
+
+    if metric == "l1":
+        return np.asarray(cdist(x, y, "cityblock"))
+    small = x.shape[1] <= DIFFERENCE_DIM
+    distances = np.asarray(cdist(x, y)) if small else _euclidean_by_gram(x, y, squares)
+    return distances if metric == "euclidean" else distances**2 / 2
+
+
+def _euclidean_by_gram(x: Array, y: Array, squares: Array) -> Array:
+    """|x|^2 + |y|^2 - 2 x.y, with near pairs, where it cancels, computed again by differences."""
+    own = np.einsum("ij,ij->i", x, x)
+    costs = x @ y.T
+    costs *= -2
+    costs += own[:, None]
+    costs += squares[None]
+    near = np.argwhere(costs < NEAR * np.maximum(own[:, None], squares[None]))
+    np.maximum(costs, 0, out=costs)
+    np.sqrt(costs, out=costs)
+    for part in np.array_split(near, max(1, len(near) * x.shape[1] * 8 // BLOCK_BYTES)):
+        difference = x[part[:, 0]] - y[part[:, 1]]
+        costs[part[:, 0], part[:, 1]] = _norm(difference)
+    return costs
+
+
+def paired_cost(x: Array, y: Array, metric: str = "euclidean") -> Array:
+    """c(x_i, y_i), (n,), by differences: the accurate form."""
+    check_metric(metric, x, y)
+    if metric == "cosine":
+        return _norm(_directions(x) - _directions(y)) ** 2 / 2
+    if metric == "l1":
+        return np.asarray(np.abs(x - y).sum(axis=1))
+    return _norm(x - y)
+
+
+def _norm(difference: Array) -> Array:
+    """Euclidean norms of rows, without underflow or overflow of the squares."""
+    scale = np.abs(difference).max(axis=1, initial=0.0)
+    safe = np.where(scale > 0, scale, 1.0)
+    return np.asarray(scale * np.sqrt(np.einsum("ij,ij->i", difference / safe[:, None], difference / safe[:, None])))
+
+
+def _directions(points: Array) -> Array:
+    return np.asarray(points / _norm(points)[:, None])

@@ -1,0 +1,1 @@
+"""The built-in analyzers and data sources of wganalyze."""

@@ -1,0 +1,82 @@
+"""What was loaded: the values on both sides, and everything that had to be assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wganalyze.analyzer import Analyzer, Need
+from wganalyze.hooks import hookimpl
+from wganalyze.measurement import Finding, Measurement, Metric, Yielded
+
+if TYPE_CHECKING:
+    from wganalyze.data import Samples
+    from wganalyze.study import Study
+
+CLASH = 0.1
+
+
+class SnapshotAnalyzer(Analyzer):
+    """What was loaded: ranges of real and generated values (do they clash?), and what was assumed on the way."""
+
+    name = "snapshot"
+    metrics = (
+        Metric("real_min", "Smallest value of the real samples in the critic's input space."),
+        Metric("real_max", "Largest value of the real samples in the critic's input space."),
+        Metric("fake_min", "Smallest value of the generated samples."),
+        Metric("fake_max", "Largest value of the generated samples."),
+        Metric("real_out_of_reach", "Share of real values outside the range that generated values reach."),
+    )
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        for text in study.assumptions:
+            yield Finding("info", "assumed", f"assumed: {text}")
+        ends: dict[str, tuple[float, float]] = {}
+        samples: dict[str, Samples] = {}
+        for side, need in (("real", Need.REAL), ("fake", Need.FAKE)):
+            if reason := study.lacks(need):
+                for end in ("min", "max"):
+                    yield Measurement.absent(f"{side}_{end}", reason)
+                continue
+            samples[side] = study.real() if side == "real" else study.fake()
+            points = samples[side].points
+            ends[side] = float(points.min()), float(points.max())
+            for end, value in zip(("min", "max"), ends[side], strict=True):
+                yield Measurement(
+                    f"{side}_{end}",
+                    value,
+                    n=len(points),
+                    dim=samples[side].dim,
+                    space=study.space,
+                    method="extreme",
+                )
+        if len(ends) < 2:
+            return
+        (low, high), (real_low, real_high) = ends["fake"], ends["real"]
+        points = samples["real"].points
+        outside = float(((points < low) | (points > high)).mean())
+        yield Measurement("real_out_of_reach", outside, n=len(points), space=study.space, method="share of values")
+        if study.lacks(Need.GENERATOR) or study.plan is None or study.plan.source.value_range is None:
+            return
+        margin = CLASH * (high - low)
+        if real_low < low - margin or real_high > high + margin:
+            yield Finding(
+                "warning",
+                "range-clash",
+                f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]: "
+                f"{outside:.1%} of the real values cannot be generated, and the critic can tell by range alone",
+                ("real_min", "real_max", "fake_min", "fake_max", "real_out_of_reach"),
+            )
+        elif high - low > (1 + 2 * CLASH) * (real_high - real_low):
+            yield Finding(
+                "warning",
+                "range-clash",
+                f"the generator fills [{low:.3g}, {high:.3g}], real values only [{real_low:.3g}, {real_high:.3g}]: "
+                "the two live on different scales; check --range or --normalize",
+                ("real_min", "real_max", "fake_min", "fake_max"),
+            )
+
+
+@hookimpl
+def wganalyze_analyzers() -> list[type[Analyzer]]:
+    return [SnapshotAnalyzer]
