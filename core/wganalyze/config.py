@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -57,7 +58,8 @@ class Config:
     def over(self, other: Config) -> Config:
         """This configuration, with what it leaves unsaid taken from ``other``."""
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        said["roles"] = {**other.roles, **self.roles}
+        # The first pattern that fits a file decides, so one's own come first.
+        said["roles"] = {**self.roles, **{p: role for p, role in other.roles.items() if p not in self.roles}}
         if "range" in said or "normalize" in said:
             other = replace(other, range=None, normalize=None)
         return replace(other, **said)
@@ -102,7 +104,7 @@ def read_config(path: Path, *, trusted: bool) -> Config:
             output=part["critic"].get("output"),
             orientation=part["critic"].get("orientation"),
             law=latent.get("law"),
-            latent_shape=tuple(int(k) for k in latent["shape"]) if "shape" in latent else None,
+            latent_shape=tuple(index(k) for k in latent["shape"]) if "shape" in latent else None,
             classes=latent.get("classes"),
             encoding=latent.get("encoding"),
             data=data.get("source"),
@@ -128,7 +130,9 @@ def _check(document: Mapping[str, Any], path: Path) -> None:
         for key, value in values.items():
             if key not in _SCHEMA[section]:
                 raise UsageError(f"{path}: [{section}] has no key {key!r}{_near(key, _SCHEMA[section])}")
-            if not isinstance(value, _SCHEMA[section][key]):
+            kind = _SCHEMA[section][key]
+            # A bool is an int to Python, and not to anybody else.
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise UsageError(f"{path}: [{section}] {key} = {value!r} is of the wrong type")
             choices = _CHOICES.get((section, key))
             if choices is not None and value not in choices:

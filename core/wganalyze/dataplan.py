@@ -45,10 +45,15 @@ class DataPlan:
         return min(left, 10 * self.n)
 
     def real(self, n: int, split: Split) -> Samples:
-        """``n`` real samples of a split; DataError where the split holds fewer."""
+        """``n`` real samples of a split; DataError where the split holds fewer, or the plan no such replicate."""
         limit = self.fit_size if split.name == "fit" else self.n
         if n > limit:
             raise DataError(f"{n} samples of the split {split.name!r} were asked for, the plan holds {limit}")
+        if split.name != "fit" and not 0 <= split.replicate < self.replicates:
+            raise DataError(
+                f"replicate {split.replicate} of the split {split.name!r} was asked for, counted from 0; "
+                f"the plan holds {self.replicates}"
+            )
         drawn = self.source.draw(n, split, offset=self._offset(split), seed=self.seed)
         points = self.preprocessing.apply(drawn.values, self.source.shape)
         key = ("real", split.name, split.replicate, n)

@@ -90,7 +90,7 @@ class CriticHead:
         points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64)
         arguments: list[Any] = [points.reshape(-1, *self.shape)]
         if self.latent.classes and samples.labels is not None:
-            arguments.append(_encoded(samples.labels[rows], self.latent, self.device))
+            arguments.append(_encoded(samples.labels[rows], self.latent, self.device, double=True))
         return arguments
 
     def scores(self, samples: Samples, mode: Mode, batch: int) -> Scores:
@@ -140,7 +140,7 @@ def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device
         probe = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double().to(device)
         arguments: list[Any] = [probe]
         if snapshot.latent.classes:
-            arguments.append(_encoded(np.zeros(2, np.int64), snapshot.latent, device))
+            arguments.append(_encoded(np.zeros(2, np.int64), snapshot.latent, device, double=True))
         try:
             with torch.no_grad():
                 scores = _tensor(original(*arguments))
@@ -189,13 +189,14 @@ def _batches(n: int, batch: int) -> Iterator[slice]:
         yield slice(i * batch, n if i == count - 1 else (i + 1) * batch)
 
 
-def _encoded(labels: npt.NDArray[np.int64], latent: Latent, device: str) -> Tensor:
+def _encoded(labels: npt.NDArray[np.int64], latent: Latent, device: str, *, double: bool = False) -> Tensor:
+    """Labels as a network takes them; one-hot in the precision of the network: float64 for a critic."""
     import torch
 
     index = torch.from_numpy(labels).to(device)
     if latent.encoding == "index":
         return index
-    return torch.nn.functional.one_hot(index, latent.classes).float()
+    return torch.nn.functional.one_hot(index, latent.classes).to(torch.float64 if double else torch.float32)
 
 
 def _tensor(output: Any) -> Tensor:

@@ -104,7 +104,8 @@ def _measure(study: Study, analyzer: Analyzer) -> Outcome:
     except MemoryError as error:
         return Outcome("failed", f"out of memory ({error}); use a smaller --n", trace=traceback.format_exc())
     except OSError as error:
-        return Outcome("failed", f"{error.filename or 'a file'}: {error.strerror}", trace=traceback.format_exc())
+        text = f"{error.filename or 'a file'}: {error.strerror or error}"
+        return Outcome("failed", text, trace=traceback.format_exc())
     except Exception as error:
         text = " ".join(str(error).split())
         return Outcome("failed", f"{type(error).__name__}: {text}", trace=traceback.format_exc())

@@ -48,6 +48,8 @@ def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dic
         tree = ast.parse(text, mode="eval").body
         if not isinstance(tree, ast.Call):
             return text, (), {}
+        if any(k.arg is None for k in tree.keywords):
+            raise ValueError("**")
         keywords = {str(k.arg): ast.literal_eval(k.value) for k in tree.keywords}
         return ast.unparse(tree.func), tuple(ast.literal_eval(a) for a in tree.args), keywords
     except (SyntaxError, ValueError):
@@ -79,5 +81,5 @@ def _module(where: str, folder: Path | None, option: str) -> Any:
         return module
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may parse the command line when it is imported
         raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error

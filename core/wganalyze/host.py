@@ -6,17 +6,20 @@ import inspect
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any, Literal
 
 import pluggy
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from wganalyze import hooks
-from wganalyze.analyzer import Analyzer
+from wganalyze.analyzer import Analyzer, Need
 from wganalyze.data import DataSource
 from wganalyze.errors import DataError, UsageError
+from wganalyze.measurement import Metric, Table
+from wganalyze.options import make_options
 from wganalyze.snapshot import Architecture, Loader
 
 GROUP = "wganalyze"
@@ -88,7 +91,8 @@ def load_host(blocked: Iterable[str] = (), *, strict: bool | None = None) -> Hos
 
     With ``strict`` (default: ``WGANALYZE_STRICT=1``) the first fault raises UsageError.
     """
-    names = {*blocked, *filter(None, os.environ.get("WGANALYZE_NO_PLUGINS", "").split(","))}
+    listed = os.environ.get("WGANALYZE_NO_PLUGINS", "").split(",")
+    names = {*blocked, *filter(None, map(str.strip, listed))}
     if strict is None:
         strict = os.environ.get("WGANALYZE_STRICT", "") not in ("", "0")
     manager = pluggy.PluginManager(hooks.NAMESPACE)
@@ -154,7 +158,8 @@ def _check_requirement(entry: EntryPoint) -> None:
             continue
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         here = version(DISTRIBUTION)
-        if requirement.name == DISTRIBUTION and applies and not requirement.specifier.contains(here, prereleases=True):
+        ours = canonicalize_name(requirement.name) == DISTRIBUTION
+        if ours and applies and not requirement.specifier.contains(here, prereleases=True):
             raise PluginFault(f"requires {requirement}, this is wganalyze {here}")
 
 
@@ -211,8 +216,20 @@ def _validate(kind: str, thing: Any) -> None:
         if not callable(getattr(thing, verb, None)):
             raise PluginFault(f"{kind} {thing.name!r} has no method {verb}()")
     if kind == "analyzer":
-        if not is_dataclass(thing.Options) or not vars(thing.Options)["__dataclass_params__"].frozen:
+        parameters = getattr(thing.Options, "__dataclass_params__", None)
+        if parameters is None or not parameters.frozen:
             raise PluginFault(f"analyzer {thing.name!r}: Options is not a frozen dataclass")
+        try:
+            make_options(thing, {})
+        except Exception as error:  # found now, it fails this plugin alone and not every run
+            reason = f"{type(error).__name__}: {error}"
+            raise PluginFault(f"analyzer {thing.name!r}: no Options from the defaults ({reason})") from error
+        for attribute, declared in (("metrics", Metric), ("tables", Table), ("needs", Need)):
+            strange = [item for item in getattr(thing, attribute) if not isinstance(item, declared)]
+            if strange:
+                raise PluginFault(
+                    f"analyzer {thing.name!r}: {attribute} holds {strange[0]!r}, which is no {declared.__name__}"
+                )
         twice = {m.name for m in thing.metrics if sum(m.name == other.name for other in thing.metrics) > 1}
         if twice:
             raise PluginFault(f"analyzer {thing.name!r} declares a metric twice: {', '.join(sorted(twice))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def read_step(facts: Mapping[str, float | int | str | bool], stem: str, folders:
     """The step a file was saved at: from the scalars in it, else its name, else the names of its folders."""
     for fact in _STEP_FACTS:
         value = facts.get(fact)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
             unit = _UNITS.get(fact.replace("_", ""), "iteration")
             return Step(int(value), unit, f"{fact!r} in the file")
     for name, anywhere in [(stem, True), *((folder, False) for folder in reversed(folders))]:

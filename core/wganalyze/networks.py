@@ -158,7 +158,7 @@ def load_strict(module: Module, tensors: Mapping[str, Tensor], place: str, role:
     expected = module.state_dict()
     specs = {key: TensorSpec(tuple(t.shape), "") for key, t in tensors.items()}
     best: tuple[int, dict[str, Tensor]] | None = None
-    for layout in _layouts(unwrap(specs)):
+    for layout in _layouts(specs):
         # ``layout`` keeps the order of ``tensors``, so the two can be walked together.
         renamed = dict(zip(layout, tensors.values(), strict=True))
         differences = len(set(renamed) ^ set(expected))
@@ -177,16 +177,6 @@ def load_strict(module: Module, tensors: Mapping[str, Tensor], place: str, role:
         text = "; ".join(f"{len(items)} {name}: {_few(items)}" for name, items in lists if items)
         raise CheckpointError(f"{place} does not fit the {role}: {text}; name the factory that it was trained with")
     module.load_state_dict(found, strict=False)
-
-
-def unwrap(keys: Mapping[str, TensorSpec]) -> dict[str, TensorSpec]:
-    """Keys without the wrappers of DataParallel and torch.compile, at the front of all of them."""
-    unwrapped = dict(keys)
-    for _ in range(4):
-        for wrapper in WRAPPERS:
-            if unwrapped and all(key.startswith(wrapper) for key in unwrapped):
-                unwrapped = {key[len(wrapper) :]: spec for key, spec in unwrapped.items()}
-    return unwrapped
 
 
 def _few(items: list[str]) -> str:

@@ -109,6 +109,9 @@ def test_no_shift_is_no_finding() -> None:
     assert not [thing for thing in {cls}().measure(study) if hasattr(thing, "code")]
 '''
 
+IMPORTED = frozenset(["Analyzer", "Finding", "Iterator", "Measurement", "Metric", "Need", "Study"])
+"""Names that the module imports: a class of that name would hide them from it."""
+
 README = """\
 # wganalyze-{name}
 
@@ -137,10 +140,11 @@ def new_plugin(name: str, folder: Path) -> None:
     if root.exists():
         raise UsageError(f"{root}: exists; choose another name or remove it")
     module = f"wganalyze_{name.replace('-', '_')}"
+    cls = "".join(word.capitalize() for word in name.split("-"))
     words = {
         "name": name,
         "module": module,
-        "cls": "".join(word.capitalize() for word in name.split("-")),
+        "cls": f"{cls}Analyzer" if cls in IMPORTED else cls,
         "metric": f"{name.replace('-', '_')}_distance",
         "version": version("wganalyze"),
     }

@@ -34,7 +34,7 @@ def plugins(name: str | None, as_json: bool, no_plugins: tuple[str, ...]) -> Non
         there = ", ".join(plugin.name for plugin in host.plugins)
         raise UsageError(f"no plugin is called {name!r}; there are: {there}")
     if as_json:
-        click.echo(json.dumps([_describe(plugin, host) for plugin in chosen], indent=1))
+        click.echo(json.dumps([_describe(plugin, host) for plugin in chosen], indent=1, default=str))
     elif name is None:
         _print_list(chosen)
     else:
@@ -72,7 +72,7 @@ def _analyzer(host: Host, name: str) -> dict[str, Any]:
         {
             "name": field.name,
             "type": str(field.type),
-            "default": None if field.default is dataclasses.MISSING else field.default,
+            "default": _default(field),
             "help": field.metadata.get("help", ""),
         }
         for field in dataclasses.fields(analyzer.Options)
@@ -84,6 +84,12 @@ def _analyzer(host: Host, name: str) -> dict[str, Any]:
         "tables": [dataclasses.asdict(table) for table in analyzer.tables],
         "options": options,
     }
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _first_line(text: str | None) -> str:

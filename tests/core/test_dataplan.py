@@ -1,0 +1,185 @@
+"""How real samples are dealt out: disjoint everywhere, and refused in numbers where there are too few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from wganalyze.config import Config
+from wganalyze.data import FiniteSource, Preprocessing, Split
+from wganalyze.dataplan import DEFAULT_N, DataPlan, make_plan, with_assumptions
+from wganalyze.errors import DataError, UsageError
+from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.testing import Gaussian
+
+MakeRows = Callable[[int], FiniteSource]
+
+
+def rows_of(plan: DataPlan, n: int, split: Split) -> list[float]:
+    """The numbers of the rows that a split holds."""
+    return list(plan.real(n, split).points[:, 0])
+
+
+@settings(deadline=None)
+@given(n=st.integers(2, 15), replicates=st.integers(1, 6), spare=st.integers(0, 40), seed=st.integers(0, 1000))
+def test_no_row_is_dealt_twice(distinct_rows: MakeRows, n: int, replicates: int, spare: int, seed: int) -> None:
+    size = n * (2 * replicates + 1) + spare
+    plan = make_plan(distinct_rows(size), "rows", Config(n=n, replicates=replicates, seed=seed), None)
+    assert n <= plan.fit_size <= 10 * n
+    dealt = [rows_of(plan, n, Split(name, r)) for r in range(replicates) for name in ("x", "x2")]
+    dealt.append(rows_of(plan, plan.fit_size, Split("fit")))
+    everything = [row for split in dealt for row in split]
+    assert len(set(everything)) == len(everything) == 2 * n * replicates + plan.fit_size
+
+
+def test_a_smaller_split_is_the_beginning_of_a_larger_one(distinct_rows: MakeRows) -> None:
+    plan = make_plan(distinct_rows(100), "rows", Config(n=10, replicates=2), None)
+    for split in (Split("x"), Split("x2", 1), Split("fit")):
+        assert rows_of(plan, 4, split) == rows_of(plan, 10, split)[:4]
+
+
+def test_splits_hold_no_more_than_planned(distinct_rows: MakeRows) -> None:
+    plan = make_plan(distinct_rows(75), "rows", Config(n=10, replicates=2), None)
+    assert plan.fit_size == 35
+    with pytest.raises(DataError, match=r"11 samples of the split 'x' were asked for, the plan holds 10"):
+        plan.real(11, Split("x"))
+    with pytest.raises(DataError, match=r"36 samples of the split 'fit' were asked for, the plan holds 35"):
+        plan.real(36, Split("fit"))
+
+
+@pytest.mark.parametrize("replicate", [-1, 2, 3])
+def test_a_replicate_that_was_not_planned_would_overlap_and_is_refused(distinct_rows: MakeRows, replicate: int) -> None:
+    plan = make_plan(distinct_rows(200), "rows", Config(n=10, replicates=2), None)
+    for name in ("x", "x2"):
+        with pytest.raises(DataError, match=rf"replicate {replicate} .*the plan holds 2"):
+            plan.real(10, Split(name, replicate))
+
+
+def test_the_default_n_is_what_the_source_can_give(distinct_rows: MakeRows) -> None:
+    assert make_plan(distinct_rows(1797), "digits", Config(), None).n == 1797 // 11
+    assert make_plan(distinct_rows(1797), "digits", Config(replicates=3), None).n == 1797 // 7
+    assert make_plan(distinct_rows(50_000), "rows", Config(), None).n == DEFAULT_N
+    law = make_plan(Gaussian(2), "gaussian", Config(), None)
+    assert (law.n, law.replicates, law.fit_size, law.seed) == (DEFAULT_N, 5, 10 * DEFAULT_N, 0)
+
+
+def test_too_few_samples_are_refused_in_numbers(distinct_rows: MakeRows) -> None:
+    with pytest.raises(DataError) as caught:
+        make_plan(distinct_rows(100), "rows:100", Config(n=20, replicates=3), None)
+    text = str(caught.value)
+    for number in ("--n 20", "3 replicates", "7 disjoint splits", "140 samples", "rows:100 has 100", "at most --n 14"):
+        assert number in text
+    make_plan(distinct_rows(100), "rows:100", Config(n=14, replicates=3), None)
+
+
+@pytest.mark.parametrize("n", [1, 0, -5])
+def test_a_split_needs_two(distinct_rows: MakeRows, n: int) -> None:
+    with pytest.raises(DataError, match=rf"--n {n}: at least 2 samples a split"):
+        make_plan(distinct_rows(100), "rows", Config(n=n), None)
+    with pytest.raises(DataError, match=r"at least 2 samples a split are needed; rows has 9"):
+        make_plan(distinct_rows(9), "rows", Config(), None)
+
+
+@pytest.mark.parametrize("replicates", [0, -1])
+def test_there_is_at_least_one_replicate(replicates: int) -> None:
+    with pytest.raises(UsageError, match=rf"--replicates {replicates}: at least 1"):
+        make_plan(Gaussian(2), "gaussian", Config(replicates=replicates), None)
+
+
+def test_a_law_is_independent_over_splits_and_replicates() -> None:
+    plan = make_plan(Gaussian(1), "gaussian", Config(n=50, replicates=3), None)
+    drawn = [plan.real(50, Split(name, r)).points for r in range(3) for name in ("x", "x2")]
+    drawn.append(plan.real(500, Split("fit")).points)
+    assert len(np.unique(np.concatenate(drawn))) == 6 * 50 + 500
+    again = make_plan(Gaussian(1), "gaussian", Config(n=50, replicates=3), None)
+    np.testing.assert_array_equal(again.real(50, Split("x", 2)).points, drawn[4])
+    other = make_plan(Gaussian(1), "gaussian", Config(n=50, replicates=3, seed=1), None)
+    assert not np.array_equal(other.real(50, Split("x", 2)).points, drawn[4])
+
+
+def test_samples_are_mapped_and_marked_as_shared(distinct_rows: MakeRows) -> None:
+    source = distinct_rows(100)
+    source.value_range = (0, 100)
+    plan = make_plan(source, "rows", Config(n=5, replicates=1, range=(0, 1)), None)
+    samples = plan.real(5, Split("x"))
+    assert samples.shared
+    assert samples.key
+    assert samples.labels is not None
+    np.testing.assert_allclose(np.rint(samples.points[:, 0] * 100) % 10, samples.labels)
+    assert plan.space == "critic input [0, 1]"
+    assert plan.assumptions == ()
+
+
+def test_held_out_is_what_the_user_says_else_what_the_source_knows(distinct_rows: MakeRows) -> None:
+    source = distinct_rows(100)
+    source.held_out = True
+    assert make_plan(source, "rows", Config(), None).held_out is True
+    assert make_plan(source, "rows", Config(held_out=False), None).held_out is False
+
+
+# Preprocessing, found from the first generator where nobody said it
+
+
+def ending_in(last: nn.Module | None, scale: float = 10.0) -> Snapshot:
+    """A snapshot whose generator ends in this activation."""
+    layer = nn.Linear(2, 2)
+    layer.load_state_dict({"weight": scale * torch.eye(2), "bias": torch.zeros(2)})
+    net = nn.Sequential(layer, last) if last is not None else layer
+    return Snapshot("first", 0, "step", (), make_generator=lambda: net.eval(), latent=Latent(shape=(2,)))
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [(nn.Tanh(), "[-1, 1]"), (nn.Sigmoid(), "[0, 1]")],
+)
+def test_the_range_is_read_off_the_generator_and_said(distinct_rows: MakeRows, last: nn.Module, name: str) -> None:
+    source = distinct_rows(100)
+    source.value_range = (0, 255)
+    first = ending_in(last)
+    plan = make_plan(source, "rows", Config(), first)
+    assert plan.preprocessing.name == name
+    assert f"data brought to {name}: the generator of first ends between" in plan.assumptions[0]
+    marked = with_assumptions(plan, first)
+    assert marked.assumptions == plan.assumptions
+    assert marked.preprocessing == plan.preprocessing
+
+
+def test_a_generator_of_no_usual_range_must_be_explained(distinct_rows: MakeRows) -> None:
+    source = distinct_rows(100)
+    source.value_range = (0, 255)
+    with pytest.raises(UsageError, match=r"neither \[0, 1\] nor \[-1, 1\]: say --range"):
+        make_plan(source, "rows", Config(), ending_in(None))
+    assert make_plan(source, "rows", Config(range=(0, 255)), ending_in(None)).preprocessing.name == "[0, 255]"
+
+
+def test_without_a_generator_the_usual_range_is_assumed(distinct_rows: MakeRows) -> None:
+    source = distinct_rows(100)
+    source.value_range = (0, 255)
+    plan = make_plan(source, "rows", Config(), None)
+    assert plan.preprocessing.name == "[-1, 1]"
+    assert len(plan.assumptions) == 1
+    source.value_range = None
+    assert make_plan(source, "rows", Config(), None).preprocessing == Preprocessing()
+
+
+@pytest.mark.parametrize(
+    ("config", "value_range", "reason"),
+    [
+        (Config(range=(1, -1)), (0, 1), r"--range/--normalize: a range needs LOW < HIGH"),
+        (Config(normalize=((0.5,), (0.0,))), (0, 1), r"--range/--normalize: --normalize needs"),
+        (Config(range=(-1, 1)), None, r"--range: rows states no range of its own"),
+    ],
+)
+def test_a_map_that_makes_no_sense_is_a_usage_error(
+    distinct_rows: MakeRows, config: Config, value_range: tuple[float, float] | None, reason: str
+) -> None:
+    source = distinct_rows(100)
+    source.value_range = value_range
+    with pytest.raises(UsageError, match=reason):
+        make_plan(source, "rows", config, None)

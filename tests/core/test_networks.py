@@ -1,0 +1,239 @@
+"""Strict loading: what does not fit is named, wrappers come off, and nothing is left at its random start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wganalyze.config import Net
+from wganalyze.errors import CheckpointError
+from wganalyze.host import Host
+from wganalyze.networks import Design, Piece, build, find_design, load_strict
+from wganalyze.snapshot import Part, TensorSpec
+
+Tensors = Mapping[str, Tensor]
+
+
+def network(seed: int = 0) -> nn.Module:
+    """A small network with BatchNorm buffers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.LeakyReLU(0.2), nn.Linear(4, 1))
+
+
+def part(tensors: Tensors, path: str = "critic.pt") -> Part:
+    """A part that holds these tensors."""
+    keys = {key: TensorSpec(tuple(t.shape), "float32") for key, t in tensors.items()}
+    return Part(Path(path), "test", keys=keys, read_tensors=lambda: tensors)
+
+
+def stored(seed: int = 1) -> dict[str, Tensor]:
+    """The weights of another network of the same design."""
+    return {key: t.clone() for key, t in network(seed).state_dict().items()}
+
+
+def assert_loaded(module: nn.Module, tensors: Tensors) -> None:
+    """Every tensor of the module is the stored one."""
+    for key, value in module.state_dict().items():
+        torch.testing.assert_close(value, tensors[key], rtol=0, atol=0)
+
+
+def test_all_weights_and_buffers_are_filled() -> None:
+    tensors = stored()
+    tensors["1.running_mean"] += 3
+    module = network()
+    load_strict(module, tensors, "critic.pt", "critic")
+    assert_loaded(module, tensors)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "net.", "module.critic.body."]
+)
+def test_shared_prefixes_come_off(prefix: str) -> None:
+    tensors = stored()
+    module = network()
+    load_strict(module, {prefix + key: t for key, t in tensors.items()}, "critic.pt", "critic")
+    assert_loaded(module, tensors)
+
+
+def test_a_network_whose_own_attribute_is_called_module() -> None:
+    class Wrapper(nn.Module):
+        def __init__(self, seed: int):
+            super().__init__()
+            self.module = network(seed)
+
+    tensors = Wrapper(1).state_dict()
+    for prefix in ("", "module."):
+        wrapper = Wrapper(0)
+        load_strict(wrapper, {prefix + key: t for key, t in tensors.items()}, "critic.pt", "critic")
+        assert_loaded(wrapper, tensors)
+
+
+def test_num_batches_tracked_may_be_missing() -> None:
+    tensors = stored()
+    del tensors["1.num_batches_tracked"]
+    module = network()
+    load_strict(module, tensors, "critic.pt", "critic")
+    torch.testing.assert_close(module.state_dict()["3.weight"], tensors["3.weight"])
+
+
+def test_running_statistics_may_not_be_missing() -> None:
+    tensors = stored()
+    del tensors["1.running_var"]
+    with pytest.raises(CheckpointError, match=r"1 missing: 1\.running_var"):
+        load_strict(network(), tensors, "critic.pt", "critic")
+
+
+def test_missing_unexpected_and_wrong_shapes_are_listed_together() -> None:
+    tensors = stored()
+    del tensors["0.bias"]
+    tensors["4.weight"] = torch.zeros(1)
+    tensors["3.weight"] = torch.zeros(2, 4)
+    module = network()
+    before = {key: t.clone() for key, t in module.state_dict().items()}
+    with pytest.raises(CheckpointError) as caught:
+        load_strict(module, tensors, "run.pt[netD]", "critic")
+    text = str(caught.value)
+    assert text.startswith("run.pt[netD] does not fit the critic: ")
+    for item in (
+        "1 missing: 0.bias",
+        "1 unexpected: 4.weight",
+        "1 wrong shape: 3.weight is (2, 4), the network has (1, 4)",
+    ):
+        assert item in text
+    assert_loaded(module, before)
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    tensors = {f"layer{i}.weight": torch.zeros(1) for i in range(20)}
+    with pytest.raises(CheckpointError, match=r"20 unexpected: layer0\.weight, .*layer5\.weight and 14 more"):
+        load_strict(network(), tensors, "critic.pt", "critic")
+
+
+def test_no_tensors_at_all() -> None:
+    with pytest.raises(CheckpointError, match="missing"):
+        load_strict(network(), {}, "critic.pt", "critic")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers_are_named(value: float) -> None:
+    tensors = stored()
+    tensors["3.weight"][0, 1] = value
+    piece = Piece(part(tensors))
+    with pytest.raises(CheckpointError, match=r"critic\.pt: NaN or infinity in 3\.weight; this network cannot be"):
+        piece.tensors()
+
+
+def test_a_piece_sees_only_its_prefix() -> None:
+    tensors = {**{f"netD.{k}": t for k, t in stored().items()}, "netG.weight": torch.full((2, 2), float("nan"))}
+    piece = Piece(part(tensors, "run.pt"), "netD.")
+    assert set(piece.keys) == set(stored()) == set(piece.tensors())
+    assert piece.place == "run.pt[netD]"
+    assert piece.parameters == sum(t.numel() for t in stored().values())
+    with pytest.raises(CheckpointError, match=r"run\.pt\[netG\]: NaN or infinity in weight"):
+        Piece(part(tensors, "run.pt"), "netG.").tensors()
+
+
+# From a design to a network
+
+
+class Scaled:
+    """An architecture with one argument, recognised by its keys."""
+
+    name = "scaled"
+
+    def build(self, **arguments: Any) -> nn.Module:
+        width = arguments["width"]
+        return nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def recognise(self, keys: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any] | None:
+        if set(keys) != {"0.weight", "0.bias", "2.weight", "2.bias"}:
+            return None
+        return {"width": keys["0.weight"][0]}
+
+
+class Twin(Scaled):
+    """Fits the same keys."""
+
+    name = "twin"
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "net."])
+def test_an_architecture_is_recognised_and_built(prefix: str) -> None:
+    host = Host(architectures={"scaled": Scaled()})
+    tensors = Scaled().build(width=5).state_dict()
+    piece = Piece(part({prefix + key: t for key, t in tensors.items()}))
+    design = find_design(piece, None, "critic", host, trust=False)
+    assert isinstance(design, Design)
+    assert design.text() == "architecture scaled {'width': 5}"
+    assert "recognised" in design.assumption
+    module = build(piece, design, "critic", host)
+    assert_loaded(module, tensors)
+    assert not module.training
+    assert not any(p.requires_grad for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("net", "architectures", "reason"),
+    [
+        (None, [], r"the architecture of critic\.pt is unknown; say --critic MODULE:FACTORY"),
+        (None, [Scaled(), Twin()], r"the keys fit several architectures \(scaled, twin\)"),
+        (Net(architecture="scalde"), [Scaled()], r"registers the architecture 'scalde'; there are: scaled"),
+        (Net("a.py:B", trusted=False), [], r"names the factory a\.py:B; --trust imports it"),
+    ],
+)
+def test_why_there_is_no_design(net: Net | None, architectures: list[Scaled], reason: str) -> None:
+    host = Host(architectures={a.name: a for a in architectures})
+    piece = Piece(part(Scaled().build(width=5).state_dict()))
+    found = find_design(piece, net, "critic", host, trust=False)
+    assert isinstance(found, str)
+    assert re.search(reason, found), found
+
+
+def test_a_program_is_run_only_with_trust() -> None:
+    program = Part(Path("critic.pt"), "pickled module", read_module=network)
+    refused = find_design(Piece(program), None, "critic", Host(), trust=False)
+    assert refused == "critic.pt is a program (pickled module); --trust runs it"
+    design = find_design(Piece(program), None, "critic", Host(), trust=True)
+    assert isinstance(design, Design)
+    assert not build(Piece(program), design, "critic", Host()).training
+
+
+@pytest.fixture
+def factory_file(tmp_path: Path) -> Callable[[str], Net]:
+    """Writes a factory file with this body of ``make`` and names it."""
+
+    def write(source: str) -> Net:
+        path = tmp_path / "nets.py"
+        path.write_text(f"import torch\nfrom torch import nn\n{source}\n")
+        return Net(f"{path}:make")
+
+    return write
+
+
+def test_a_factory_may_ask_for_the_stored_shapes(factory_file: Callable[[str], Net]) -> None:
+    net = factory_file("def make(shapes):\n    return nn.Linear(shapes['weight'][1], shapes['weight'][0])")
+    tensors = nn.Linear(7, 2).state_dict()
+    module = build(Piece(part(tensors)), Design(net), "critic", Host())
+    assert_loaded(module, tensors)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def make(width):\n    return nn.Linear(width, 1)", r"calling it failed \(TypeError: .*width"),
+        ("def make():\n    return 3", r"gave int, not a torch\.nn\.Module"),
+        ("def make():\n    return nn.Linear", r"gave type, not a torch\.nn\.Module"),
+        ("def make():\n    return nn.Linear(7, 3)", r"does not fit the critic: 2 wrong shape: weight is \(2, 7\)"),
+    ],
+)
+def test_a_factory_that_does_not_fit(factory_file: Callable[[str], Net], source: str, reason: str) -> None:
+    piece = Piece(part(nn.Linear(7, 2).state_dict()))
+    with pytest.raises(CheckpointError, match=reason):
+        build(piece, Design(factory_file(source)), "critic", Host())

@@ -1,0 +1,317 @@
+"""The Study: shared quantities are computed once, and what is missing is explained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from wganalyze.analyzer import Need
+from wganalyze.config import Config
+from wganalyze.data import FiniteSource, Samples, Split, Values
+from wganalyze.dataplan import make_plan
+from wganalyze.errors import CheckpointError, DataError, NotMeasurable
+from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.study import Cache, Study, auc, student_t
+from wganalyze.testing import Gaussian, shifted_gaussians
+
+MakeRows = Callable[[int], FiniteSource]
+
+
+def linear(weight: float, dim: int = 2) -> nn.Module:
+    """A linear map by a multiple of the identity."""
+    layer = nn.Linear(dim, dim)
+    layer.load_state_dict({"weight": weight * torch.eye(dim), "bias": torch.zeros(dim)})
+    return layer.eval().requires_grad_(False)
+
+
+def snapshot(label: str = "snap", weight: float | None = 1.0, **more: Any) -> Snapshot:
+    """A snapshot whose generator multiplies z by ``weight``."""
+    make = None if weight is None else (lambda: linear(weight))
+    return Snapshot(label, 0, "step", (), make_generator=make, latent=Latent(shape=(2,)), **more)
+
+
+# Estimates
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=30), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_student_t_agrees_with_scipy(values: list[float], level: float) -> None:
+    found = student_t(tuple(values), level)
+    assert math.isclose(found.value, float(np.mean(values)), rel_tol=1e-12, abs_tol=1e-9)
+    assert found.interval is not None
+    if np.std(values) > 1e-6:
+        low, high = stats.t.interval(level, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+        assert math.isclose(found.interval.low, float(low), rel_tol=1e-9, abs_tol=1e-8)
+        assert math.isclose(found.interval.high, float(high), rel_tol=1e-9, abs_tol=1e-8)
+    assert found.interval.method == f"Student t over {len(values)} replicates, {level:.0%}"
+
+
+def test_no_interval_below_three_replicates() -> None:
+    for values in ((1.0,), (1.0, 2.0)):
+        found = student_t(values)
+        assert found.interval is None
+        assert (found.value, found.replicates, found.values) == (sum(values) / len(values), len(values), values)
+    constant = student_t((2.0, 2.0, 2.0)).interval
+    assert constant is not None
+    assert (constant.low, constant.high) == (2.0, 2.0)
+
+
+def test_an_estimate_calls_once_for_each_replicate() -> None:
+    study, asked = shifted_gaussians(replicates=4), []
+
+    def measured(replicate: int) -> float:
+        asked.append(replicate)
+        return 10.0 * replicate
+
+    found = study.estimate(measured)
+    assert asked == [0, 1, 2, 3]
+    assert found == student_t((0.0, 10.0, 20.0, 30.0))
+
+
+def test_the_interval_covers_the_truth() -> None:
+    """Over 200 seeds, a 95% interval for E f(real) - E f(fake) = 1 misses it 10 times on average."""
+
+    def misses(seed: int) -> bool:
+        study = shifted_gaussians(shift=1, n=20, replicates=5, seed=seed)
+        found = study.estimate(
+            lambda r: study.scores(study.real(None, r)).mean() - study.scores(study.fake(None, r)).mean()
+        )
+        assert found.interval is not None
+        return not found.interval.low <= 1 <= found.interval.high
+
+    assert 1 <= sum(misses(seed) for seed in range(200)) <= 24
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.lists(st.integers(-5, 5), min_size=1, max_size=40))
+def test_auc_agrees_with_sklearn_ties_included(positive: list[int], negative: list[int]) -> None:
+    truth = [1] * len(positive) + [0] * len(negative)
+    expected = roc_auc_score(truth, positive + negative)
+    assert math.isclose(auc(np.array(positive, float), np.array(negative, float)), expected, abs_tol=1e-12)
+
+
+# What there is
+
+
+def test_needs_that_are_met() -> None:
+    study = shifted_gaussians()
+    assert [study.lacks(need) for need in Need] == [""] * len(Need)
+    assert all(study.has(need) for need in Need)
+
+
+def test_without_data() -> None:
+    study = Study(shifted_gaussians().snapshot, None)
+    reason = "no data: say --data NAME (wganalyze plugins lists the sources)"
+    assert study.lacks(Need.REAL) == reason
+    assert study.has(Need.FAKE)
+    assert study.has(Need.CRITIC)
+    for ask in (study.real, lambda: study.n, lambda: study.replicates, lambda: study.dim):
+        with pytest.raises(NotMeasurable, match="no data: say --data NAME"):
+            ask()
+    assert (study.seed, study.space, study.known_w1, study.held_out) == (0, "critic input", None, None)
+    assert len(study.fake(10)) == 10
+
+
+def test_without_networks_the_reason_is_the_snapshots() -> None:
+    plan = shifted_gaussians().plan
+    bare = snapshot(weight=None, missing={"critic": "say --critic MODULE:FACTORY"})
+    study = Study(bare, plan)
+    for need in (Need.FAKE, Need.GENERATOR):
+        assert study.lacks(need) == "no generator: the snapshot has none"
+    for need in (Need.CRITIC, Need.SCORES, Need.GRADIENT):
+        assert study.lacks(need) == "no critic: say --critic MODULE:FACTORY"
+    with pytest.raises(NotMeasurable, match="no generator"):
+        study.fake()
+    with pytest.raises(NotMeasurable, match="say --critic MODULE:FACTORY"):
+        study.scores(study.real())
+
+
+class Pair(Gaussian):
+    """Standard normal, and the same moved by 3 along the first axis."""
+
+    name = "pair"
+    is_pair = True
+
+    def draw_pair(self, n: int, split: Split, *, seed: int) -> Values:
+        moved = split.rng(seed, "other").standard_normal((n, *self.shape))
+        moved[:, 0] += 3
+        return Values(moved)
+
+    @property
+    def known_w1(self) -> float:
+        return 3.0
+
+
+def test_a_pair_stands_in_for_a_generator() -> None:
+    plan = make_plan(Pair(2), "pair", Config(n=500, replicates=1), None)
+    study = Study(snapshot(weight=None), plan)
+    assert study.has(Need.FAKE)
+    assert not study.has(Need.GENERATOR)
+    assert study.known_w1 == 3.0
+    other = study.fake()
+    assert other.shared
+    assert abs(other.points[:, 0].mean() - 3) < 0.2
+    with_generator = Study(snapshot(weight=1.0), plan)
+    assert with_generator.known_w1 is None
+    assert abs(with_generator.fake().points[:, 0].mean()) < 0.2
+
+
+# Samples
+
+
+def test_every_snapshot_sees_the_same_z() -> None:
+    shared: Cache = {}
+    plan = make_plan(Gaussian(2), "gaussian", Config(n=50, replicates=2, seed=4), None)
+    first, second = (Study(snapshot(f"s{w}", w), plan, shared) for w in (1.0, 3.0))
+    for replicate in range(2):
+        for split in ("x", "x2", "fit"):
+            z = first.fake(20, replicate, split)
+            np.testing.assert_allclose(second.fake(20, replicate, split).points, 3 * z.points, rtol=1e-6)
+    assert not np.array_equal(first.fake(20, 0).points, first.fake(20, 1).points)
+    assert not np.array_equal(first.fake(20, 0).points, first.fake(20, 0, "x2").points)
+    reseeded = Study(snapshot(), replace(plan, seed=5))
+    assert not np.array_equal(first.fake(20).points, reseeded.fake(20).points)
+
+
+def test_real_samples_are_drawn_once_for_the_run_and_fakes_once_for_the_snapshot() -> None:
+    shared: Cache = {}
+    plan = make_plan(Gaussian(2), "gaussian", Config(n=50, replicates=2), None)
+    first, second = (Study(snapshot(f"s{w}", w), plan, shared) for w in (1.0, 3.0))
+    assert first.real() is second.real(50, 0, "x")
+    assert first.real() is not first.real(split="x2")
+    assert first.fake() is first.fake()
+    assert first.fake() is not second.fake()
+    assert not any("fake" in str(key) for key in shared)
+
+
+@settings(deadline=None, max_examples=20)
+@given(n=st.integers(2, 8), replicates=st.integers(1, 4))
+def test_the_study_hands_out_disjoint_rows(distinct_rows: MakeRows, n: int, replicates: int) -> None:
+    plan = make_plan(distinct_rows(100), "rows", Config(n=n, replicates=replicates), None)
+    study = Study(snapshot(), plan)
+    rows = [study.real(None, r, split).points[:, 0] for r in range(replicates) for split in ("x", "x2")]
+    rows.append(study.real(n, split="fit").points[:, 0])
+    assert len(np.unique(np.concatenate(rows))) == n * (2 * replicates + 1)
+    with pytest.raises(DataError):
+        study.real(replicate=replicates)
+
+
+def test_a_generator_of_another_size_than_the_data() -> None:
+    study = Study(snapshot(), make_plan(Gaussian(5), "gaussian", Config(n=20), None))
+    with pytest.raises(
+        CheckpointError, match=r"snap: the generator makes samples of shape \(2,\), the data are \(5,\)"
+    ):
+        study.fake()
+
+
+# The critic
+
+
+def test_scores_and_gradients_of_a_known_critic() -> None:
+    study = shifted_gaussians(shift=2, dim=3, slope=5)
+    x = study.real()
+    direction = -np.ones(3) / math.sqrt(3)
+    np.testing.assert_allclose(study.scores(x), 5 * x.points @ direction, atol=1e-5)
+    np.testing.assert_allclose(study.gradient(x), np.tile(5 * direction, (len(x), 1)), rtol=1e-6)
+    assert study.critic_shape == (3,)
+    assert study.critic_note == ""
+
+
+def test_scores_are_computed_once_for_keyed_samples() -> None:
+    study = shifted_gaussians()
+    x = study.real()
+    assert study.scores(x) is study.scores(x)
+    assert study.scores(x) is not study.scores(x, "train")
+    assert study.gradient(x) is study.gradient(x)
+    unkeyed = x.take(slice(None))
+    assert study.scores(unkeyed) is not study.scores(unkeyed)
+    moved = x.with_points(x.points + 1)
+    assert not np.allclose(study.scores(moved), study.scores(x))
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(1.0, 1), (-1.0, -1)])
+def test_the_orientation_is_found_from_data_and_said(slope: float, expected: int) -> None:
+    known = shifted_gaussians(shift=4, slope=slope)
+    study = Study(replace(known.snapshot, orientation=None), known.plan)
+    assert study.assumptions == ()
+    assert study.orientation == expected
+    side = "high" if expected == 1 else "low"
+    assert study.assumptions[-1].startswith(f"critic scores real {side}: AUC ")
+    assert f"{study.orientation_auc:.3f}" in study.assumptions[-1]
+    assert math.isclose(study.orientation_auc, auc(study.scores(study.real()), study.scores(study.fake())))
+    said = Study(replace(known.snapshot, orientation=-expected), known.plan)
+    assert said.orientation == -expected
+    assert said.assumptions == ()
+
+
+def test_the_critics_input_has_the_shape_of_the_samples() -> None:
+    critic = nn.Sequential(nn.Conv2d(1, 1, 2), nn.Flatten(), nn.Linear(4, 1)).eval()
+    image = nn.Sequential(linear(1.0, 9), nn.Unflatten(1, (3, 3))).eval()
+    drawn = Snapshot(
+        "snap", 0, "step", (), make_generator=lambda: image, make_critic=lambda: critic, latent=Latent(shape=(9,))
+    )
+    study = Study(drawn, None)
+    assert study.critic_shape == (1, 3, 3)
+    assert len(study.scores(study.fake(6))) == 6
+    assert study.assumptions == ("critic input reshaped to (1, 3, 3)",)
+    with pytest.raises(NotMeasurable, match="shape of the critic's input is unknown"):
+        _ = Study(replace(drawn, make_generator=None), None).head
+
+
+# Caches, transport, fingerprint
+
+
+def test_cached_scopes() -> None:
+    shared: Cache = {}
+    first, second = (Study(snapshot(), None, shared) for _ in range(2))
+    calls: list[str] = []
+
+    def make(what: str) -> Callable[[], str]:
+        def call() -> str:
+            calls.append(what)
+            return what
+
+        return call
+
+    assert first.cached("k", make("a")) == first.cached("k", make("b")) == "a"
+    assert second.cached("k", make("c")) == "c"
+    assert first.cached("k", make("d"), scope="data") == second.cached("k", make("e"), scope="data") == "d"
+    assert first.cached("none", lambda: None) is None
+    assert first.cached("none", lambda: calls.append("again")) is None
+    assert calls == ["a", "c", "d"]
+    assert Study(snapshot(), None).cached("k", make("f"), scope="data") == "f"
+
+
+def test_transport_between_real_samples_is_shared_over_snapshots() -> None:
+    shared: Cache = {}
+    plan = make_plan(Gaussian(2), "gaussian", Config(n=30, replicates=2), None)
+    first, second = (Study(snapshot(f"s{w}", w), plan, shared) for w in (1.0, 3.0))
+    floor = first.transport(first.real(), first.real(split="x2"))
+    assert second.transport(second.real(), second.real(split="x2")) is floor
+    assert first.transport(first.real(), first.real(split="x2"), p=2) is not floor
+    to_fake = first.transport(first.real(), first.fake())
+    assert first.transport(first.real(), first.fake()) is to_fake
+    assert second.transport(second.real(), second.fake()).value != to_fake.value
+    unkeyed = Samples(first.real().points, (2,))
+    assert math.isclose(first.transport(unkeyed, first.fake()).value, to_fake.value, rel_tol=1e-9)
+
+
+def test_a_network_that_cannot_be_built_leaves_its_error_in_the_fingerprint() -> None:
+    def broken() -> nn.Module:
+        raise CheckpointError("critic.pt does not fit the critic")
+
+    known = shifted_gaussians()
+    whole, half = known.fingerprint, Study(replace(known.snapshot, make_critic=broken), known.plan).fingerprint
+    assert half.splitlines()[-1] == "critic.pt does not fit the critic"
+    assert whole.splitlines()[0] == half.splitlines()[0]
+    assert whole == shifted_gaussians().fingerprint
+    assert Study(snapshot(weight=None), None).fingerprint == "no generator\nno critic"
