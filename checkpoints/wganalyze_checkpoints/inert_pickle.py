@@ -17,6 +17,7 @@ MAX_OPCODES = 4_000_000
 """More than a hundred thousand tensors need; some seconds of work at most."""
 
 _LARGEST_KEY = 2**60  # larger ints can be chosen so that their hashes collide
+_LONGEST_NAME = 1000  # of a key or a global: a long one, told once and used a million times, would fill the memory
 
 
 class DamagedPickle(ValueError):
@@ -44,14 +45,10 @@ class Inert:
     name: str
     arguments: object = ()
     state: object = None
+    attributes: dict[object, object] = field(default_factory=dict)
+    """Its ``__dict__`` and its slots, as far as ``state`` tells them."""
     entries: dict[object, object] = field(default_factory=dict)
     items: list[object] = field(default_factory=list)
-
-    @property
-    def attributes(self) -> dict[object, object]:
-        """Its ``__dict__`` and its slots, as far as the pickle states them."""
-        parts = self.state if isinstance(self.state, tuple) else (self.state,)
-        return {k: v for part in parts if isinstance(part, dict) for k, v in part.items()}
 
 
 class InertUnpickler:
@@ -145,6 +142,8 @@ class InertUnpickler:
         self._push(self._make(function, tuple(arguments)))
 
     def _name(self, text: str) -> Global:
+        if len(text) > _LONGEST_NAME:
+            raise DamagedPickle("a global with an endless name")
         name = text.replace(" ", ".")
         self.globals.add(name)
         return Global(name)
@@ -153,6 +152,8 @@ class InertUnpickler:
         name, module = self._stack.pop(), self._stack.pop()
         if not isinstance(name, str) or not isinstance(module, str):
             raise DamagedPickle("a global without a name")
+        if len(module) > _LONGEST_NAME or len(name) > _LONGEST_NAME:
+            raise DamagedPickle("a global with an endless name")
         self._push(self._name(f"{module} {name}"))
 
     def _extend(self, items: list[object]) -> None:
@@ -170,7 +171,7 @@ class InertUnpickler:
             target = target.entries
         if not isinstance(target, dict) or len(items) % 2:
             raise DamagedPickle("sets items of something that has none")
-        target.update(zip(map(_key, items[::2]), items[1::2], strict=True))
+        target.update(zip(map(safe_key, items[::2]), items[1::2], strict=True))
 
     def _new_dict(self, _: object) -> None:
         items = self._marked()
@@ -181,6 +182,12 @@ class InertUnpickler:
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, Inert):
             target.state = state
+            # (attributes, slots) is how object.__reduce_ex__ tells both; any other tuple is for a __setstate__.
+            parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+            for part in parts:
+                if isinstance(part, dict):
+                    self._spend(len(part))
+                    target.attributes.update(part)
 
     def _identify(self, identifier: object) -> None:
         if self._persistent is None:
@@ -191,9 +198,11 @@ class InertUnpickler:
         self._memo[place] = self._stack[-1]
 
 
-def _key(value: object) -> object:
+def safe_key(value: object) -> object:
     """A key that is safe to hash: anything but short scalars stands for itself only."""
-    if value is None or isinstance(value, str | bytes | bool):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str | bytes) and len(value) <= _LONGEST_NAME:
         return value
     if isinstance(value, int) and abs(value) < _LARGEST_KEY:
         return value

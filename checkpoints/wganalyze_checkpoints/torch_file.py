@@ -13,6 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import TensorSpec
-from wganalyze_checkpoints.inert_pickle import DamagedPickle, Global, Inert, InertUnpickler, Stream
+from wganalyze_checkpoints.inert_pickle import DamagedPickle, Global, Inert, InertUnpickler, Stream, safe_key
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +56,9 @@ _STORAGE_DTYPE: Mapping[str, str] = {
     "CharStorage": "int8",
     "ByteStorage": "uint8",
     "BoolStorage": "bool",
+    "QInt8Storage": "int8",
+    "QUInt8Storage": "uint8",
+    "QInt32Storage": "int32",
     "ComplexFloatStorage": "complex64",
     "ComplexDoubleStorage": "complex128",
     "UntypedStorage": "uint8",
@@ -106,11 +110,11 @@ class TorchFile:
         flat: dict[tuple[str, str], Tensor] = {}
         result: dict[str, Tensor] = {}
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb") as file, self._archive(file) as archive:
                 for name, tensor in stored.items():
                     key = tensor.storage.key, tensor.spec.dtype
                     if key not in flat:
-                        data = self._bytes(file, tensor.storage)
+                        data = self._bytes(file, archive, tensor.storage)
                         dtype = getattr(torch, tensor.spec.dtype)
                         flat[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
                     result[name] = flat[key].as_strided(tensor.spec.shape, tensor.stride, tensor.offset)
@@ -118,13 +122,16 @@ class TorchFile:
             raise damaged(self.path, error) from error
         return result
 
-    def _bytes(self, file: BinaryIO, storage: Storage) -> bytearray:
+    def _archive(self, file: BinaryIO) -> AbstractContextManager[zipfile.ZipFile | None]:
+        return zipfile.ZipFile(file) if self.form == "zip" else nullcontext()
+
+    def _bytes(self, file: BinaryIO, archive: zipfile.ZipFile | None, storage: Storage) -> bytearray:
         place = self.places[storage.key]
-        if isinstance(place, int):
-            file.seek(place)
+        if archive is None:
+            file.seek(int(place))
             data = file.read(storage.nbytes)
         else:
-            with zipfile.ZipFile(file) as archive, archive.open(place) as record:
+            with archive.open(str(place)) as record:
                 data = record.read(storage.nbytes)
         if len(data) < storage.nbytes:
             raise ValueError(f"storage {storage.key} ends early")
@@ -133,13 +140,15 @@ class TorchFile:
 
 def printable(text: object) -> str:
     """``text`` on one line, cut short, with nothing that a terminal would obey."""
-    line = "".join(c if c.isprintable() else " " for c in str(text))
+    line = "".join(c if c.isprintable() else " " for c in str(text)[:201])
     return line if len(line) <= 200 else line[:197] + "..."
 
 
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for a torch file that cannot be what it says it is."""
-    return CheckpointError(f"{path}: damaged torch file ({printable(reason)}); copy or save it again")
+    return CheckpointError(
+        f"{path}: damaged torch file ({printable(reason) or type(reason).__name__}); copy or save it again"
+    )
 
 
 def read(path: Path) -> TorchFile | None:
@@ -187,11 +196,12 @@ def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile |
         if byteorder is not None and archive.open(byteorder).read(8) != b"little":
             raise DamagedPickle("written on a big-endian machine, which this tool does not read")
         script = prefix + "constants.pkl" in records and any(n.startswith(prefix + "code/") for n in records)
-        stream = io.BytesIO(archive.read(pickles[0]))
+        with archive.open(pickles[0]) as record:  # archive.read() would unpack a bomb that states a small size
+            stream = io.BytesIO(record.read(records[pickles[0]].file_size))
     root, foreign, storages = _unpickle(stream)
     for key, storage in storages.items():
-        record = records.get(f"{prefix}data/{key}")
-        if record is None or record.file_size < storage.nbytes:
+        info = records.get(f"{prefix}data/{key}")
+        if info is None or info.file_size < storage.nbytes:
             raise DamagedPickle(f"storage {key} is missing or too short")
     places: dict[str, str | int] = {key: f"{prefix}data/{key}" for key in storages}
     return TorchFile(path, "zip", script, root, foreign, places)
@@ -269,7 +279,7 @@ def _unpickle(stream: Stream) -> tuple[object, tuple[str, ...], dict[str, Storag
         _, kind, key, _, numel, *view = identifier
         dtype = _STORAGE_DTYPE.get(kind.name.rpartition(".")[2]) if isinstance(kind, Global) else None
         if dtype is None:
-            return Inert(f"storage {key}")
+            return Inert("storage")
         if not isinstance(key, str) or not _natural(numel) or any(v is not None for v in view):
             raise DamagedPickle("a storage without key and length, or a view of one")
         found = Storage(key, dtype, numel)
@@ -292,7 +302,7 @@ def _tensor(storage: object, offset: object, shape: object, stride: object, *res
         return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
     if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
         raise ValueError("a tensor without shape")
-    if len(shape) > _MAX_AXES or not all(map(_natural, (offset, *shape, *stride))):
+    if not isinstance(offset, int) or len(shape) > _MAX_AXES or not all(map(_natural, (offset, *shape, *stride))):
         raise ValueError("a tensor with a shape that cannot be")
     dtype = storage.dtype
     if len(rest) > 2 and isinstance(rest[2], Global):
@@ -304,12 +314,12 @@ def _tensor(storage: object, offset: object, shape: object, stride: object, *res
     end = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) + 1 if size else 0
     if end > room or size > max(room, _MAX_EXPANDED):
         raise ValueError(f"a tensor of shape {shape} in a storage of {room} elements")
-    return StoredTensor(storage, TensorSpec(shape, dtype), offset, stride)  # type: ignore[arg-type]
+    return StoredTensor(storage, TensorSpec(shape, dtype), offset, stride)
 
 
 def _tensor_of_type(function: object, _type: object, arguments: object, _state: object) -> object:
-    if isinstance(function, Global) and function.name in _KNOWN and isinstance(arguments, tuple):
-        return _KNOWN[function.name](*arguments)
+    if isinstance(function, Global) and function.name in _TENSORS and isinstance(arguments, tuple):
+        return _TENSORS[function.name](*arguments)
     return Inert("torch._tensor._rebuild_from_type_v2", (function, arguments))
 
 
@@ -317,20 +327,30 @@ def _ordered_dict(*arguments: object) -> object:
     pairs = arguments[0] if arguments else ()
     if not isinstance(pairs, list | tuple):
         return Inert("collections.OrderedDict", arguments)
-    return {k: v for k, v in pairs if isinstance(k, str | int)}
+    return {safe_key(k): v for k, v in pairs}
 
 
-_KNOWN: Mapping[str, Callable[..., object]] = {
-    "collections.OrderedDict": _ordered_dict,
+def _reconstructed(cls: object, *_: object) -> object:
+    """``copyreg._reconstructor``: an object of ``cls`` without its state."""
+    if not isinstance(cls, Global):
+        raise ValueError("an object of no class")
+    return Inert(cls.name)
+
+
+_TENSORS: Mapping[str, Callable[..., object]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor,
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+}
+_KNOWN: Mapping[str, Callable[..., object]] = {
+    **_TENSORS,
+    "collections.OrderedDict": _ordered_dict,
     "torch._tensor._rebuild_from_type_v2": _tensor_of_type,
     "torch.Size": lambda shape: shape,
-    "copyreg._reconstructor": lambda cls, *_: Inert(cls.name),
-    "copy_reg._reconstructor": lambda cls, *_: Inert(cls.name),
+    "copyreg._reconstructor": _reconstructed,
+    "copy_reg._reconstructor": _reconstructed,
 }
 _HARMLESS = frozenset(
     [

@@ -6,7 +6,6 @@ networks, the keys and shapes of their weights.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -85,7 +84,7 @@ def _read_module(path: Path, name: str) -> Module:
             f"{path}: {torch_file.printable(error)}; put the code that defined the network on PYTHONPATH, "
             "or save its state_dict() instead"
         ) from error
-    except (OSError, RuntimeError, ValueError, EOFError, TypeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # the file's own code may raise anything
         raise torch_file.damaged(path, error) from error
     module = value[name] if name else value
     if not isinstance(module, torch.nn.Module):

@@ -9,13 +9,15 @@ from typing import TypeGuard
 from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
 from wganalyze_checkpoints.torch_file import StoredTensor, printable
 
-_MAX_KEYS = 100_000
+_MAX_VISITS = 200_000
 _MAX_DEPTH = 64
+_LONGEST_KEY = 1000
 
 
 def is_module(value: object) -> TypeGuard[Inert]:
     """Whether this was a ``torch.nn.Module``: its ``__dict__`` has the tables that every Module has."""
-    return isinstance(value, Inert) and {"_parameters", "_buffers", "_modules"} <= value.attributes.keys()
+    tables = ("_parameters", "_buffers", "_modules")
+    return isinstance(value, Inert) and all(table in value.attributes for table in tables)
 
 
 def modules_of(root: object) -> dict[str, Inert]:
@@ -49,25 +51,34 @@ def script_keys(module: object) -> dict[str, StoredTensor]:
 
 @dataclass
 class _Walk:
+    """Collects tensors; what it looks at is counted, for modules may share their tables and each other."""
+
     scripted: bool
     found: dict[str, StoredTensor] = field(default_factory=dict)
     visits: int = 0
 
     def visit(self, module: Inert, prefix: str, depth: int) -> None:
-        self.visits += 1
-        if self.visits > _MAX_KEYS or depth > _MAX_DEPTH:
-            raise DamagedPickle("a network without end")
         attributes = module.attributes
         tables = [attributes] if self.scripted else [_table(attributes, t) for t in ("_parameters", "_buffers")]
+        children = attributes if self.scripted else _table(attributes, "_modules")
         transient = _members(attributes.get("_non_persistent_buffers_set"))
+        self.visits += 1 + sum(map(len, tables)) + len(children) + len(transient)
+        if self.visits > _MAX_VISITS or depth > _MAX_DEPTH:
+            raise DamagedPickle("a network without end")
+        hidden = {name for name in transient if isinstance(name, str)}
         for table in tables:
             for key, value in table.items():
-                shown = isinstance(key, str) and key.isprintable() and key not in transient
-                if shown and isinstance(value, StoredTensor):
-                    self.found[f"{prefix}{key}"] = value
-        for key, child in (attributes if self.scripted else _table(attributes, "_modules")).items():
-            if isinstance(child, Inert) and isinstance(key, str) and key.isprintable():
-                self.visit(child, f"{prefix}{key}.", depth + 1)
+                if isinstance(value, StoredTensor) and key not in hidden:
+                    self.found[self._key(prefix, key)] = value
+        for key, child in children.items():
+            if isinstance(child, Inert):
+                self.visit(child, self._key(prefix, key) + ".", depth + 1)
+
+    @staticmethod
+    def _key(prefix: str, key: object) -> str:
+        if not isinstance(key, str) or not key.isprintable() or len(prefix) + len(key) > _LONGEST_KEY:
+            raise DamagedPickle("a key that is no name")
+        return prefix + key
 
 
 def _members(value: object) -> list[object]:
@@ -75,7 +86,7 @@ def _members(value: object) -> list[object]:
     if not isinstance(value, Inert):
         return []
     first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else []
-    return [*value.items, *(first if isinstance(first, list) else [])]
+    return first if isinstance(first, list) and first else value.items
 
 
 def _table(attributes: Mapping[object, object], name: str) -> Mapping[object, object]:

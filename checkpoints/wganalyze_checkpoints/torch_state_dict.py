@@ -8,7 +8,8 @@ beside the tensors (an ``argparse.Namespace``), straight from their bytes. Code 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -95,7 +96,7 @@ def children(value: object) -> Mapping[object, object]:
     """What a container holds, by key or position; {} for anything else, a whole pickled network included."""
     if isinstance(value, dict):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and len(value) <= _MAX_PARTS:  # longer ones are histories of losses
         return dict(enumerate(value))
     if isinstance(value, Inert) and not is_module(value):
         return value.entries or value.attributes
@@ -113,16 +114,22 @@ def find_facts(root: object, places: Iterable[tuple[object, ...]]) -> dict[str, 
     Keys are dotted as they lie in the file: "epoch", "model.step", "config.gradient_penalty".
     """
     facts: dict[str, float | int | str | bool] = {}
+    for place, value in islice(_beside(root, places), _MAX_VISITS):
+        _add(facts, place, value)
+    return facts
+
+
+def _beside(root: object, places: Iterable[tuple[object, ...]]) -> Iterator[tuple[tuple[object, ...], object]]:
+    """All that lies in the containers around ``places``, and in the configurations among it."""
     for container in sorted({place[:i] for place in places for i in range(len(place) + 1)}, key=len):
         value = root
         for key in container:
             value = children(value)[key]
         for key, child in children(value).items():
-            _add(facts, (*container, key), child)
+            yield (*container, key), child
             if isinstance(key, str) and key.lower() in _CONFIGURATIONS:
-                for inner, scalar in islice(children(child).items(), _MAX_FACTS):
-                    _add(facts, (*container, key, inner), scalar)
-    return facts
+                for inner, scalar in children(child).items():
+                    yield (*container, key, inner), scalar
 
 
 def _add(facts: dict[str, float | int | str | bool], place: tuple[object, ...], value: object) -> None:
@@ -187,14 +194,16 @@ def _read_tensors(file: TorchFile, state: StateDict) -> Mapping[str, Tensor]:
     if file.foreign:
         return file.tensors(state.tensors)
     try:
-        value = torch.load(file.path, weights_only=True, map_location="cpu")
+        with warnings.catch_warnings():  # about the pickle protocol, of no use to the user
+            warnings.simplefilter("ignore")
+            value = torch.load(file.path, weights_only=True, map_location="cpu")
+        for key in state.place:
+            value = value[key]
+        return {key: value[key].detach() for key in state.tensors}
     except pickle.UnpicklingError:  # a protocol that its reader does not know
         return file.tensors(state.tensors)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except Exception as error:  # of a file that only looks right it may raise anything
         raise torch_file.damaged(file.path, error) from error
-    for key in state.place:
-        value = value[key]
-    return {key: value[key].detach() for key in state.tensors}
 
 
 @hookimpl

@@ -1,0 +1,129 @@
+"""TorchScript: recognised by its code, described by its tensors, run when core has the user's trust."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wganalyze.errors import CheckpointError
+from wganalyze.snapshot import TensorSpec
+from wganalyze_checkpoints.torch_module_pickle import TorchModulePickle
+from wganalyze_checkpoints.torch_state_dict import TorchStateDict
+from wganalyze_checkpoints.torchscript import TorchScript
+
+LOADER = TorchScript()
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*TorchScript.*")
+
+
+class Branches(nn.Module):
+    """A network whose path depends on its input, with a constant and a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+        self.slope = 0.2
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.body(x)
+        return y if bool(y.sum() > 0) else self.slope * y + torch.tensor([1.0, 2.0, 3.0])
+
+
+def programs() -> dict[str, Any]:
+    """A script and a trace."""
+    net = Branches().eval()
+    return {"script": torch.jit.script(net), "trace": torch.jit.trace(net.body, torch.randn(4, 2))}  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(params=["script", "trace"])
+def program(request: pytest.FixtureRequest) -> Any:
+    """A script, or a trace."""
+    return programs()[request.param]
+
+
+def saved(program: Any) -> bytes:
+    """What ``torch.jit.save`` writes."""
+    buffer = io.BytesIO()
+    torch.jit.save(program, buffer)
+    return buffer.getvalue()
+
+
+def test_a_program_is_described_and_run_on_request(write: Callable[..., Path], program: Any) -> None:
+    path = write(saved(program))
+    assert (LOADER.sniff(path), TorchStateDict().sniff(path), TorchModulePickle().sniff(path)) == (0.95, 0, 0)
+    (part,) = LOADER.open(path)
+    assert (part.path, part.kind, part.name, part.read_tensors) == (path, "torchscript", "", None)
+    assert part.keys == {
+        k: TensorSpec(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for k, t in program.state_dict().items()
+    }
+    assert "--trust" in part.problems[0]
+    assert part.read_module is not None
+    found = part.read_module()
+    for x in (torch.randn(5, 2), -torch.ones(5, 2)):
+        torch.testing.assert_close(found(x), program(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("content", [{"w": torch.ones(2)}, nn.Linear(1, 1)])
+def test_other_torch_files_are_not_claimed(save: Callable[..., Path], content: object) -> None:
+    for form in ("zip", "legacy"):
+        path = save(content, form)
+        assert LOADER.sniff(path) == 0
+        with pytest.raises(CheckpointError, match=r"is not TorchScript; write it with torch\.jit\.save"):
+            LOADER.open(path)
+
+
+def test_a_file_cut_at_any_byte_is_not_claimed(write: Callable[..., Path]) -> None:
+    content = saved(torch.jit.script(nn.Linear(1, 1)))
+    for end in range(len(content)):
+        path = write(content[:end])
+        assert LOADER.sniff(path) == 0
+        with pytest.raises(CheckpointError) as caught:
+            LOADER.open(path)
+        assert str(caught.value).isprintable()
+    assert LOADER.sniff(write(content)) == 0.95
+
+
+def test_harm_in_a_program_is_not_done(forge: Any, marker: Path) -> None:
+    code = {"archive/constants.pkl": b"\x80\x02).", "archive/code/__torch__.py": b"import os\n"}
+    for value in forge.harm(marker).values():
+        path = forge.archive({"a": value}, records=code)
+        assert LOADER.sniff(path) == 0.95
+        assert LOADER.open(path)[0].keys == {}
+        assert TorchModulePickle().sniff(path) == TorchStateDict().sniff(path) == 0
+        assert not marker.exists()
+
+
+def test_a_program_that_is_none_gives_one_line_when_it_is_run(forge: Any) -> None:
+    path = forge.archive({}, records={"archive/constants.pkl": b"\x80\x02).", "archive/code/__torch__.py": b"what"})
+    (part,) = LOADER.open(path)
+    assert part.read_module is not None
+    with pytest.raises(CheckpointError, match="damaged torch file") as caught:
+        part.read_module()
+    assert str(caught.value).isprintable()
+
+
+def test_a_program_without_end_is_damaged(forge: Any) -> None:
+    attributes: dict[str, object] = {}
+    root = forge.call(nn.Identity, state=attributes)
+    attributes["again"] = root
+    path = forge.archive(root, records={"archive/constants.pkl": b"\x80\x02).", "archive/code/__torch__.py": b""})
+    with pytest.raises(CheckpointError, match="without end"):
+        LOADER.open(path)
+
+
+def test_a_file_that_is_damaged_before_it_is_run(write: Callable[..., Path]) -> None:
+    path = write(saved(torch.jit.script(nn.Linear(1, 1))))
+    (part,) = LOADER.open(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert part.read_module is not None
+    with pytest.raises(CheckpointError, match="damaged torch file"):
+        part.read_module()
+    path.unlink()
+    with pytest.raises(CheckpointError, match="damaged torch file"):
+        part.read_module()
