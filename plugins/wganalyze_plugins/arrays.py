@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-import zipfile
-import zlib
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +39,7 @@ class ArraySource(FiniteSource):
 
     @abstractmethod
     def read(self) -> npt.NDArray[Any]:
-        """The array as stored; OSError, ValueError or KeyError where the file is not what it should be."""
+        """The array as stored; raises, with the reason, where the file is not what it should be."""
 
     def labels(self) -> npt.NDArray[np.int64] | None:
         """(n,) labels, where the file has them."""
@@ -53,11 +51,8 @@ class ArraySource(FiniteSource):
 
         try:
             array = self.read()
-        except OSError as error:
-            raise DataError(f"--data {self.name}:{self.argument}: {error.strerror or 'not such a file'}") from None
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, struct.error) as error:
-            reason = str(error).strip("'\"")
-            raise DataError(f"--data {self.name}:{self.argument}: cannot be read ({reason})") from None
+        except Exception as error:  # a damaged file makes the parsers raise nearly anything
+            raise DataError(f"--data {self.name}:{self.argument}: cannot be read ({_reason(error)})") from None
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"--data {self.name}:{self.argument}: NaN or infinity among the values")
         return channels_first(array)
@@ -65,6 +60,16 @@ class ArraySource(FiniteSource):
     def load(self) -> Values:
         """(n, d) values, flattened channels first."""
         return Values(self._array.reshape(len(self._array), -1), self.labels())
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = " ".join(map(str, error.args)) or type(error).__name__
+    if text.startswith("Object arrays"):
+        return "it holds Python objects, which are not unpickled; save an array of numbers"
+    return " ".join(text.split())
 
 
 def channels_first(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -85,10 +90,11 @@ class Npy(ArraySource):
     def read(self) -> npt.NDArray[Any]:
         import numpy as np
 
-        array: npt.NDArray[Any] = np.load(Path(self.argument).expanduser(), allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+        loaded = _load(self.argument)
+        if not isinstance(loaded, np.ndarray):
+            loaded.close()
             raise ValueError("an archive: use npz:FILE#KEY")
-        return array
+        return loaded
 
 
 class Npz(ArraySource):
@@ -101,16 +107,30 @@ class Npz(ArraySource):
         import numpy as np
 
         path, _, key = self.argument.partition("#")
-        archive = np.load(Path(path).expanduser(), allow_pickle=False)
+        archive = _load(path)
         if isinstance(archive, np.ndarray):
             raise ValueError("a single array: use npy:FILE")
         with archive:
             if not key and len(archive.files) == 1:
                 key = archive.files[0]
             if key not in archive.files:
-                raise KeyError(f"name one of its arrays by #KEY: {', '.join(archive.files)}")
-            array: npt.NDArray[Any] = archive[key]
-            return array
+                raise ValueError(f"name one of its arrays by #KEY: {', '.join(archive.files) or 'it holds none'}")
+            array = archive[key]
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{key} is no array")
+        return array
+
+
+def _load(path: str) -> Any:
+    """What ``np.load`` makes of a file: an array or an open archive, and never an unpickled object."""
+    import numpy as np
+
+    file = Path(path).expanduser()
+    with file.open("rb") as raw:
+        # NumPy takes any other file for a pickle, and advises to trust it.
+        if not raw.read(6).startswith((b"\x93NUMPY", b"PK")):
+            raise ValueError("neither npy nor npz, the formats of np.save and np.savez")
+    return np.load(file, allow_pickle=False)
 
 
 class Idx(ArraySource):
@@ -129,8 +149,8 @@ class Idx(ArraySource):
             return None
         try:
             found = read_idx(beside)
-        except (OSError, ValueError, EOFError, struct.error, zlib.error) as error:
-            raise DataError(f"{beside}: the labels cannot be read ({error})") from None
+        except Exception as error:
+            raise DataError(f"{beside}: the labels cannot be read ({_reason(error)})") from None
         if found.shape != (len(self._array),):
             raise DataError(f"{beside}: {found.shape} labels for {len(self._array)} images")
         return found.astype("int64")

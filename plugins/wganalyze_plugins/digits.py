@@ -33,11 +33,11 @@ class Digits(FiniteSource):
         import numpy as np
         from sklearn.datasets import load_digits
 
-        bunch = load_digits()
+        images, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
         # The file is ordered by writer; the halves are to come from one law.
-        order = np.random.default_rng(0).permutation(len(bunch.data))
+        order = np.random.default_rng(0).permutation(len(images))
         rows = {"": order, "train": order[:TRAINING], "held-out": order[TRAINING:]}[self.part]
-        return Values(bunch.data[rows], bunch.target[rows].astype(np.int64))
+        return Values(images[rows], labels[rows].astype(np.int64))
 
 
 @hookimpl

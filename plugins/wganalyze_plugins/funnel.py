@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import pickle
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,13 +56,18 @@ class Funnel(DataSource):
         """The uniform side, (n, D), independent of ``draw``."""
         return Values(self.uniform(n, split.rng(seed, "funnel", "uniform")))
 
-    @cached_property
-    def known_w1(self) -> float:  # type: ignore[override]
+    @property
+    def known_w1(self) -> float:
         """E|x - y| over pairs, which an optimal coupling joins."""
+        return self._mean_distance
+
+    @cached_property
+    def _mean_distance(self) -> float:
         import numpy as np
 
-        rng = np.random.default_rng(0)
-        total, block = 0.0, max(1, 2**24 // self.centres.size)
+        # A stream of its own: default_rng(0) drew the centres of funnel:D,WIDTH,0, and points on them have no ray.
+        rng = Split("known").rng("funnel")
+        total, block = 0.0, max(1, 2**21 // sum(self.centres.shape))
         for start in range(0, KNOWN_FROM, block):
             x, y = self.paired(min(block, KNOWN_FROM - start), rng)
             total += float(np.linalg.norm(x - y, axis=1).sum())
@@ -78,14 +82,17 @@ class Funnel(DataSource):
         y = self.uniform(n, rng)
         return self.moved(y), y
 
-    def potential(self, points: Array) -> Array:
+    def potential(self, points: npt.NDArray[np.floating[Any]]) -> Array:
         """u, (n,); -u is an optimal critic, with gradient of norm 1 almost everywhere."""
-        return self._rises(points).min(axis=1)
+        import numpy as np
 
-    def _rises(self, points: Array) -> Array:
+        return np.asarray(self._rises(points).min(axis=1))
+
+    def _rises(self, points: npt.NDArray[np.floating[Any]]) -> Array:
         from scipy.spatial.distance import cdist
 
-        return cdist(points, self.centres) + self.bias
+        rises: Array = cdist(points, self.centres) + self.bias
+        return rises
 
     def moved(self, y: Array) -> Array:
         """x(y): from the active centre through y to the end of the ray, at the share t^8 of the way."""
@@ -94,26 +101,25 @@ class Funnel(DataSource):
         rises = self._rises(y)
         active = rises.argmin(axis=1)
         low = self.centres[active]
-        u = rises[np.arange(len(y)), active]
         way = y - low
         before = np.linalg.norm(way, axis=1)
         v = way / before[:, None]
-        beyond = np.minimum(_to_wall(y, v), self._to_next_funnel(y, v, u, active))
+        beyond = np.minimum(_to_wall(y, v), self._to_next_funnel(y, v, rises))
         share = before / (before + beyond)
         return np.asarray(low + (share**POWER * (before + beyond))[:, None] * v)
 
-    def _to_next_funnel(self, y: Array, v: Array, u: Array, active: npt.NDArray[np.intp]) -> Array:
+    def _to_next_funnel(self, y: Array, v: Array, rises: Array) -> Array:
         """Length of the ray from y until another funnel is lower; infinite where none ever is."""
         import numpy as np
 
-        drop = u[:, None] - self.bias
-        from_centre = y[:, None] - self.centres
-        along = np.einsum("nwd,nd->nw", from_centre, v)
+        u = rises.min(axis=1, keepdims=True)
+        distance, drop = rises - self.bias, u - self.bias
+        along = np.einsum("nd,nd->n", y, v)[:, None] - v @ self.centres.T
         with np.errstate(divide="ignore", invalid="ignore"):
-            r = (np.einsum("nwd,nwd->nw", from_centre, from_centre) - drop**2) / (2 * (drop - along))
-        valid = np.isfinite(r) & (r > 0) & (r > -drop)
-        valid[np.arange(len(y)), active] = False
-        return np.asarray(np.where(valid, r, np.inf).min(axis=1))
+            # |y - a|^2 - drop^2 as a product: exact where another funnel is hardly higher, and no (n, width, D) array.
+            r = (rises - u) * (distance + drop) / (2 * (drop - along))
+        # The active funnel itself is out: its r is 0, or 0/0.
+        return np.asarray(np.where((r > 0) & (r > -drop), r, np.inf).min(axis=1))
 
 
 def _to_wall(y: Array, v: Array) -> Array:
@@ -142,14 +148,18 @@ def _stored(argument: str) -> tuple[Array, Array]:
     import torch
 
     path = Path(argument).expanduser()
+    if not argument or not path.is_file():
+        raise DataError(f"--data funnel:{argument}: there is no such file; or write funnel:D,WIDTH,SEED")
     try:
-        if not argument or not path.is_file():
-            raise DataError(f"--data funnel:{argument}: there is no such file; or write funnel:D,WIDTH,SEED")
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-        centres, bias = (state[key].double().numpy() for key in ("net.centers", "net.bias"))
-    except (OSError, RuntimeError, KeyError, TypeError, AttributeError, EOFError, pickle.UnpicklingError):
-        raise DataError(f"--data funnel:{argument}: holds no net.centers and net.bias") from None
-    if centres.ndim != 2 or bias.shape != centres.shape[:1] or not math.isfinite(float(centres.sum() + bias.sum())):
+        centres, bias = (state[key].detach().double().numpy() for key in ("net.centers", "net.bias"))
+    except Exception:  # a damaged file makes torch raise nearly anything
+        raise DataError(
+            f"--data funnel:{argument}: holds no net.centers and net.bias, as a state dict of a funnel does"
+        ) from None
+    if not math.isfinite(float(centres.sum() + bias.sum())):
+        raise DataError(f"--data funnel:{argument}: NaN or infinity among centres and biases")
+    if centres.ndim != 2 or not centres.size or bias.shape != centres.shape[:1]:
         raise DataError(f"--data funnel:{argument}: centres {centres.shape} and bias {bias.shape} do not fit")
     return centres, bias
 

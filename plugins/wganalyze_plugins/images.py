@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL.Image import Image
 
+GREY = ("1", "L", "LA")
+DEEP = ("I", "F")
+"""Modes of more than 8 bits, which Pillow clips when it converts them (I;16 and its kin included)."""
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 
 
 class Folder(FiniteSource):
-    """All images below a folder, grey or RGB, of one size; folders directly below it are classes where there are any.
+    """All images below a folder, of one size: grey where all are, else RGB; transparency is dropped.
 
+    Where every image lies in a folder below it, the folders directly below it are classes.
     ``folder:DIR#SIZE`` cuts the middle square and scales it to SIZE pixels (bicubic).
     """
 
@@ -30,7 +36,7 @@ class Folder(FiniteSource):
     def __init__(self, argument: str = "") -> None:
         path, mark, size = argument.partition("#")
         self.root = Path(path).expanduser()
-        if mark and not (size.isdigit() and int(size) > 0):
+        if mark and not (size.isdecimal() and int(size) > 0):
             raise DataError(f"--data folder:{argument}: the size behind # is a number of pixels, as folder:DIR#64")
         self.pixels = int(size) if mark else None
         if not path or not self.root.is_dir():
@@ -38,11 +44,11 @@ class Folder(FiniteSource):
         self.files = sorted(f for f in self.root.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
         if not self.files:
             raise DataError(f"--data folder:{argument}: holds no image ({', '.join(sorted(SUFFIXES))})")
-        self.mode = "L" if self._open(self.files[0]).mode in ("1", "L") else "RGB"
+        self.mode = "L" if all(self._mode(f) in GREY for f in self.files) else "RGB"
         self.shape = self._pixels(self.files[0]).shape
-        names = sorted({f.relative_to(self.root).parts[0] for f in self.files if f.parent != self.root})
-        self._class_of = {name: i for i, name in enumerate(names)}
-        self.classes = len(names) or None
+        loose = any(f.parent == self.root for f in self.files)
+        self.names = [] if loose else sorted({self._folder(f) for f in self.files})
+        self.classes = len(self.names) or None
 
     def load(self) -> Values:
         """(n, C*H*W) bytes, channels first."""
@@ -63,26 +69,44 @@ class Folder(FiniteSource):
     def _labels(self) -> npt.NDArray[np.int64] | None:
         import numpy as np
 
-        if not self._class_of or any(f.parent == self.root for f in self.files):
+        if not self.names:
             return None
-        return np.array([self._class_of[f.relative_to(self.root).parts[0]] for f in self.files], np.int64)
+        return np.array([self.names.index(self._folder(f)) for f in self.files], np.int64)
 
-    def _open(self, file: Path) -> Image:
-        from PIL import Image, UnidentifiedImageError
+    def _folder(self, file: Path) -> str:
+        return file.relative_to(self.root).parts[0]
+
+    def _mode(self, file: Path) -> str:
+        """Pillow's name for the kind of pixels, from the header."""
+        with self._opened(file) as image:
+            return image.mode
+
+    @contextmanager
+    def _opened(self, file: Path) -> Iterator[Image]:
+        from PIL import Image
 
         try:
             with Image.open(file) as image:
-                image.load()
-                return image.copy()
-        except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise DataError(f"{file}: cannot be read as an image ({error}); remove or repair it") from None
+                yield image
+        except DataError:
+            raise
+        except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"{file}: cannot be read as an image ({reason}); remove or repair it") from None
 
     def _pixels(self, file: Path) -> npt.NDArray[Any]:
         """(C, H, W) bytes."""
         import numpy as np
         from PIL import Image, ImageOps
 
-        image = self._open(file).convert(self.mode)
+        with self._opened(file) as opened:
+            if opened.mode.startswith(DEEP):
+                raise DataError(
+                    f"{file}: has more than 8 bits a pixel ({opened.mode}); save it with 8, or use npy:FILE"
+                )
+            # By way of RGBA: Pillow warns where a palette's transparency is dropped directly.
+            plain = opened.convert("RGBA") if opened.mode == "P" else opened
+            image = plain.convert(self.mode)
         if self.pixels is not None:
             image = ImageOps.fit(image, (self.pixels, self.pixels), Image.Resampling.BICUBIC)
         array = np.asarray(image, np.uint8)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wganalyze.analyzer import Analyzer, Need
+from wganalyze.errors import WganalyzeError
 from wganalyze.hooks import hookimpl
 from wganalyze.measurement import Finding, Measurement, Metric, Yielded
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from wganalyze.study import Study
 
 CLASH = 0.1
+"""The share of the generator's range by which reals may go beyond it at each end."""
+N_WITHOUT_DATA = 500
 
 
 class SnapshotAnalyzer(Analyzer):
@@ -25,11 +29,13 @@ class SnapshotAnalyzer(Analyzer):
         Metric("real_max", "Largest value of the real samples in the critic's input space."),
         Metric("fake_min", "Smallest value of the generated samples."),
         Metric("fake_max", "Largest value of the generated samples."),
-        Metric("real_out_of_reach", "Share of real values outside the range that generated values reach."),
+        Metric(
+            "real_out_of_reach", "Share of real values beyond the range of generated ones by over a tenth of its width."
+        ),
     )
 
     def measure(self, study: Study) -> Iterator[Yielded]:
-        for text in study.assumptions:
+        for text in _assumptions(study):
             yield Finding("info", "assumed", f"assumed: {text}")
         ends: dict[str, tuple[float, float]] = {}
         samples: dict[str, Samples] = {}
@@ -38,7 +44,7 @@ class SnapshotAnalyzer(Analyzer):
                 for end in ("min", "max"):
                     yield Measurement.absent(f"{side}_{end}", reason)
                 continue
-            samples[side] = study.real() if side == "real" else study.fake()
+            samples[side] = study.real() if side == "real" else study.fake(None if study.plan else N_WITHOUT_DATA)
             points = samples[side].points
             ends[side] = float(points.min()), float(points.max())
             for end, value in zip(("min", "max"), ends[side], strict=True):
@@ -51,20 +57,23 @@ class SnapshotAnalyzer(Analyzer):
                     method="extreme",
                 )
         if len(ends) < 2:
+            yield Measurement.absent("real_out_of_reach", study.lacks(Need.REAL) or study.lacks(Need.FAKE))
             return
         (low, high), (real_low, real_high) = ends["fake"], ends["real"]
         points = samples["real"].points
-        outside = float(((points < low) | (points > high)).mean())
+        # A margin, since a background at exactly -1 is in reach of a tanh that got to -.999.
+        margin = CLASH * (high - low)
+        outside = float(((points < low - margin) | (points > high + margin)).mean())
         yield Measurement("real_out_of_reach", outside, n=len(points), space=study.space, method="share of values")
         if study.lacks(Need.GENERATOR) or study.plan is None or study.plan.source.value_range is None:
             return
-        margin = CLASH * (high - low)
-        if real_low < low - margin or real_high > high + margin:
+        if outside:
             yield Finding(
                 "warning",
                 "range-clash",
                 f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]: "
-                f"{outside:.1%} of the real values cannot be generated, and the critic can tell by range alone",
+                f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone; "
+                "check --range or --normalize",
                 ("real_min", "real_max", "fake_min", "fake_max", "real_out_of_reach"),
             )
         elif high - low > (1 + 2 * CLASH) * (real_high - real_low):
@@ -75,6 +84,16 @@ class SnapshotAnalyzer(Analyzer):
                 "the two live on different scales; check --range or --normalize",
                 ("real_min", "real_max", "fake_min", "fake_max"),
             )
+
+
+def _assumptions(study: Study) -> tuple[str, ...]:
+    """All assumptions, those about the critic included, whichever analyzers came before."""
+    with suppress(WganalyzeError):
+        if study.has(Need.CRITIC):
+            _ = study.head
+            if study.has(Need.REAL) and study.has(Need.FAKE):
+                _ = study.orientation
+    return study.assumptions
 
 
 @hookimpl
