@@ -32,6 +32,8 @@ class DataPlan:
     seed: int
     held_out: bool | None = None
     assumptions: tuple[str, ...] = ()
+    size_note: str = ""
+    """Why ``n`` is below the default, where nobody chose it."""
 
     @property
     def space(self) -> str:
@@ -90,7 +92,10 @@ def make_plan(source: DataSource, text: str, config: Config, first: Snapshot | N
     preprocessing, assumptions = _preprocessing(source, text, config, first)
     seed = config.seed or 0
     held_out = config.held_out if config.held_out is not None else source.held_out
-    return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions)
+    note = ""
+    if config.n is None and n < DEFAULT_N:
+        note = f"n = {n}: the most that the {source.size} samples of {text} allow for {parts} disjoint splits"
+    return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note)
 
 
 def _preprocessing(

@@ -74,6 +74,16 @@ class Study:
         return self._plan.n
 
     @property
+    def fit_size(self) -> int:
+        """Samples in the split "fit", which is disjoint from all others."""
+        return self._plan.fit_size
+
+    @property
+    def size_note(self) -> str:
+        """Why n is below the default of 2,000, where nobody chose it; "" otherwise."""
+        return self._plan.size_note
+
+    @property
     def replicates(self) -> int:
         """How often a quantity is computed on fresh samples."""
         return self._plan.replicates

@@ -1,0 +1,293 @@
+"""Does the critic compute the Wasserstein distance? Its dual estimates against the exact value, with proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wganalyze.analyzer import Analyzer, Need
+from wganalyze.errors import WganalyzeError
+from wganalyze.hooks import hookimpl
+from wganalyze.measurement import Finding, Measurement, Metric, Yielded
+
+if TYPE_CHECKING:
+    from wganalyze.study import Study
+    from wganalyze.transport import DualBounds, Transport
+
+DUALITY = "Kantorovich-Rubinstein; Villani 2009, thm. 5.10"
+C_TRANSFORM = "Mallasto et al. 1910.03875, eq. 6"
+SHORT = 0.9
+ROUNDING = 1e-9
+
+
+class WeakDualityError(WganalyzeError):
+    """A lower bound of W1 lies above W1: something is computed wrongly, and no number of it may be believed."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One replicate: the exact transport of a real and a generated sample, and what the critic says of the same two."""
+
+    transport: Transport
+    bounds: DualBounds
+
+    @property
+    def certified(self) -> dict[str, float]:
+        """The lower bounds of W1 that hold for any f, by metric."""
+        bounds = self.bounds
+        return {
+            "dual_c": bounds.c,
+            "dual_c_from_real": bounds.c_first,
+            "dual_c_from_fake": bounds.c_second,
+            "dual_c_best_scale": bounds.best,
+            "dual_zero": bounds.zero,
+        }
+
+    def check(self) -> None:
+        """WeakDualityError where a bound exceeds the certified upper end of W1."""
+        upper = self.transport.value
+        room = ROUNDING * (upper + self.transport.scale)
+        pair = {} if self.bounds.pair is None else {"dual_pair": self.bounds.pair}
+        for name, value in {**pair, **self.certified}.items():
+            if value > upper + room:
+                raise WeakDualityError(
+                    f"weak duality is violated: {name} = {value:.12g} exceeds W1 = {upper:.12g} on the same samples; "
+                    "a fault of wganalyze, or a critic that is random in eval mode; please report it"
+                )
+
+
+class CriticGap(Analyzer):
+    """The critic's dual estimates of W1 on the samples of the exact value: raw, certified, and up to scale."""
+
+    name = "critic-gap"
+    needs = frozenset({Need.REAL, Need.FAKE, Need.CRITIC, Need.SCORES})
+    metrics = (
+        Metric("dual_raw", "E f(real) - E f(fake), sign fixed: the critic's loss. No bound of W1.", source=DUALITY),
+        Metric(
+            "dual_pair",
+            "dual_raw / K_pair: a certified lower bound of the sample W1.",
+            direction="higher",
+            source="SCIENCE: K_pair = max (f(x_i) - f(y_j))+ / c(x_i, y_j)",
+        ),
+        Metric("dual_c", "The better of the two c-transform duals: a certified lower bound of W1.", source=C_TRANSFORM),
+        Metric("dual_c_from_real", "mean f(real) + mean f^c(fake): a lower bound for any f.", source=C_TRANSFORM),
+        Metric("dual_c_from_fake", "The c-transform dual from the other side.", source=C_TRANSFORM),
+        Metric(
+            "dual_c_best_scale",
+            "The largest c-transform dual of s f over s >= 0: how good is this critic up to scale? Certified.",
+            direction="higher",
+            source=C_TRANSFORM,
+        ),
+        Metric("dual_zero", "The c-transform dual of f = 0: what a critic that knows nothing certifies."),
+        Metric(
+            "dual_information",
+            "(dual_c_best_scale - dual_zero) / (W1 - dual_zero): 0 no better than f = 0, 1 an optimal potential.",
+            direction="higher",
+        ),
+        Metric("best_scale", "The scale s of dual_c_best_scale."),
+        Metric("dual_ratio", "dual_raw / W1 on the same samples; above 1 proves that f is not 1-Lipschitz."),
+        Metric("dual_ratio_known", "dual_raw / the true W1 of the pair of laws, where that is known."),
+        Metric("gap", "W1 - dual_raw: what the critic's loss misses; negative where it overstates."),
+        Metric("lipschitz_implied", "The largest dual_raw / W1 of a replicate: a certified lower bound of K."),
+        Metric("lipschitz_pair", "The largest K_pair of a replicate: a certified lower bound of K."),
+        Metric(
+            "dual_predicted",
+            "W + W^2 / (2 lambda): the dual that a gradient penalty inflates to between two Diracs. A heuristic.",
+            source="Gulrajani et al. 1704.00028, eq. 3; SCIENCE: the inflation law",
+        ),
+        Metric("gap_after_penalty", "dual_predicted - dual_raw: the gap that the penalty does not explain."),
+        Metric("orientation", "+1: the critic scores real high; -1: it scores real low."),
+        Metric("auc", "P(score of a real > score of a fake), before the sign is fixed; .5: no separation."),
+    )
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Yield the estimates and bounds, every one checked against the exact value, and what follows."""
+        pairs = [_pair(study, replicate) for replicate in range(study.replicates)]
+        for pair in pairs:
+            pair.check()
+        yield from self._orientation(study)
+        yield _mean(study, "dual_raw", [p.bounds.raw for p in pairs])
+        yield _dual_pair(study, pairs)
+        for metric in pairs[0].certified:
+            yield _mean(study, metric, [p.certified[metric] for p in pairs], certificate="checked")
+        yield _mean(study, "best_scale", [p.bounds.best_scale for p in pairs])
+        yield _information(study, pairs)
+        yield from self._against_exact(study, pairs)
+        yield from self._penalty(study, pairs)
+        yield from _findings(study, pairs)
+
+    def _orientation(self, study: Study) -> Iterator[Measurement]:
+        found = "said by the user" if study.snapshot.orientation is not None else "found from the first replicate"
+        for metric, value, method in (
+            ("orientation", study.orientation, found),
+            ("auc", study.orientation_auc, "first replicate"),
+        ):
+            yield Measurement(metric, value, n=study.n, space=study.space, mode="eval", method=method)
+
+    def _against_exact(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+        if min(p.transport.value for p in pairs) <= 0:
+            reason = "W1 is 0: the two samples are equal"
+            for metric in ("dual_ratio", "lipschitz_implied"):
+                yield Measurement.absent(metric, reason)
+        else:
+            yield _mean(study, "dual_ratio", [p.bounds.raw / p.transport.value for p in pairs])
+            yield _largest(study, "lipschitz_implied", [p.bounds.raw / p.transport.value for p in pairs])
+        yield _largest(study, "lipschitz_pair", [p.bounds.slope for p in pairs])
+        yield _mean(study, "gap", [p.transport.value - p.bounds.raw for p in pairs])
+        if study.known_w1:
+            known = study.known_w1
+            yield _mean(study, "dual_ratio_known", [p.bounds.raw / known for p in pairs])
+
+    def _penalty(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+        from wganalyze.transport import penalised_dual
+
+        penalty = study.snapshot.penalty
+        if penalty is None or not penalty > 0:
+            reason = "the weight of the gradient penalty is unknown: say --gradient-penalty LAMBDA if there was one"
+            yield Measurement.absent("dual_predicted", reason)
+            yield Measurement.absent("gap_after_penalty", reason)
+            return
+        message = f"lambda = {penalty:g}; a heuristic, derived for two Diracs: it fails for overlapping supports"
+
+        def predicted(p: Pair) -> float:
+            return penalised_dual(p.transport.value, penalty)
+
+        yield _mean(study, "dual_predicted", [predicted(p) for p in pairs], message=message)
+        yield _mean(study, "gap_after_penalty", [predicted(p) - p.bounds.raw for p in pairs], message=message)
+
+
+def _pair(study: Study, replicate: int) -> Pair:
+    from wganalyze.transport import dual_bounds
+    from wganalyze.transport.metrics import as_points
+
+    x, y = study.real(replicate=replicate), study.fake(replicate=replicate)
+    sign = study.orientation
+    bounds = dual_bounds(
+        sign * study.scores(x), sign * study.scores(y), as_points(x.points, "real"), as_points(y.points, "fake")
+    )
+    return Pair(study.transport(x, y), bounds)
+
+
+def _mean(
+    study: Study, metric: str, values: Sequence[float], certificate: str = "none", message: str = ""
+) -> Measurement:
+    """The estimate from one value per replicate."""
+    found = study.estimate(values.__getitem__)
+    return Measurement(
+        metric,
+        found.value,
+        interval=found.interval,
+        replicates=found.replicates,
+        n=study.n,
+        space=f"{study.space}, euclidean",
+        mode="eval",
+        method=f"mean over {found.replicates} fresh samples",
+        certificate=certificate,
+        message="; ".join(filter(None, (message, study.critic_note))),
+    )
+
+
+def _largest(study: Study, metric: str, values: Sequence[float]) -> Measurement:
+    largest = max(values)
+    if largest == float("inf"):
+        return Measurement.absent(metric, "two samples coincide and are scored differently: no slope between them")
+    if largest <= 0:
+        return Measurement.absent(metric, "the critic does not score real above fake here: no bound")
+    return Measurement(
+        metric,
+        largest,
+        replicates=len(values),
+        n=study.n,
+        space=f"{study.space}, euclidean",
+        mode="eval",
+        method=f"largest of {len(values)} replicates, each a bound",
+        certificate="checked",
+        message=study.critic_note,
+    )
+
+
+def _dual_pair(study: Study, pairs: Sequence[Pair]) -> Measurement:
+    if any(p.bounds.pair is None for p in pairs):
+        infinite = any(p.bounds.slope == float("inf") for p in pairs)
+        reason = "two samples coincide and are scored differently" if infinite else "no real is scored above any fake"
+        return Measurement.absent("dual_pair", f"{reason}: K_pair gives no bound")
+    return _mean(study, "dual_pair", [p.bounds.pair or 0.0 for p in pairs], certificate="checked")
+
+
+def _information(study: Study, pairs: Sequence[Pair]) -> Measurement:
+    from wganalyze.transport import information
+
+    values = [information(p.bounds, p.transport.value) for p in pairs]
+    found = [value for value in values if value is not None]
+    if len(found) < len(values):
+        return Measurement.absent("dual_information", "f = 0 is optimal already: no critic can say more here")
+    return _mean(study, "dual_information", found)
+
+
+def _findings(study: Study, pairs: Sequence[Pair]) -> Iterator[Finding]:
+    """What the numbers prove, and what they leave open because sampling alone explains them."""
+
+    def average(of: Callable[[Pair], float]) -> float:
+        return sum(map(of, pairs)) / len(pairs)
+
+    raw, value = average(lambda p: p.bounds.raw), average(lambda p: p.transport.value)
+    best, zero = average(lambda p: p.bounds.best), average(lambda p: p.bounds.zero)
+    implied = max((p.bounds.raw / p.transport.value for p in pairs if p.transport.value > 0), default=0.0)
+    discriminator = study.head.output != "score"
+    if discriminator:
+        message = "a discriminator: its raw dual is no estimate of W1, only the bounds up to scale are"
+        yield Finding("info", "discriminator", message, ("dual_raw", "dual_c_best_scale"))
+    elif implied > 1 + ROUNDING:
+        message = (
+            f"the critic's loss overstates: dual {raw:.4g} against W1 {value:.4g}; "
+            f"so it is not 1-Lipschitz, its K is at least {implied:.3g}"
+        )
+        yield Finding("warning", "dual-above-w1", message, ("dual_raw", "dual_ratio", "lipschitz_implied"))
+    elif study.known_w1:
+        message = f"the critic's loss {raw:.4g} is {raw / study.known_w1:.0%} of the true W1 {study.known_w1:.4g}"
+        yield Finding(
+            "info" if raw > SHORT * study.known_w1 else "warning",
+            "dual-against-known",
+            message,
+            ("dual_raw", "dual_ratio_known"),
+        )
+    else:
+        yield from _against_floor(study, raw, value)
+    if value > 0:
+        message = (
+            f"up to scale the critic certifies {best / value:.0%} of the sample W1; "
+            f"knowing nothing (f = 0) certifies {zero / value:.0%}"
+        )
+        yield Finding("info", "up-to-scale", message, ("dual_c_best_scale", "dual_zero", "dual_information"))
+
+
+def _against_floor(study: Study, raw: float, value: float) -> Iterator[Finding]:
+    """E W(P_n,Q_n) - E W(P_n,P_n') - E W(Q_n,Q_n') <= W(P,Q), by the triangle inequality and convexity."""
+    replicates = range(study.replicates)
+    floors = [
+        study.transport(side(replicate=r), side(replicate=r, split="x2")).value
+        for side in (study.real, study.fake)
+        for r in replicates
+    ]
+    low = value - sum(floors) / study.replicates
+    if low <= 0:
+        message = (
+            f"at n = {study.n} sampling alone explains W1 = {value:.4g} (the floors of both sides sum to "
+            f"{value - low:.4g}): dual_ratio says nothing about this critic"
+        )
+        yield Finding("info", "floor-dominates", message, ("dual_ratio", "gap"))
+    elif raw < SHORT * low:
+        message = (
+            f"the critic's loss {raw:.4g} understates W1: sample value {value:.4g}, of which sampling explains "
+            f"at most {value - low:.4g}"
+        )
+        yield Finding("warning", "dual-below-w1", message, ("dual_raw", "dual_ratio", "gap"))
+    else:
+        message = f"the critic's loss {raw:.4g} is in the range that W1 = {value:.4g} and its floors leave open"
+        yield Finding("info", "dual-consistent", message, ("dual_raw", "dual_ratio", "gap"))
+
+
+@hookimpl
+def wganalyze_analyzers() -> list[type[Analyzer]]:
+    return [CriticGap]

@@ -1,0 +1,170 @@
+"""How far are generated samples from real ones? Exact Wasserstein distances, with their floors and certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from wganalyze.analyzer import Analyzer, Need
+from wganalyze.hooks import hookimpl
+from wganalyze.measurement import Finding, Measurement, Metric, Yielded
+
+if TYPE_CHECKING:
+    from wganalyze.data import Samples
+    from wganalyze.study import Study
+    from wganalyze.transport import Transport
+
+ALPHA = 0.05
+KANTOROVICH = "Villani 2009, Optimal Transport, def. 6.1; Peyre and Cuturi 1803.00567, eq. 2.11"
+FLOOR = "Weed and Bach 1707.00087: the bias of the sample value"
+
+
+class ExactW(Analyzer):
+    """W1 and W2 between real and generated samples: exact, certified, beside the floors of one law against itself."""
+
+    name = "exact-w"
+    needs = frozenset({Need.REAL, Need.FAKE})
+    metrics = (
+        Metric("w1", "W1 between n real and n generated samples.", direction="lower", source=KANTOROVICH),
+        Metric("w1_lower", "The dual value that certifies W1 from below.", source="Villani 2009, thm. 5.10"),
+        Metric("w1_gap", "W1 minus its certified lower end; rounding where W1 is exact.", direction="lower"),
+        Metric("w1_floor", "W1 between two disjoint real samples: what a perfect generator scores.", source=FLOOR),
+        Metric("w1_floor_fake", "W1 between two generated samples; far below w1_floor: too little variety."),
+        Metric(
+            "w1_pvalue",
+            "Permutation p-value of: real and generated samples come from one law.",
+            unit="p-value",
+            source="Phipson and Smyth 1603.05766, eq. 2",
+        ),
+        Metric("w1_known", "The true W1 of the pair of laws, where the data are such a pair."),
+        Metric("w2", "W2 (not squared) between n real and n generated samples.", direction="lower", source=KANTOROVICH),
+        Metric("w2_lower", "The dual value that certifies W2 from below."),
+        Metric("w2_gap", "W2 minus its certified lower end.", direction="lower"),
+        Metric("w2_floor", "W2 between two disjoint real samples.", source=FLOOR),
+    )
+
+    @dataclass(frozen=True)
+    class Options:
+        metric: Literal["euclidean", "l1", "cosine"] = field(
+            default="euclidean", metadata={"help": "Ground metric between samples."}
+        )
+        permutations: int = field(default=199, metadata={"help": "Permutations of the test of W1; 0 leaves it out."})
+        permutation_n: int = field(default=256, metadata={"help": "Samples on each side of the test, at most."})
+
+        def __post_init__(self) -> None:
+            if self.permutations < 0 or self.permutation_n < 2:
+                raise ValueError("permutations is not negative, permutation_n at least 2")
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Yield values, floors, the test, and what follows from them."""
+        reals, fakes = _draws(study.real, study), _draws(study.fake, study)
+        more_reals, more_fakes = _draws(study.real, study, "x2"), _draws(study.fake, study, "x2")
+        for p in (1, 2):
+            solved = self._solve(study, reals, fakes, p)
+            floor = self._solve(study, reals, more_reals, p)
+            yield self._estimate(study, f"w{p}", solved, lambda t: t.value)
+            yield self._estimate(study, f"w{p}_lower", solved, lambda t: t.lower)
+            yield self._estimate(study, f"w{p}_gap", solved, lambda t: t.gap)
+            yield self._estimate(study, f"w{p}_floor", floor, lambda t: t.value)
+            if p == 1:
+                variety = self._solve(study, fakes, more_fakes, p)
+                yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value)
+                yield from self._test(study, reals, fakes, _mean(solved), _mean(floor))
+            yield from _uncertified(p, [*solved, *floor])
+        if study.known_w1 is not None:
+            yield Measurement("w1_known", study.known_w1, space=study.space, method="mean distance of optimal pairs")
+
+    def _solve(self, study: Study, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
+        """One transport per replicate, shared with every analyzer of the study."""
+        return [study.transport(x, y, p, self.options.metric) for x, y in zip(first, second, strict=True)]
+
+    def _estimate(
+        self, study: Study, metric: str, solved: Sequence[Transport], of: Callable[[Transport], float]
+    ) -> Measurement:
+        found = study.estimate(lambda r: of(solved[r]))
+        exact = all(transport.exact for transport in solved)
+        value = not metric.endswith(("_lower", "_gap"))
+        return Measurement(
+            metric,
+            found.value,
+            interval=found.interval if value else None,
+            replicates=found.replicates,
+            n=study.n,
+            space=f"{study.space}, {self.options.metric}",
+            method=f"mean over {found.replicates} fresh samples; estimates E W(P_n, Q_n) at this n, not W(P, Q)",
+            certificate="exact" if exact else "checked",
+            solver=solved[0].solver,
+            message=study.size_note if value else "",
+        )
+
+    def _test(
+        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
+    ) -> Iterator[Yielded]:
+        from wganalyze.data import Split
+        from wganalyze.transport import permutation_pvalue
+        from wganalyze.transport.metrics import as_points
+
+        if not self.options.permutations:
+            return
+        n = min(study.n, self.options.permutation_n)
+        pairs = [
+            (as_points(x.points[:n], "x"), as_points(y.points[:n], "y")) for x, y in zip(reals, fakes, strict=True)
+        ]
+        pvalue = permutation_pvalue(
+            pairs,
+            permutations=self.options.permutations,
+            rng=Split("permutations").rng(study.seed, "exact-w"),
+            metric=self.options.metric,
+        )
+        yield Measurement(
+            "w1_pvalue",
+            pvalue,
+            replicates=study.replicates,
+            n=n,
+            space=f"{study.space}, {self.options.metric}",
+            method=f"{self.options.permutations} permutations within replicates, statistic summed over them",
+            message=_memorisation(study),
+        )
+        evidence = ("w1", "w1_floor", "w1_pvalue")
+        if pvalue > ALPHA:
+            message = f"real and generated samples are not told apart at n = {n} (p = {pvalue:.3g})"
+            yield Finding("info", "not-told-apart", f"{message}; {_memorisation(study) or 'held-out data'}", evidence)
+        else:
+            message = (
+                f"generated samples differ from real ones: W1 {value:.4g} against a floor of {floor:.4g} "
+                f"(p = {pvalue:.3g} before Holm's correction)"
+            )
+            yield Finding("info", "told-apart", message, evidence)
+
+
+def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
+    return [side(replicate=replicate, split=split) for replicate in range(study.replicates)]
+
+
+def _uncertified(p: int, solved: Sequence[Transport]) -> Iterator[Finding]:
+    worst = max(solved, key=lambda t: t.gap)
+    if not all(transport.exact for transport in solved):
+        yield Finding(
+            "warning",
+            "not-exact",
+            f"the solver left W{p} in [{worst.lower:.6g}, {worst.value:.6g}]: a bracket, no exact value",
+            (f"w{p}", f"w{p}_lower", f"w{p}_gap"),
+        )
+
+
+def _mean(solved: Sequence[Transport]) -> float:
+    return sum(transport.value for transport in solved) / len(solved)
+
+
+def _memorisation(study: Study) -> str:
+    if study.held_out is True:
+        return ""
+    if study.held_out is False:
+        return "training data: cannot see memorisation"
+    return "it is unknown whether the generator was trained on these data; if it was, this cannot see memorisation"
+
+
+@hookimpl
+def wganalyze_analyzers() -> list[type[Analyzer]]:
+    return [ExactW]

@@ -1,0 +1,162 @@
+"""Lower bounds of a critic's Lipschitz constant: slopes between pairs of points, found by sampling and by ascent.
+
+A gradient is no bound by itself: at a kink, autograd gives a value that no slope has. So whatever finds a point, what
+counts is |f(a) - f(b)| / |a - b|, in float64, less a margin for rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Score = Callable[[Tensor], Tensor]
+"""(b, *shape) -> (b,), float64."""
+
+ROUNDING = 1e-12
+"""Of scores, relative to the largest one seen; float64 sums of a million terms stay below it."""
+REACHES = (1e-1, 1e-2, 1e-3, 1e-4)
+BETAS = (2.0, 10.0, 50.0)
+CERTIFIED = 16
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A slope that exists, and how its points were found."""
+
+    value: float
+    method: str
+
+
+def gradient_norms(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients (b, *shape) and their Euclidean norms (b,)."""
+    points = x.detach().requires_grad_(True)
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(score(points).sum(), points)
+    return gradient, gradient.flatten(1).norm(dim=1)
+
+
+def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
+    """The steepest certified slope along the gradients at ``x``, between points on both sides, at several reaches."""
+    gradient, norms = gradient_norms(score, x)
+    best = norms.argsort(descending=True)[:CERTIFIED]
+    best = best[norms[best] > 0]
+    if not len(best):
+        return Slope(0.0, method)
+    points, direction = x[best].detach(), gradient[best] / _broad(norms[best], x)
+    scale = typical_norm(x)
+    slopes = [
+        certified_slopes(score, points - reach * scale * direction, points + reach * scale * direction).max()
+        for reach in REACHES
+    ]
+    return Slope(float(torch.stack(slopes).max()), method)
+
+
+def certified_slopes(score: Score, a: Tensor, b: Tensor) -> Tensor:
+    """|f(a) - f(b)| / |a - b| per pair, (b,), less the margin for rounding; 0 where the points coincide."""
+    with torch.no_grad():
+        first, second = score(a), score(b)
+    distance = (a - b).flatten(1).norm(dim=1)
+    margin = ROUNDING * (first.abs().max() + second.abs().max())
+    rise = ((first - second).abs() - margin).clamp(min=0)
+    return torch.where(distance > 0, rise / distance.clamp(min=1e-300), 0.0)
+
+
+def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
+    """Points of larger gradient, by accepted Gaussian steps that shrink; for critics of any kind."""
+    generator = torch.Generator().manual_seed(seed)
+    points, norms = x.detach(), gradient_norms(score, x)[1]
+    size = typical_norm(x) / x[0].numel() ** 0.5
+    for step in range(steps):
+        width = size * 0.5 * (0.01 ** (step / max(1, steps - 1)))
+        noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points.device)
+        moved = points + width * noise
+        found = gradient_norms(score, moved)[1]
+        better = found > norms
+        points = torch.where(_broad(better, points), moved, points)
+        norms = torch.where(better, found, norms)
+    return points
+
+
+def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int) -> Tensor:
+    """Points of larger gradient, by Adam on the gradient norm of smoothed copies, judged on the critic itself.
+
+    On a piecewise linear critic the norm is locally constant, and its gradient zero; hence the copies.
+    """
+    best, norms = x.detach(), gradient_norms(score, x)[1]
+    size = typical_norm(x) / x[0].numel() ** 0.5
+    points = x.detach().clone().requires_grad_(True)
+    for copied in smooth:
+        optimizer = torch.optim.Adam([points], lr=0.05 * size)
+        for _ in range(max(1, steps // len(smooth))):
+            with torch.enable_grad():
+                (gradient,) = torch.autograd.grad(copied(points).sum(), points, create_graph=True)
+                norm = gradient.flatten(1).norm(dim=1)
+                if not norm.requires_grad:  # a linear critic: the same gradient everywhere
+                    return best
+                (uphill,) = torch.autograd.grad((norm + 1e-300).log().sum(), points)
+            points.grad = -uphill.nan_to_num()
+            optimizer.step()
+            found = gradient_norms(score, points)[1]
+            better = found > norms
+            best = torch.where(_broad(better, best), points.detach(), best)
+            norms = torch.where(better, found, norms)
+    return best
+
+
+def typical_norm(x: Tensor) -> float:
+    """Root mean square of the points' norms; 1 where they are all zero."""
+    return float(x.detach().flatten(1).norm(dim=1).square().mean().sqrt()) or 1.0
+
+
+def _broad(values: Tensor, like: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (like.dim() - 1))
+
+
+class SmoothRectifier(nn.Module):
+    """slope z + (1 - slope) softplus_beta(z): a leaky rectifier without its kink."""
+
+    def __init__(self, slope: float, beta: float) -> None:
+        super().__init__()
+        self.slope = slope
+        self.beta = beta
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Elementwise."""
+        return self.slope * z + (1 - self.slope) * F.softplus(z, self.beta)
+
+
+def smoothed(graph: torch.fx.GraphModule, beta: float) -> nn.Module:
+    """A copy of a traced critic in which (leaky) rectifiers are smooth; differentiable twice in its input."""
+    copied = copy.deepcopy(graph)
+    for node in list(copied.graph.nodes):
+        slope = _slope_of(copied, node)
+        if slope is not None:
+            name = f"smooth_{node.name}"
+            copied.add_submodule(name, SmoothRectifier(slope, beta))
+            with copied.graph.inserting_after(node):
+                smooth = copied.graph.call_module(name, (node.args[0],))
+            node.replace_all_uses_with(smooth)
+            copied.graph.erase_node(node)
+    copied.recompile()
+    return copied
+
+
+def _slope_of(graph: torch.fx.GraphModule, node: torch.fx.Node) -> float | None:
+    """The slope of a rectifier for negative numbers; None where the node is none."""
+    if node.op == "call_module":
+        module: Any = graph.get_submodule(str(node.target))
+        if type(module) is nn.LeakyReLU:
+            return float(module.negative_slope)
+        return 0.0 if type(module) is nn.ReLU else None
+    if node.target in (F.relu, torch.relu, "relu", F.relu_, torch.relu_, "relu_"):
+        return 0.0
+    if node.target is F.leaky_relu:
+        return float(node.kwargs.get("negative_slope", node.args[1] if len(node.args) > 1 else 0.01))  # type: ignore[arg-type]
+    return None

@@ -1,0 +1,62 @@
+"""Where gradients are looked at: at real samples, at generated ones, and on the segments between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wganalyze.analyzer import Need
+from wganalyze.data import Samples, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from wganalyze.study import Study
+
+PLACES = ("real", "fake", "interpolate")
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+WITHOUT_DATA = 512
+
+
+def sample_places(study: Study, most: int) -> dict[str, list[Samples] | str]:
+    """Samples per replicate (``most`` at the most) for each place, or why there are none."""
+    if study.plan is None:
+        found: dict[str, list[Samples] | str] = dict.fromkeys(PLACES, study.lacks(Need.REAL))
+        if study.has(Need.GENERATOR):
+            found["fake"] = [study.fake(WITHOUT_DATA)]
+        return found
+    reals = [_first(study.real(replicate=r), most) for r in range(study.replicates)]
+    if reason := study.lacks(Need.FAKE):
+        return {"real": reals, "fake": reason, "interpolate": reason}
+    fakes = [_first(study.fake(replicate=r), most) for r in range(study.replicates)]
+    draws = [Split("interpolates", r).rng(study.seed) for r in range(study.replicates)]
+    between = [interpolate(*three) for three in zip(reals, fakes, draws, strict=True)]
+    return {"real": reals, "fake": fakes, "interpolate": between}
+
+
+def _first(samples: Samples, most: int) -> Samples:
+    """All of them where they are few enough: under their key, scores and gradients are shared."""
+    return samples if len(samples) <= most else samples.take(slice(most))
+
+
+def interpolate(x: Samples, y: Samples, rng: np.random.Generator) -> Samples:
+    """alpha x + (1 - alpha) y, one uniform alpha per SAMPLE (1704.00028, algorithm 1); labelled as y."""
+    alpha = rng.uniform(size=(len(x), 1))
+    return y.with_points((alpha * x.points + (1 - alpha) * y.points).astype(x.points.dtype))
+
+
+def distribution(place: str, norms: Sequence[npt.NDArray[np.float64]]) -> dict[str, float | int | str]:
+    """A row of the table of gradients, over all replicates."""
+    import numpy as np
+
+    together = np.concatenate(norms)
+    return {
+        "place": place,
+        "count": len(together),
+        "mean": float(together.mean()),
+        "deviation": float(together.std()),
+        "least": float(together.min()),
+        **{name: float(np.quantile(together, q)) for name, q in QUANTILES.items()},
+        "largest": float(together.max()),
+    }
