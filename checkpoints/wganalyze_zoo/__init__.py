@@ -1,1 +1,1 @@
-"""Reference trainers: the GANs of the literature, small, which write checkpoints."""
+"""Reference trainers: the GANs of the literature, small, on data that need no download; they write checkpoints."""

@@ -1,0 +1,96 @@
+"""The alternation that all reference trainers share, and the checkpoints that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wganalyze_zoo.networks import MlpCritic, MlpGenerator
+from wganalyze_zoo.wgan import WassersteinTrainer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes of a run. ``save_at``: the generator steps after which a checkpoint is written; the last one ends it."""
+
+    save_at: Sequence[int]
+    batch: int = 64
+    latent_dim: int = 32
+    width: int = 256
+    seed: int = 0
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"step_{step:06d}.pt"
+
+
+def train(
+    trainer: WassersteinTrainer,
+    data: Tensor,
+    settings: Settings,
+    folder: Path,
+    saved: Callable[[int, float], None] = lambda step, loss: None,
+) -> list[Path]:
+    """Train on ``data`` (n, dim) in [-1, 1]; write a checkpoint at each step of ``save_at``, in order.
+
+    ``saved`` is told the step and the critic's last dual value, mean f(real) - mean f(fake) on its batch. The result
+    depends on trainer, data and settings only; torch's global random state is left as it was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        generator = MlpGenerator(settings.latent_dim, data.shape[1], settings.width)
+        critic = MlpCritic(data.shape[1], settings.width)
+        ours, theirs = trainer.optimizer(generator.parameters()), trainer.optimizer(critic.parameters())
+        for step in range(1, max(settings.save_at) + 1):
+            for _ in range(trainer.n_critic):
+                dual = _critic_step(trainer, generator, critic, theirs, data, settings)
+            loss = -critic(generator(torch.randn(settings.batch, settings.latent_dim))).mean()
+            ours.zero_grad()
+            loss.backward()
+            ours.step()
+            if step in settings.save_at:
+                written.append(checkpoint_path(folder, step))
+                save(written[-1], generator, critic, step, _config(trainer, settings))
+                saved(step, dual)
+    return written
+
+
+def _critic_step(
+    trainer: WassersteinTrainer,
+    generator: nn.Module,
+    critic: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Tensor,
+    settings: Settings,
+) -> float:
+    real = data[torch.randint(len(data), (settings.batch,))]
+    with torch.no_grad():
+        fake = generator(torch.randn(settings.batch, settings.latent_dim))
+    loss = trainer.critic_loss(critic, real, fake, torch.rand(settings.batch, 1))
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    trainer.constrain(critic)
+    with torch.no_grad():
+        return float(critic(real).mean() - critic(fake).mean())
+
+
+def _config(trainer: WassersteinTrainer, settings: Settings) -> dict[str, Any]:
+    config = {**asdict(settings), "save_at": list(settings.save_at), "trainer": trainer.name, "latent_law": "normal"}
+    return {**config, "gradient_penalty": trainer.penalty} if trainer.penalty else config
+
+
+def save(path: Path, generator: nn.Module, critic: nn.Module, step: int, config: dict[str, Any]) -> None:
+    """One ordinary checkpoint: a dict of two state dicts, the step, and the settings; whole, or not there."""
+    content = {"generator": generator.state_dict(), "critic": critic.state_dict(), "step": step, "config": config}
+    draft = path.with_name(f".{path.name}")
+    torch.save(content, draft)
+    draft.replace(path)
