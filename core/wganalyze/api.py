@@ -28,8 +28,13 @@ def run(
     range: tuple[float, float] | None = None,
     normalize: tuple[Sequence[float], Sequence[float]] | None = None,
     latent: Sequence[int] | None = None,
+    latent_law: Literal["normal", "uniform"] | None = None,
+    classes: int | None = None,
+    label_encoding: Literal["index", "onehot"] | None = None,
+    weights: Literal["raw", "ema"] | None = None,
     output: Literal["score", "logit", "probability"] | None = None,
     orientation: Literal[1, -1] | None = None,
+    gradient_penalty: float | None = None,
     held_out: bool | None = None,
     roles: Mapping[str, str] | None = None,
     config: str | Path | None = None,
@@ -40,15 +45,21 @@ def run(
 ) -> Report:
     """Analyse the checkpoints under ``path`` and return the report, as ``wganalyze run`` does.
 
-    ``options`` maps "ANALYZER.KEY" to values. A run in which cells failed still returns its report:
-    ``report.exit_code`` is then 1. WganalyzeError is raised where nothing could be run.
+    ``options`` maps "ANALYZER.KEY" to values; every other name means what the option of that name does. A run in
+    which cells failed still returns its report: ``report.exit_code`` is then 1. WganalyzeError is raised where nothing
+    could be run.
     """
     said = Config(
         generator=Net(generator) if generator else None,
         critic=Net(critic) if critic else None,
+        weights=weights,
         output=output,
         orientation=orientation,
+        law=latent_law,
         latent_shape=tuple(latent) if latent is not None else None,
+        classes=classes,
+        encoding=label_encoding,
+        penalty=gradient_penalty,
         data=data,
         range=range,
         normalize=(tuple(normalize[0]), tuple(normalize[1])) if normalize is not None else None,
@@ -65,10 +76,15 @@ def run(
         config_file=None if config is None else Path(config),
         only=only,
         skip=skip,
-        options=[f"{key}={value}" for key, value in (options or {}).items()],
+        options=[f"{key}={_text(value)}" for key, value in (options or {}).items()],
         device=device,
         trust=trust,
         loader=loader,
         no_plugins=no_plugins,
     )
     return execute(request, progress)
+
+
+def _text(value: Any) -> str:
+    """An option's value as the command line writes it."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

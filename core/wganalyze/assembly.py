@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+import glob
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +50,11 @@ class Group:
         """The members of one role."""
         return [member for member in self.members if member.role == role]
 
+    @property
+    def roles(self) -> set[NetRole]:
+        """The roles that it has members of."""
+        return {member.role for member in self.members if member.role is not None}
+
     def label(self, root: str) -> str:
         """A name for the moment, unique under ``root``."""
         return "/".join([*self.folder, *(["_".join(self.words)] if self.words else [])]) or root
@@ -78,20 +87,39 @@ def assemble(files: Iterable[OpenedFile], root: Path, config: Config, host: Host
                 notes.setdefault(part.path, []).append(f"left: {part.name} is no generator and no critic by its name")
                 continue
             roles.setdefault(part.path, set()).add(member.role or "unknown")
-            group = _group_of(part, relative)
-            steps[part.path] = group.step.number if group.step else None
-            key = (group.folder, group.words)
-            groups.setdefault(key, group).members.append(member)
+            own = _group_of(part, relative)
+            steps[part.path] = own.step.number if own.step else None
+            group = groups.setdefault((own.folder, own.words), own)
+            group.step = group.step or own.step
+            group.members.append(member)
     merged = _pair_leftovers(list(groups.values()))
-    merged.sort(key=lambda g: (g.folder, -1 if g.step is None else g.step.number, g.words))
+    merged.sort(key=lambda g: (_natural(g.folder), -1 if g.step is None else g.step.number, _natural(g.words)))
     name = root.stem if root.is_file() else root.resolve().name
     snapshots = [s for group in merged for s in _snapshots(group, name, config, host, trust=trust)]
     return Assembled(
-        tuple(snapshots),
+        tuple(_distinct(snapshots)),
         {path: next(iter(r)) if len(r) == 1 else "both" for path, r in roles.items()},
         steps,
         {path: tuple(lines) for path, lines in notes.items()},
     )
+
+
+def _natural(names: tuple[str, ...]) -> list[list[tuple[int, str]]]:
+    """A sort key under which numbers inside names count as numbers: epoch_2 before epoch_10."""
+    pieces = [re.findall(r"\d+|\D+", name) for name in names]
+    return [[(int(p), "") if p.isdecimal() else (-1, p) for p in piece] for piece in pieces]
+
+
+def _distinct(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:
+    """No two snapshots share a label: x/G.pt and x_G.pt are both "x"."""
+    seen: set[str] = set()
+    for snapshot in snapshots:
+        label, count = snapshot.label, 1
+        while label in seen:
+            count += 1
+            label = f"{snapshot.label} #{count}"
+        seen.add(label)
+        yield replace(snapshot, label=label)
 
 
 def _role_by_pattern(relative: Path, config: Config) -> str | None:
@@ -104,7 +132,7 @@ def _role_by_pattern(relative: Path, config: Config) -> str | None:
 def _members(part: Part, relative: Path, config: Config) -> list[Role]:
     """The networks in a part: split under prefixes where the keys hold two, else the part as a whole."""
     by_prefix = _prefixes(part)
-    known = {named.role for named in by_prefix.values() if named.role}
+    known: set[NetRole] = {named.role for named in by_prefix.values() if named.role}
     if len(known) == 2 or any(named.averaged for named in by_prefix.values()):
         return [Role(Piece(part, p), n.role, n.averaged) for p, n in by_prefix.items() if n.role]
     pattern = _role_by_pattern(relative, config)
@@ -157,21 +185,26 @@ def _group_of(part: Part, relative: Path) -> Group:
     kept = tuple(
         f for f, named in zip(relative.parts[:-1], folders, strict=True) if not (named.role and not named.rest)
     )
-    return Group(kept, stem.rest, read_step(part.facts, relative.stem, relative.parts[:-1]))
+    step = read_step(part.facts, relative.stem, relative.parts[:-1])
+    if part.step is not None:  # the format itself states it
+        step = Step(part.step, step.unit if step is not None and step.number == part.step else "", "the file")
+    return Group(kept, stem.rest, step)
 
 
 def _pair_leftovers(groups: list[Group]) -> list[Group]:
     """In a folder with one lone generator and one lone critic, under names that do not match: a pair, assumed."""
     for folder in {group.folder for group in groups}:
-        here = [group for group in groups if group.folder == folder]
-        if len(here) == 2 and {member.role for g in here for member in g.members} == {"generator", "critic"}:
-            first, second = here
-            if not first.of("critic") or not second.of("critic"):
-                generator, critic = (first, second) if first.of("generator") else (second, first)
-                note = f"{generator.members[0].piece.place} and {critic.members[0].piece.place} taken as a pair"
-                pair = [replace(m, assumption=m.assumption or note) for m in generator.members] + critic.members
-                groups = [g for g in groups if g.folder != folder]
-                groups.append(Group(folder, generator.words, generator.step or critic.step, pair))
+        here = {next(iter(g.roles)): g for g in groups if g.folder == folder and len(g.roles) == 1}
+        known = [group for group in groups if group.folder == folder and group.roles]
+        if len(known) != 2 or len(here) != 2:
+            continue
+        generator, critic = here["generator"], here["critic"]
+        if generator.step and critic.step and generator.step.number != critic.step.number:
+            continue
+        note = f"{generator.members[0].piece.place} and {critic.members[0].piece.place} taken as a pair"
+        pair = [replace(m, assumption=m.assumption or note) for m in generator.members] + critic.members
+        groups = [g for g in groups if g is not generator and g is not critic]
+        groups.append(Group(folder, generator.words, generator.step or critic.step, pair))
     return groups
 
 
@@ -202,6 +235,11 @@ def _choose_generator(group: Group, config: Config) -> tuple[Role | None, str, l
     notes = []
     if averaged and raw and config.weights is None:
         notes.append(f"EMA weights preferred for sampling: {chosen[0].piece.place}")
+    if chosen[0].averaged != (wanted == "ema"):
+        notes.append(f"there are no {wanted} weights; {chosen[0].piece.place} taken")
+    if len(chosen) > 1:
+        others = ", ".join(member.piece.place for member in chosen[1:])
+        notes.append(f"generator {chosen[0].piece.place} taken, left out: {others} (choose with --role 'FILE=ignore')")
     return chosen[0], "ema" if chosen[0].averaged else "raw", notes
 
 
@@ -228,6 +266,8 @@ def _snapshot(
         if member is None:
             missing[role] = _why_missing(role, unknown)
             continue
+        if member.piece.part.read_tensors is None:
+            net = None  # a program brings its own architecture
         if member.assumption:
             assumptions.append(member.assumption)
         design = find_design(member.piece, net, role, host, trust=trust)
@@ -263,15 +303,17 @@ def _snapshot(
 def _why_missing(role: NetRole, unknown: list[Role]) -> str:
     if unknown:
         name = unknown[0].piece.part.path.name
-        return f"the role of {name} is unknown; say --role '{name}={role}'"
+        option = f"--role {shlex.quote(f'{glob.escape(name)}={role}')}"
+        return f"the role of {name} is unknown; say {option}"
     return f"no file of this snapshot is a {role} by its name or keys; if one is, say --role 'FILE={role}'"
 
 
 def _fact(facts: Mapping[str, float | int | str | bool], names: Iterable[str]) -> float | None:
-    """A number among the file's scalars, by the last component of its name."""
+    """A finite number among the file's scalars, by the last component of its name."""
     for name in names:
         for key, value in facts.items():
-            if key.rsplit(".", 1)[-1] == name and isinstance(value, int | float) and not isinstance(value, bool):
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            if number and key.rsplit(".", 1)[-1] == name:
                 return float(value)
     return None
 
@@ -288,7 +330,7 @@ def _latent(
         stored = next((v for k, v in facts.items() if k.rsplit(".", 1)[-1] == "latent_law"), None)
         law = "uniform" if stored == "uniform" else "normal"
         if stored is None:
-            assumptions.append("latent law: standard normal (set [latent] law or --latent)")
+            assumptions.append("latent law: standard normal (set [latent] law or --latent-law)")
     if shape is None and generator is not None:
         width = _fact(facts, _LATENT_WIDTHS)
         shape, where = _first_layer(generator.piece, None if width is None else int(width))

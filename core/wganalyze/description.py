@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from wganalyze.running import Opened
-from wganalyze.snapshot import Part, Snapshot, TensorSpec
+from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
 
 _KEYS_SHOWN = 4
 
@@ -24,12 +26,17 @@ def describe(opened: Opened) -> dict[str, Any]:
             "step": assembled.steps.get(file.path),
             "parameters": sum(part.parameters for part in file.parts),
             "keys": [line for part in file.parts for line in layout(part)],
-            "facts": {key: value for part in file.parts[:1] for key, value in part.facts.items()},
+            "facts": {key: _json(value) for part in file.parts[:1] for key, value in part.facts.items()},
             "problems": [*file.problems, *assembled.notes.get(file.path, ())],
         }
         for file in opened.files
     ]
     return {"files": files, "snapshots": [_snapshot(snapshot) for snapshot in opened.snapshots]}
+
+
+def _json(value: object) -> object:
+    """JSON has no NaN and no infinity."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
@@ -65,68 +72,93 @@ def _key(item: tuple[str, TensorSpec]) -> str:
     return f"{key} {tuple(spec.shape)}"
 
 
-def to_toml(opened: Opened, data: str | None) -> str:
-    """A ``wganalyze.toml`` that says what was found; what is unknown stands there as a comment to fill in."""
+def to_toml(opened: Opened) -> str:
+    """A ``wganalyze.toml`` that says what was found or said; what is unknown or assumed stands there as a comment."""
+    config = opened.config
     first = opened.snapshots[0] if opened.snapshots else None
+    latent = first.latent if first is not None else Latent()
     assumed = sorted({text for snapshot in opened.snapshots for text in snapshot.assumptions})
-    latent = list(first.latent.shape) if first is not None else []
+    mean, std = config.normalize or ((0.5,), (0.5,))
     lines = [
-        "# Facts about these checkpoints, for `wganalyze run`. Lines that start with # are unknown or defaults.",
-        *(f"# assumed: {text}" for text in assumed),
+        "# Facts about these checkpoints, for `wganalyze run`. Lines with # are unknown, assumed or defaults.",
+        *(_comment(f"assumed: {text}") for text in assumed),
         "",
         "[generator]",
-        _net_line(opened, "generator"),
-        f"# weights = {_quoted(first.weights if first else 'raw')}    # or raw / ema",
+        *_net(opened, "generator"),
+        _line("weights", config.weights, first.weights if first else "raw", "raw or ema"),
         "",
         "[critic]",
-        _net_line(opened, "critic"),
-        '# output = "score"         # score, logit, or probability',
-        "# orientation = 1          # 1: scores real high, -1: scores real low; left out: found from data",
+        *_net(opened, "critic"),
+        _line("output", config.output, "score", "score, logit, or probability"),
+        _line("orientation", config.orientation, 1, "1: scores real high, -1: scores real low; left out: from data"),
         "",
         "[latent]",
-        f"law = {_quoted(first.latent.law if first else 'normal')}             # normal or uniform on [-1, 1]",
-        f"shape = {latent}" if latent else "# shape = [64]",
+        _line("law", config.law, latent.law, "normal, or uniform on [-1, 1]"),
+        _line("shape", config.latent_shape, latent.shape or (64,), "without the batch axis"),
+        _line("classes", config.classes, 10, "of a conditional model"),
+        _line("encoding", config.encoding, "index", "index or onehot"),
         "",
         "[data]",
-        f"source = {_quoted(data)}" if data else '# source = "digits"        # see: wganalyze plugins',
-        "# range = [-1, 1]          # the critic's range; or: normalize = { mean = [0.5], std = [0.5] }",
-        "# held_out = true          # true: the generator was not trained on these samples",
+        _line("source", config.data, "digits", "see: wganalyze plugins"),
+        _line("range", config.range, (-1.0, 1.0), "the critic's range; or normalize"),
+        ("" if config.normalize else "# ") + f"normalize = {{ mean = {_value(mean)}, std = {_value(std)} }}",
+        _line("held_out", config.held_out, True, "true: the generator was not trained on these samples"),
         "",
         "[training]",
-        f"gradient_penalty = {first.penalty}"
-        if first is not None and first.penalty is not None
-        else "# gradient_penalty = 10.0  # lambda, where a penalty was used",
+        _line(
+            "gradient_penalty", first.penalty if first else config.penalty, 10.0, "lambda, where there was a penalty"
+        ),
         "",
         "[run]",
-        "# n = 2000",
-        "# replicates = 5",
-        "# seed = 0",
+        _line("n", config.n, 2000, "samples a split"),
+        _line("replicates", config.replicates, 5, "3 or more give intervals"),
+        _line("seed", config.seed, 0, ""),
         "",
         "[files]",
+        *(f"{_value(pattern)} = {_value(role)}" for pattern, role in config.roles.items()),
         *_unknown_files(opened),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _net_line(opened: Opened, role: str) -> str:
-    config = opened.config.generator if role == "generator" else opened.config.critic
-    if config is not None and config.factory is not None:
-        return f"factory = {_quoted(config.factory)}"
+def _line(key: str, said: object, otherwise: object, remark: str) -> str:
+    """``key = value`` where it was said, else a commented default."""
+    line = f"{key} = {_value(said)}" if said is not None else f"# {key} = {_value(otherwise)}"
+    return f"{line:26} # {remark}" if remark else line
+
+
+def _net(opened: Opened, role: str) -> list[str]:
+    net = opened.config.generator if role == "generator" else opened.config.critic
+    if net is not None:
+        said = {"factory": net.factory, "architecture": net.architecture, "arguments": dict(net.arguments) or None}
+        return [f"{key} = {_value(value)}" for key, value in said.items() if value is not None]
     for snapshot in opened.snapshots:
         if role in snapshot.designs:
-            return f"# recognised: {snapshot.designs[role]}"
-    return f'# factory = "train:{role.capitalize()}(64)"   # MODULE:NAME or FILE.py:NAME; imported only with --trust'
+            return [_comment(f"recognised: {snapshot.designs[role]}")]
+    return [f'# factory = "train:{role.capitalize()}(64)"  # MODULE:NAME or FILE.py:NAME, with literal arguments']
 
 
 def _unknown_files(opened: Opened) -> Sequence[str]:
     unknown = [path for path, role in opened.assembled.roles.items() if role == "unknown"]
     if not unknown:
         return ['# "method_*.pt" = "critic"  # generator, critic or ignore, where names do not say it']
-    return [f'# {_quoted(path.name)} = "critic"  # generator, critic or ignore' for path in unknown]
+    return [f'# {_value(glob.escape(path.name))} = "critic"  # generator, critic or ignore' for path in unknown]
 
 
-def _quoted(text: str | None) -> str:
-    return json.dumps(text or "")
+def _value(value: Any) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_value(str(key))} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value)
+
+
+def _comment(text: str) -> str:
+    """One line, whatever a file's name or key holds: what comes with a checkpoint must not become a fact."""
+    return "# " + "".join(c if c.isprintable() else "?" for c in text)
 
 
 def missing_by_reason(opened: Opened) -> Mapping[str, list[str]]:

@@ -39,8 +39,11 @@ def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedF
     return [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path)))]
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Files below a folder, without hidden ones, text and code by their names, and reports of earlier runs."""
+    real = folder.resolve()
+    if real in above:  # a link to a folder that holds it
+        return
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -51,7 +54,7 @@ def _files(folder: Path) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _files(entry)
+            yield from _files(entry, above | {real})
         elif entry.is_file() and entry.suffix not in _NOT_CHECKPOINTS:
             yield entry
 
@@ -59,9 +62,16 @@ def _files(folder: Path) -> Iterator[Path]:
 def _open(path: Path, loaders: dict[str, Loader]) -> OpenedFile:
     if not path.stat().st_size:
         return OpenedFile(path, "unknown", problems=("the file is empty",))
-    ranked = sorted(((loader.sniff(path), name) for name, loader in loaders.items()), reverse=True)
+    confidence: dict[str, float] = {}
+    faults: list[str] = []
+    for name, loader in loaders.items():
+        try:
+            confidence[name] = loader.sniff(path)
+        except Exception as error:  # a stranger's loader, which spoils its own kind of file alone
+            faults.append(_fault(path, name, error))
+    ranked = sorted(((score, name) for name, score in confidence.items()), reverse=True)
     if not ranked or ranked[0][0] <= 0:
-        return OpenedFile(path, "unknown", problems=("no loader knows this kind of file",))
+        return OpenedFile(path, "unknown", problems=(*faults, "no loader knows this kind of file"))
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
         raise UsageError(
             f"{path}: the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
@@ -73,5 +83,12 @@ def _open(path: Path, loaders: dict[str, Loader]) -> OpenedFile:
         return OpenedFile(path, name, problems=(str(error),))
     except OSError as error:
         return OpenedFile(path, name, problems=(f"{path}: cannot be read ({error.strerror})",))
-    problems = tuple(problem for part in parts for problem in part.problems)
-    return OpenedFile(path, parts[0].kind if parts else name, parts, problems)
+    except Exception as error:
+        return OpenedFile(path, name, problems=(_fault(path, name, error),))
+    problems = dict.fromkeys([*faults, *(problem for part in parts for problem in part.problems)])
+    return OpenedFile(path, parts[0].kind if parts else name, parts, tuple(problems))
+
+
+def _fault(path: Path, loader: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{path}: the loader {loader} failed ({type(error).__name__}: {text}); --no-plugin keeps its plugin out"

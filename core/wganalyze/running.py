@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +18,7 @@ from wganalyze.analyzer import Analyzer
 from wganalyze.assembly import Assembled, assemble
 from wganalyze.config import CONFIG_NAME, Config, read_config
 from wganalyze.dataplan import DataPlan, make_plan, with_assumptions
-from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.errors import CheckpointError, UsageError, WganalyzeError
 from wganalyze.execution import Outcome, measure
 from wganalyze.host import Host, load_host
 from wganalyze.keys import cell_key
@@ -29,17 +31,8 @@ from wganalyze.snapshot import Snapshot
 from wganalyze.study import Cache, Study
 
 RECORDED = (
-    "torch",
-    "numpy",
-    "scipy",
-    "pandas",
-    "pyarrow",
-    "pot",
-    "faiss-gpu",
-    "faiss-cpu",
-    "scikit-learn",
-    "pluggy",
-)
+    "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,16 +126,26 @@ def configuration(request: Request) -> Config:
     return config
 
 
-def choose_analyzers(request: Request, host: Host) -> list[Analyzer]:
-    """Instances of the analyzers asked for, with their options; UsageError names what is unknown."""
+def choose_analyzers(request: Request, host: Host) -> tuple[list[Analyzer], list[str]]:
+    """Instances of the analyzers asked for, with their options; and why others, whose plugins failed, are left out.
+
+    UsageError names what is unknown; WganalyzeError says why none is left.
+    """
     texts = split_options(request.options)
+    lost: dict[str, str] = {}
     for name in [*request.only, *request.skip, *texts]:
-        host.analyzer(name)
+        fault = None if name in host.analyzers else host.fault(name)
+        if fault is None:
+            host.analyzer(name)
+        elif name not in request.skip:
+            lost[name] = fault
     names = list(dict.fromkeys(request.only)) or sorted(host.analyzers)
-    chosen = [host.analyzers[name] for name in names if name not in request.skip]
+    chosen = [host.analyzers[name] for name in names if name not in request.skip and name not in lost]
+    if not chosen and lost:
+        raise WganalyzeError("; ".join(lost.values()))
     if not chosen:
         raise UsageError("--only and --skip leave no analyzer to run")
-    return [analyzer(make_options(analyzer, texts.get(analyzer.name, {}))) for analyzer in chosen]
+    return [analyzer(make_options(analyzer, texts.get(analyzer.name, {}))) for analyzer in chosen], [*lost.values()]
 
 
 def choose_device(text: str) -> str:
@@ -151,10 +154,10 @@ def choose_device(text: str) -> str:
 
     if text == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    kind, _, index = text.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", text)
+    if match is None:
         raise UsageError(f"--device {text}: choose auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    if text != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         raise UsageError(f"--device {text}: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
     return text
 
@@ -162,8 +165,8 @@ def choose_device(text: str) -> str:
 def execute(request: Request, progress: Progress | None = None) -> Report:
     """Carry out a request; the returned Report knows the run's exit code.
 
-    Raises WganalyzeError where nothing can be run (exit code 2). KeyboardInterrupt passes through, after the views
-    have been brought up to date.
+    Raises WganalyzeError where nothing can be run, or where the run had to stop. KeyboardInterrupt passes through,
+    after the views have been brought up to date.
     """
     progress = progress or Silent()
     opened = open_request(request)
@@ -171,12 +174,25 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
         for problem in file.problems if file.kind != "unknown" else ():
             progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)
     if not opened.snapshots:
-        raise UsageError(_nothing(request.path, opened.files))
-    analyzers = choose_analyzers(request, opened.host)
+        raise UsageError(nothing_found(request.path, opened))
+    analyzers, lost = choose_analyzers(request, opened.host)
     device = choose_device(request.device)
+    if not any(snapshot.make_generator or snapshot.make_critic or snapshot.samples for snapshot in opened.snapshots):
+        raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(opened.snapshots))}")
+    for line in [*lost, *_missing(opened.snapshots)]:
+        progress.note(line)
     plan = _plan(opened, progress)
-    run = Run(request, opened, analyzers, plan, device)
-    return run.execute(progress)
+    report = Run(request, opened, analyzers, plan, device, progress).execute()
+    return Report(report.path, exit_code=1) if lost else report
+
+
+def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    """A line for each network that snapshots lack, with the option that would supply it."""
+    for role in ("generator", "critic"):
+        lacking = [snapshot for snapshot in snapshots if role in snapshot.missing]
+        if lacking:
+            more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
+            yield f"{lacking[0].label}{more}: no {role}: {lacking[0].missing[role]}"
 
 
 def _plan(opened: Opened, progress: Progress) -> DataPlan | None:
@@ -184,18 +200,29 @@ def _plan(opened: Opened, progress: Progress) -> DataPlan | None:
     if text is None:
         progress.note("no --data: analyzers that need real samples are skipped")
         return None
-    return make_plan(opened.host.data_source(text), text, opened.config, opened.snapshots[0])
+    source = opened.host.data_source(text)
+    failures: list[CheckpointError] = []
+    for snapshot in [s for s in opened.snapshots if s.make_generator is not None] or opened.snapshots[:1]:
+        try:
+            return make_plan(source, text, opened.config, snapshot)
+        except CheckpointError as error:  # this one's cells will say so; the next one may show the range of the data
+            failures.append(error)
+            snapshot.release()
+    raise failures[0]
 
 
-def _nothing(path: Path, files: Sequence[OpenedFile]) -> str:
+def nothing_found(path: Path, opened: Opened) -> str:
+    """Why there is no snapshot under ``path``, in one line."""
+    files, notes = opened.files, opened.assembled.notes
     problems = [problem for file in files for problem in file.problems if file.kind != "unknown"]
+    problems += [f"{file}: {line}" for file, lines in notes.items() for line in lines]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         return f"{path}: nothing could be opened: {problems[0]}{more}"
     if not files:
         return f"{path}: the folder holds no checkpoint; give the folder or file that your trainer saved"
     reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
-    return f"{path}: nothing could be opened: {reason}; wganalyze inspect {path} lists what is there"
+    return f"{path}: nothing could be opened: {reason}; give the files that your trainer saved"
 
 
 @dataclass
@@ -207,79 +234,106 @@ class Run:
     analyzers: Sequence[Analyzer]
     plan: DataPlan | None
     device: str
+    progress: Progress
     run_id: str = field(
         default_factory=lambda: time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
     )
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What run.json says about each snapshot of the report, by label."""
+    tally: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "skipped": 0, "reused": 0})
+    shared: Cache = field(default_factory=dict)
 
-    def execute(self, progress: Progress) -> Report:
+    @cached_property
+    def store(self) -> CellStore:
+        """The cells of the report."""
+        return CellStore(self.request.report_path)
+
+    @cached_property
+    def views(self) -> Views:
+        """The views of the report."""
+        return Views(self.store)
+
+    def execute(self) -> Report:
         """All cells, in the order of the snapshots; each is committed when it is done."""
         path = self.request.report_path
         record = self._open_report(path)
-        store = CellStore(path)
-        store.sweep()
-        views = Views(store)
-        tally = {"ok": 0, "failed": 0, "skipped": 0, "reused": 0}
-        progress.begin(len(self.opened.snapshots) * len(self.analyzers))
-        shared: Cache = {}
+        tally = self.tally
+        self.store.sweep()
+        self.progress.begin(len(self.opened.snapshots) * len(self.analyzers))
         status = "interrupted"
         try:
             for snapshot in self.opened.snapshots:
-                self._snapshot(snapshot, shared, store, views, tally, record, progress)
+                self._snapshot(snapshot)
             status = "complete"
         except OSError as error:
-            status = f"stopped: {error.strerror}"
+            status = f"stopped: {error.strerror or error}"
             raise WganalyzeError(
-                f"{path}: writing stopped ({error.strerror}); {tally['ok']} cells of this run are kept, "
+                f"{path}: writing stopped ({error.strerror or error}); {tally['ok']} cells of this run are kept, "
                 "and the same command goes on from there"
             ) from error
+        except WganalyzeError as error:
+            status = f"stopped: {error}"
+            raise
         finally:
-            self._finish(path, views, {**record, "status": status, "cells": tally})
+            record |= {"status": status, "cells": tally, "snapshots": [*self.records.values()]}
+            self._finish(path, record)
         if tally["reused"]:
             total = sum(tally.values())
-            progress.note(f"{tally['reused']} of {total} cells were reused from {path}")
-        good = tally["ok"] + tally["reused"]
-        return Report(path, exit_code=0 if good and not tally["failed"] else 1)
+            self.progress.note(f"{tally['reused']} of {total} cells were reused from {path}")
+        return Report(path, exit_code=0 if tally["ok"] + tally["reused"] and not tally["failed"] else 1)
 
-    def _snapshot(
-        self,
-        snapshot: Snapshot,
-        shared: Cache,
-        store: CellStore,
-        views: Views,
-        tally: dict[str, int],
-        record: dict[str, Any],
-        progress: Progress,
-    ) -> None:
+    def _snapshot(self, snapshot: Snapshot) -> None:
         if self.plan is not None:
             snapshot = with_assumptions(self.plan, snapshot)
-        study = Study(snapshot, self.plan, shared, self.device)
-        keys = {analyzer.name: cell_key(study, analyzer) for analyzer in self.analyzers}
-        store.choose({slot(snapshot.label, name): key for name, key in keys.items()})
-        for analyzer in self.analyzers:
-            progress.cell(snapshot.label, analyzer.name)
-            key = keys[analyzer.name]
-            if store.has(key):
-                tally["reused"] += 1
-                progress.done(None)
-                continue
-            outcome = measure(study, analyzer)
-            name = store.next_name(key, outcome.status)
-            origin = self.opened.host.origin("analyzer", analyzer.name)
-            store.commit(name, outcome.tables(study, analyzer, name, self.run_id, origin))
-            tally[outcome.status] += 1
-            views.refresh()
-            progress.done(outcome)
-        record["snapshots"].append(
-            {
-                "label": snapshot.label,
-                "step": snapshot.step,
-                "files": [str(file) for file in snapshot.files],
-                "designs": dict(snapshot.designs),
-                "missing": dict(snapshot.missing),
-                "assumptions": list(study.assumptions),
-            }
-        )
-        snapshot.release()
+        study = Study(snapshot, self.plan, self.shared, self.device)
+        try:
+            keys = {analyzer.name: cell_key(study, analyzer) for analyzer in self.analyzers}
+        except OSError as error:
+            raise WganalyzeError(
+                f"{error.filename}: cannot be read ({error.strerror}); what was done is kept, "
+                "and the same command goes on from there"
+            ) from error
+        places = {name: slot(snapshot.label, name) for name in keys}
+        # An earlier result stays in view until there is another one to take its place.
+        self.store.choose({places[name]: key for name, key in keys.items() if places[name] not in self.store.plan})
+        try:
+            for analyzer in self.analyzers:
+                self._cell(study, analyzer, keys[analyzer.name], places[analyzer.name])
+        finally:
+            self._remember(study, keys)
+            snapshot.release()
+
+    def _cell(self, study: Study, analyzer: Analyzer, key: str, place: str) -> None:
+        self.progress.cell(study.snapshot.label, analyzer.name)
+        if self.store.has(key):
+            self.store.choose({place: key})
+            self.tally["reused"] += 1
+            self.progress.done(None)
+            return
+        outcome = measure(study, analyzer)
+        name = self.store.next_name(key, outcome.status)
+        origin = self.opened.host.origin("analyzer", analyzer.name)
+        self.store.commit(name, outcome.tables(study, analyzer, name, self.run_id, origin))
+        self.store.choose({place: key})
+        self.tally[outcome.status] += 1
+        self.views.refresh()
+        self.progress.done(outcome)
+
+    def _remember(self, study: Study, keys: Mapping[str, str]) -> None:
+        """Take a snapshot into run.json; what its reused cells assumed when they were computed still holds."""
+        snapshot = study.snapshot
+        earlier = self.records.get(snapshot.label, {})
+        cells = {name: key for name, key in keys.items() if self.store.has(key)}
+        still = earlier["assumptions"] if {*cells.values()} & {*earlier.get("cells", {}).values()} else []
+        self.records[snapshot.label] = {
+            "label": snapshot.label,
+            "step": snapshot.step,
+            "files": [str(file) for file in snapshot.files],
+            "designs": dict(snapshot.designs),
+            "missing": dict(snapshot.missing),
+            "assumptions": list(dict.fromkeys([*study.assumptions, *still])),
+            "cells": cells,
+        }
 
     def _open_report(self, path: Path) -> dict[str, Any]:
         """The record of this run; UsageError where the report folder cannot take it."""
@@ -290,14 +344,16 @@ class Run:
                 raise UsageError(f"--out {path}: is a file; name a folder")
             before = path / "run.json"
             if before.is_file():
-                earlier = json.loads(before.read_text())["source"]
-                if earlier != source:
-                    raise UsageError(f"--out {path}: holds the report of {earlier}; name another folder")
+                document = json.loads(before.read_text())
+                if document["source"] != source:
+                    raise UsageError(f"--out {path}: holds the report of {document['source']}; name another folder")
+                self.records = {entry["label"]: entry for entry in document["snapshots"]}
             elif path.is_dir() and any(path.iterdir()):
                 raise UsageError(f"--out {path}: is not empty and holds no report; name another folder")
             path.mkdir(parents=True, exist_ok=True)
-            write_atomically(before, json.dumps({**record, "status": "running"}, indent=1).encode())
-        except (OSError, ValueError, KeyError) as error:
+            running = {**record, "status": "running", "snapshots": [*self.records.values()]}
+            write_atomically(before, json.dumps(running, indent=1).encode())
+        except (OSError, ValueError, KeyError, TypeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "run.json is damaged"
             raise UsageError(f"--out {path}: cannot be used as a report folder ({reason}); name another") from None
         return record
@@ -324,14 +380,13 @@ class Run:
                 "held_out": self.plan.held_out,
             },
             "problems": [f"{f.path}: {p}" for f in self.opened.files for p in f.problems if f.kind != "unknown"],
-            "snapshots": [],
         }
 
-    def _finish(self, path: Path, views: Views, record: dict[str, Any]) -> None:
+    def _finish(self, path: Path, record: dict[str, Any]) -> None:
         """Views and record as they stand; a disk that is full here has been reported already."""
         record["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:
-            views.refresh(force=True)
+            self.views.refresh(force=True)
             write_atomically(path / "run.json", json.dumps(record, indent=1, default=str).encode())
         except OSError as error:
             if record["status"] == "complete":

@@ -10,15 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from wganalyze.data import FiniteSource, Values
 
 WritePlugin = Callable[..., Path]
-
-# No deadline: the first example of a test pays for imports.
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 
 @pytest.fixture

@@ -51,8 +51,11 @@ class Verbs(click.Group):
         for name in self.list_commands(ctx):
             entry = self.entries[name]
             if _distribution(entry) == OWN:
-                command = self.get_command(ctx, name)
-                text = command.get_short_help_str(limit=90) if command else ""
+                try:
+                    command = self.get_command(ctx, name)
+                    text = command.get_short_help_str(limit=90) if command else ""
+                except UsageError as error:  # the other verbs still have their help
+                    text = str(error)
             else:
                 text = f"{_summary(entry)} ({_distribution(entry)})"
             rows.append((name, text))
@@ -107,12 +110,14 @@ def call(arguments: list[str]) -> int:
         request.show()
         return 2
     except click.ClickException as error:
-        error.show()
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        more = f" See: {context.command_path} --help" if context is not None else ""
+        click.echo(f"Error: {_line(error.format_message())}{more}", err=True)
         return 2
     except WganalyzeError as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_line(error)}", err=True)
         return 2 if isinstance(error, UsageError | CheckpointError | DataError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was done is kept; the same command goes on from there.", err=True)
@@ -120,3 +125,15 @@ def call(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(
+            f"Error: unforeseen {type(error).__name__}: {_line(error)}; --debug shows where it came from", err=True
+        )
+        return 1
+
+
+def _line(message: object) -> str:
+    """In one line, whatever a library put into it."""
+    return " ".join(str(message).split())

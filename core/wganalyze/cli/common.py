@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from wganalyze.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,25 +50,38 @@ def opening_options(function: F) -> F:
     return function
 
 
+def make_console() -> Console:
+    """A console on stdout that shows names as they are; as wide as the terminal, or as a log."""
+    from rich.console import Console
+
+    from wganalyze.report.rendering import LOG_WIDTH
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=LOG_WIDTH)
+
+
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """``PATTERN=ROLE`` texts as a mapping."""
     found = {}
     for text in texts:
         pattern, equals, role = text.rpartition("=")
-        if not equals or role not in ("generator", "critic", "ignore"):
+        if not pattern or not equals or role not in ("generator", "critic", "ignore"):
             raise UsageError(f"{option} {text}: write PATTERN=ROLE with the role generator, critic or ignore")
         found[pattern] = role
     return found
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
-    """``1,2.5`` as floats."""
+    """``1,2.5`` as finite floats."""
     if text is None:
         return None
     try:
-        return tuple(float(item) for item in text.split(","))
+        found = tuple(float(item) for item in text.split(","))
     except ValueError:
-        raise UsageError(f"{option} {text}: write numbers with commas between them") from None
+        found = ()
+    if not found or not all(map(math.isfinite, found)):
+        raise UsageError(f"{option} {text}: write numbers with commas between them")
+    return found
 
 
 def shape(text: str | None) -> tuple[int, ...] | None:

@@ -27,14 +27,18 @@ def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
     from wganalyze.description import to_toml
     from wganalyze.errors import UsageError
     from wganalyze.report.cells import write_atomically
-    from wganalyze.running import open_request
+    from wganalyze.running import nothing_found, open_request
 
     target = (path if path.is_dir() else path.parent) / CONFIG_NAME
     if target.exists() and not force:
         raise UsageError(f"{target}: exists; --force replaces it")
     opened = open_request(make_request(path, {**said, "data": data}))
+    if not opened.snapshots:
+        raise UsageError(nothing_found(path, opened))
     try:
-        write_atomically(target, to_toml(opened, opened.config.data).encode())
+        write_atomically(target, to_toml(opened).encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise UsageError(f"{target}: cannot be written ({error.strerror})") from None
-    click.echo(f"{target} written; edit it, then: wganalyze run {path}")
+        raise UsageError(
+            f"{target}: cannot be written ({error.strerror}); make room or make the folder writable"
+        ) from None
+    click.echo(f"{target} written; edit it, then: wganalyze run {path} --config {target}")

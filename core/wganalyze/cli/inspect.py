@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wganalyze.cli import debug_option
-from wganalyze.cli.common import opening_options
+from wganalyze.cli.common import make_console, opening_options
 
 if TYPE_CHECKING:
     from wganalyze.running import Opened
@@ -28,7 +28,7 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
     """
     from wganalyze.cli.request import make_request
     from wganalyze.description import describe
-    from wganalyze.running import open_request
+    from wganalyze.running import nothing_found, open_request
 
     opened = open_request(make_request(path, said))
     description = describe(opened)
@@ -36,19 +36,19 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
         click.echo(json.dumps(description, indent=1, default=str))
     else:
         _print(opened, description, path)
-    return 0 if any(file["kind"] != "unknown" for file in description["files"]) else 2
+    if any(file["kind"] != "unknown" for file in description["files"]):
+        return 0
+    click.echo(f"Error: {nothing_found(path, opened)}", err=True)
+    return 2
 
 
 def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from wganalyze.description import missing_by_reason, relative
-    from wganalyze.report.rendering import LOG_WIDTH, where
+    from wganalyze.report.rendering import where
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=LOG_WIDTH)
+    console = make_console()
     known = [file for file in description["files"] if file["kind"] != "unknown"]
     unknown = [file for file in description["files"] if file["kind"] == "unknown"]
     table = Table(title=str(path), title_justify="left", header_style="bold", pad_edge=False)
@@ -63,12 +63,12 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
         keys = "\n".join(file["keys"][:5])
         table.add_row(name, file["kind"], file["role"], step, f"{file['parameters']:,}", keys)
     if known:
-        console.print(table, markup=False)
+        console.print(table)
     for file in known:
         for problem in file["problems"]:
-            console.print(f"{relative(file['path'], path)}: {problem}", style="yellow", markup=False)
+            console.print(f"{relative(file['path'], path)}: {problem}", style="yellow")
     for file in unknown:
-        console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim", markup=False)
+        console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
     designs: dict[str, list[str]] = {}
     assumed: dict[str, list[str]] = {}
@@ -84,4 +84,4 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
         ("missing ", missing_by_reason(opened), "yellow"),
     ):
         for text, labels in texts.items():
-            console.print(f"{where(labels)}: {title}{text}", style=style or None, markup=False, soft_wrap=True)
+            console.print(f"{where(labels)}: {title}{text}", style=style or None, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.common import make_console
 
 if TYPE_CHECKING:
     from wganalyze.host import Host, Plugin
@@ -97,14 +98,9 @@ def _first_line(text: str | None) -> str:
 
 
 def _print_list(chosen: list[Plugin]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    from wganalyze.report.rendering import LOG_WIDTH
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=LOG_WIDTH)
+    console = make_console()
     table = Table(header_style="bold", pad_edge=False)
     for column in ("plugin", "provides", "from", "status"):
         table.add_column(column, overflow="fold")
@@ -114,7 +110,7 @@ def _print_list(chosen: list[Plugin]) -> None:
         status = plugin.status if plugin.status == "ok" else f"{plugin.status}: {plugin.reason}"
         seconds = f"{plugin.seconds * 1e3:.0f} ms"
         table.add_row(plugin.name, provides, f"{plugin.distribution} {plugin.version}", status, seconds)
-    console.print(table, markup=False)
+    console.print(table)
     console.print("wganalyze plugins NAME shows metrics, options and their help", style="dim")
 
 

@@ -1,0 +1,457 @@
+"""exact-w: laws whose distance is known, other solvers, certificates, floors, the test, and what the rows say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from torch import Tensor, nn
+
+from wganalyze import transport
+from wganalyze.config import Config
+from wganalyze.data import DataSource, FiniteSource, Split, Values
+from wganalyze.dataplan import make_plan
+from wganalyze.execution import Outcome, measure
+from wganalyze.measurement import Measurement
+from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.study import Cache, Study
+from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
+from wganalyze.transport import exact
+from wganalyze_plugins.critic_gap import CriticGap
+from wganalyze_plugins.exact_w import ALPHA, ExactW
+from wganalyze_plugins.funnel import Funnel
+from wganalyze_plugins.toys import Ring8
+
+
+def ask(study: Study, *, permutations: int = 0, **options: Any) -> Outcome:
+    """What exact-w answers; without the test, which takes longest, unless it is asked for."""
+    outcome = measure(study, ExactW(ExactW.Options(permutations=permutations, **options)))
+    assert outcome.status == "ok", outcome.trace
+    return outcome
+
+
+def rows(outcome: Outcome) -> dict[str, Measurement]:
+    """The measurements by metric, each once."""
+    found = {m.metric: m for m in outcome.measurements}
+    assert len(found) == len(outcome.measurements)
+    return found
+
+
+def value(row: Measurement) -> float:
+    """Its number, which is there."""
+    assert row.value is not None
+    return row.value
+
+
+def codes(outcome: Outcome) -> list[str]:
+    """The codes of its findings."""
+    return [finding.code for finding in outcome.findings]
+
+
+def against(
+    source: DataSource, module: nn.Module | None, latent: int = 2, shared: Cache | None = None, **said: Any
+) -> Study:
+    """A study of a generator, or (None) of both sides of a pair."""
+    snapshot = Snapshot(
+        "snap",
+        0,
+        "step",
+        (),
+        make_generator=None if module is None else lambda: module.eval().requires_grad_(False),
+        latent=Latent("normal", (latent,)),
+    )
+    return Study(snapshot, make_plan(source, source.name, Config(**said), snapshot), shared)
+
+
+def affine(matrix: npt.ArrayLike, offset: npt.ArrayLike) -> nn.Linear:
+    """z to matrix z + offset."""
+    matrix, offset = np.asarray(matrix, np.float32), np.asarray(offset, np.float32)
+    layer = nn.Linear(matrix.shape[1], matrix.shape[0])
+    layer.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(offset)})
+    return layer
+
+
+# ---- known answers
+
+
+def test_the_contract_is_kept() -> None:
+    outcome = check_analyzer(ExactW, shifted_gaussians(n=40))
+    expected = {metric.name for metric in ExactW.metrics} - {"w1_known"}
+    assert set(rows(outcome)) == expected
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 5.0])
+def test_on_the_line_sorted_samples_are_matched(shift: float) -> None:
+    study = shifted_gaussians(shift=shift, dim=1, n=100)
+    found = rows(ask(study))
+
+    def closed(first: Callable[..., Any], second: Callable[..., Any], split: str, p: int) -> float:
+        sides = [
+            (first(replicate=r).points[:, 0].astype(float), second(replicate=r, split=split).points[:, 0].astype(float))
+            for r in range(3)
+        ]
+        return float(np.mean([(np.abs(np.sort(x) - np.sort(y)) ** p).mean() ** (1 / p) for x, y in sides]))
+
+    real, fake = study.real, study.fake
+    assert found["w1"].value == pytest.approx(closed(real, fake, "x", 1), rel=1e-12)
+    assert found["w2"].value == pytest.approx(closed(real, fake, "x", 2), rel=1e-9)
+    assert found["w1_floor"].value == pytest.approx(closed(real, real, "x2", 1), rel=1e-12)
+    assert found["w2_floor"].value == pytest.approx(closed(real, real, "x2", 2), rel=1e-9)
+    assert found["w1_floor_fake"].value == pytest.approx(closed(fake, fake, "x2", 1), rel=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "l1", "cosine"])
+def test_an_assignment_by_scipy_agrees(metric: str) -> None:
+    study = shifted_gaussians(dim=3, n=120)
+    found = rows(ask(study, metric=metric))
+    for p in (1, 2):
+        solved = []
+        for r in range(3):
+            x, y = study.real(replicate=r).points.astype(float), study.fake(replicate=r).points.astype(float)
+            costs = cdist(x, y, {"l1": "cityblock"}.get(metric, metric)) ** p
+            solved.append(costs[linear_sum_assignment(costs)].mean() ** (1 / p))
+        assert found[f"w{p}"].value == pytest.approx(np.mean(solved), rel=1e-9)
+        assert found[f"w{p}"].space == f"critic input as stored, {metric}"
+
+
+def test_two_gaussians_have_the_distance_of_bures() -> None:
+    """W2^2 = |b|^2 + tr(I + A A' - 2 (A A')^1/2); the plane is low enough for a sample value near it."""
+    study = against(Gaussian(2), affine([[3, 0], [0, 0.5]], [4, 0]), n=500, replicates=5)
+    found = rows(ask(study))
+    interval = found["w2"].interval
+    assert interval is not None
+    assert interval.low < math.sqrt(16 + 4 + 0.25) < interval.high
+    assert value(found["w1"]) < value(found["w2"])
+
+
+@pytest.mark.parametrize("dim", [2, 64])
+def test_a_shift_is_seen_in_the_plane_and_drowned_in_high_dimension(dim: int) -> None:
+    """Population W1 = W2 = 1: nearly so at d = 2; at d = 64 the floor itself is far above 1."""
+    found = rows(ask(shifted_gaussians(shift=1, dim=dim, n=500)))
+    if dim == 2:
+        assert value(found["w1"]) == pytest.approx(1, abs=0.1)
+        assert value(found["w2"]) == pytest.approx(1, abs=0.1)
+    else:
+        assert value(found["w1_floor"]) > 8
+        assert value(found["w1"]) == pytest.approx(value(found["w1_floor"]), rel=0.05)
+
+
+class Sphere(DataSource):
+    """Uniform on the unit sphere."""
+
+    name: ClassVar[str] = "sphere"
+    help: ClassVar[str] = "uniform on the unit sphere, for tests"
+    size = None
+    value_range = None
+
+    def __init__(self, dim: int) -> None:
+        self.shape = (dim,)
+
+    @property
+    def digest(self) -> str:
+        return "sphere"
+
+    def draw(self, n: int, split: Split, *, offset: int, seed: int) -> Values:
+        points = split.rng(seed).standard_normal((n, *self.shape))
+        return Values(points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("dim", [1, 3, 100])
+def test_a_dirac_is_1_from_the_sphere_in_any_dimension(dim: int) -> None:
+    found = rows(ask(against(Sphere(dim), affine(np.zeros((dim, 2)), np.zeros(dim)), n=60, replicates=3)))
+    for metric in ("w1", "w2", "w1_lower", "w2_lower"):
+        assert found[metric].value == pytest.approx(1, rel=1e-6)  # float32 samples
+    assert found["w1_floor_fake"].value == 0
+    assert found["w1_floor_fake"].certificate == "exact"
+
+
+class PairedFunnel(Funnel):
+    """Both sides drawn together, each point with its own image: the coupling is then optimal on the samples too."""
+
+    def draw_pair(self, n: int, split: Split, *, seed: int) -> Values:
+        return Values(self.paired(n, split.rng(seed, "funnel", "moved"))[1])
+
+
+@pytest.mark.parametrize(("dim", "width"), [(2, 4), (2, 64), (16, 8), (128, 4)])
+def test_paired_funnel_samples_give_the_paired_cost(dim: int, width: int) -> None:
+    """2206.07767: the strongest test there is, to 1e-9 relative."""
+    study = against(PairedFunnel(f"{dim},{width},0"), None, n=200, replicates=3)
+    paired = []
+    for r in range(3):
+        x, y = (side.points.astype(float) for side in (study.real(replicate=r), study.fake(replicate=r)))
+        paired.append(np.linalg.norm(x - y, axis=1).mean())
+    found = rows(ask(study))
+    # Samples are float32, which moves points off their rays by 1e-7: the pairing stays optimal to its square or so.
+    assert found["w1"].value == pytest.approx(np.mean(paired), rel=1e-9)
+    assert found["w1"].certificate == "exact"
+    assert found["w1_known"].value == study.known_w1
+    assert value(found["w1"]) == pytest.approx(value(found["w1_known"]), rel=0.2)
+
+
+def test_w1_known_is_left_out_where_a_generator_takes_a_side() -> None:
+    assert "w1_known" not in rows(ask(against(Funnel("2,4,0"), affine(np.eye(2), [0, 0]), n=20)))
+
+
+# ---- certificates
+
+
+@given(st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 20), st.sampled_from(["euclidean", "l1", "cosine"]))
+@settings(max_examples=30)
+def test_every_value_is_certified(seed: int, n: int, dim: int, metric: str) -> None:
+    outcome = ask(shifted_gaussians(shift=0.5, dim=dim, n=n, replicates=1, seed=seed), metric=metric)
+    found = rows(outcome)
+    for p in (1, 2):
+        low, high, gap = (value(found[f"w{p}{end}"]) for end in ("_lower", "", "_gap"))
+        assert low <= high
+        assert gap == pytest.approx(high - low, abs=1e-15)
+        assert gap <= 1e-9 * high + 1e-13
+    # Jensen: the second moment of a coupling is no less than the square of its first.
+    assert value(found["w1"]) <= value(found["w2"]) * (1 + 1e-9)
+    assert {row.certificate for row in found.values()} == {"exact"}
+    assert "not-exact" not in codes(outcome)
+
+
+def test_a_solver_that_stops_early_leaves_a_bracket_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = shifted_gaussians(dim=8, n=150)
+    truth = value(rows(ask(shifted_gaussians(dim=8, n=150)))["w1"])
+    monkeypatch.setattr(exact, "ITERATIONS", 200)
+    outcome = ask(study)
+    found = rows(outcome)
+    assert value(found["w1_lower"]) < truth < value(found["w1"])
+    assert found["w1"].certificate == "checked"
+    about = [finding for finding in outcome.findings if finding.code == "not-exact"]
+    assert [finding.evidence[0] for finding in about] == ["w1", "w1_floor", "w1_floor_fake", "w2", "w2_floor"]
+    assert all(finding.level == "warning" for finding in about)
+    assert "the solver left w1 in [" in about[0].message
+
+
+# ---- intervals
+
+
+@pytest.mark.parametrize("replicates", [1, 2, 3, 5])
+def test_an_interval_takes_three_replicates(replicates: int) -> None:
+    found = rows(ask(shifted_gaussians(n=30, replicates=replicates)))
+    for name in ("w1", "w2", "w1_floor", "w2_floor", "w1_floor_fake"):
+        interval = found[name].interval
+        assert (interval is not None) == (replicates >= 3)
+        assert found[name].replicates == replicates
+        if interval is not None:
+            assert interval.low < value(found[name]) < interval.high
+            assert interval.method == f"Student t over {replicates} replicates, 95%"
+    # A gap is no estimate of anything, so that it has none.
+    assert found["w1_gap"].interval is None
+
+
+def test_the_row_says_what_the_interval_is_for() -> None:
+    found = rows(ask(shifted_gaussians(n=30)))
+    for name, sides in (("w1", "P_n, Q_n"), ("w1_floor", "P_n, P'_n"), ("w1_floor_fake", "Q_n, Q'_n")):
+        assert found[name].method == f"mean over 3 fresh samples; estimates E W({sides}) at this n, not W(P, Q)"
+        assert (found[name].n, found[name].solver) == (30, "pot-emd")
+
+
+class SmallerRing(nn.Module):
+    """z (b, 4) to ring8 of radius 1.8: all modes, each a little too far inside."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        angle = (torch.atan2(z[:, 1], z[:, 0]) * 4 / math.pi).round() * math.pi / 4
+        return 1.8 * torch.stack([angle.cos(), angle.sin()], 1) + 0.02 * z[:, 2:]
+
+
+def test_the_interval_covers_the_expectation_in_93_to_97_percent() -> None:
+    """ring8, n = 64, R = 5, 1,000 repeats, each with a seed of its own, through the study as exact-w goes."""
+    estimates = []
+    for seed in range(1000):
+        study = against(Ring8(), SmallerRing(), 4, n=64, replicates=5, seed=seed)
+        sides = [(study.real(replicate=r), study.fake(replicate=r)) for r in range(5)]
+        estimates.append(study.estimate(lambda r, sides=sides, study=study: study.transport(*sides[r]).value))
+    expectation = np.mean([estimate.value for estimate in estimates])
+    covered = [e.interval.low <= expectation <= e.interval.high for e in estimates if e.interval is not None]
+    assert len(covered) == 1000
+    assert 0.93 <= np.mean(covered) <= 0.97
+    # What was repeated is what the analyzer reports.
+    first = rows(ask(against(Ring8(), SmallerRing(), 4, n=64, replicates=5, seed=0)))["w1"]
+    assert (first.value, first.interval) == (estimates[0].value, estimates[0].interval)
+
+
+# ---- what is shared
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+    """Counts the calls of a function of wganalyze.transport; the list grows by one at each."""
+    calls: list[int] = []
+    original = getattr(transport, name)
+
+    def call(*arguments: Any, **more: Any) -> Any:
+        calls.append(len(calls))
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(transport, name, call)
+    return calls
+
+
+def test_floors_are_solved_once_for_all_snapshots_and_shared_with_the_critic(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, "wasserstein")
+    first = shifted_gaussians(n=30, replicates=2)
+    shared: Cache = {}
+    reports = []
+    for expected in (10, 6, 6):  # W1, W2, the fakes' floor; and for the first snapshot both floors of the reals
+        study = Study(first.snapshot, first.plan, shared)
+        before = len(calls)
+        reports.append(rows(ask(study)))
+        assert len(calls) - before == 2 * expected // 2
+        assert measure(study, CriticGap()).status == "ok"
+        assert len(calls) - before == expected
+    for report, other in pairwise(reports):
+        assert report == other
+
+
+def test_the_test_runs_once_where_no_snapshot_has_a_part_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, "permutation_pvalue")
+    shared: Cache = {}
+    for _ in range(3):
+        found = rows(ask(against(Funnel("2,4,0"), None, shared=shared, n=30), permutations=19))
+        assert found["w1_pvalue"].value is not None
+    assert len(calls) == 1
+    for _ in range(2):
+        ask(against(Funnel("2,4,0"), affine(np.eye(2), [0, 0]), shared=shared, n=30), permutations=19)
+    assert len(calls) == 3
+    # Other options are another test.
+    ask(against(Funnel("2,4,0"), None, shared=shared, n=30), permutations=39)
+    assert len(calls) == 4
+
+
+# ---- the test, and its words
+
+
+def test_laws_far_apart_are_told_apart() -> None:
+    outcome = ask(shifted_gaussians(shift=2, n=60), permutations=99)
+    found = rows(outcome)
+    assert found["w1_pvalue"].value == 1 / 100
+    assert found["w1_pvalue"].method == "99 permutations within replicates, statistic summed over them"
+    (finding,) = outcome.findings
+    assert (finding.level, finding.code) == ("info", "told-apart")
+    assert finding.message == (
+        f"generated samples differ from real ones: W1 {value(found['w1']):.4g} against a floor of "
+        f"{value(found['w1_floor']):.4g} (p = 0.01 before Holm's correction)"
+    )
+    assert finding.evidence == ("w1", "w1_floor", "w1_pvalue")
+
+
+def with_held_out(study: Study, held_out: bool | None) -> Study:
+    """The same study, with what is known of the data."""
+    assert study.plan is not None
+    return Study(study.snapshot, replace(study.plan, held_out=held_out))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ending", "message"),
+    [
+        (True, "held-out data", ""),
+        (False, "training data: cannot see memorisation", "training data: cannot see memorisation"),
+        (
+            None,
+            "it is unknown whether the generator was trained on these data; if it was, this cannot see memorisation",
+            "it is unknown whether the generator was trained on these data; if it was, this cannot see memorisation",
+        ),
+    ],
+)
+def test_equal_laws_are_not_told_apart_at_this_n_and_no_more_is_said(
+    held_out: bool | None, ending: str, message: str
+) -> None:
+    outcome = ask(with_held_out(shifted_gaussians(shift=0, n=60), held_out), permutations=99)
+    pvalue = rows(outcome)["w1_pvalue"]
+    assert value(pvalue) > ALPHA
+    assert pvalue.message == message
+    (finding,) = outcome.findings
+    assert (finding.level, finding.code) == ("info", "not-told-apart")
+    assert finding.message == (
+        f"real and generated samples are not told apart at n = 60 (p = {pvalue.value:.3g}); {ending}"
+    )
+
+
+def test_the_test_has_an_n_of_its_own() -> None:
+    outcome = ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20)
+    found = rows(outcome)
+    assert (found["w1"].n, found["w1_pvalue"].n) == (60, 20)
+    # p is a multiple of 1 / (1 + B), and never 0.
+    assert value(found["w1_pvalue"]) * 40 == pytest.approx(round(value(found["w1_pvalue"]) * 40))
+    assert "not told apart at n = 20 (" in outcome.findings[0].message
+    assert ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20).measurements == outcome.measurements
+
+
+def test_a_generator_that_memorises_passes_on_its_training_data_and_fails_on_fresh_data() -> None:
+    """It repeats ten training samples: seen by W1 against either, since the variety is not there."""
+    found = rows(ask(shifted_gaussians(shift=0, n=60)))
+    collapsed = rows(ask(against(Gaussian(2), affine(np.zeros((2, 2)), [0, 0]), n=60, replicates=3), permutations=99))
+    assert value(collapsed["w1_floor_fake"]) == 0 < value(found["w1_floor_fake"])
+    assert collapsed["w1_pvalue"].value == 1 / 100
+
+
+def test_without_permutations_there_is_no_test() -> None:
+    outcome = ask(shifted_gaussians(n=20), permutations=0)
+    assert "w1_pvalue" not in rows(outcome)
+    assert codes(outcome) == []
+
+
+# ---- options, and data that limit n
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ({"permutations": -1}, "permutations is 0, or at least 19"),
+        ({"permutations": 18}, "permutations is 0, or at least 19"),
+        ({"permutation_n": 1}, "permutation_n is at least 2"),
+    ],
+)
+def test_options_that_cannot_be_meant(option: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ExactW.Options(**option)
+
+
+def test_cosine_sees_directions_only() -> None:
+    near, far = (against(Gaussian(3), affine(s * np.eye(3), np.zeros(3)), 3, n=50, replicates=3) for s in (1, 100))
+    once, again = (rows(ask(study, metric="cosine")) for study in (near, far))
+    assert once["w1"].value == pytest.approx(again["w1"].value, rel=1e-5)
+    assert value(once["w1"]) <= 2
+
+
+def test_cosine_of_a_sample_without_direction_is_no_number() -> None:
+    study = against(Gaussian(2), affine(np.zeros((2, 2)), [0, 0]), n=20)
+    outcome = measure(study, ExactW(ExactW.Options(metric="cosine")))
+    assert outcome.status == "skipped"
+    assert outcome.message == (
+        "exact-w.metric=cosine: some samples are 0 everywhere and have no direction; use euclidean or l1"
+    )
+
+
+class Few(FiniteSource):
+    """330 points, normal."""
+
+    name: ClassVar[str] = "few"
+    help: ClassVar[str] = "330 points, for tests"
+    shape = (2,)
+    value_range = None
+
+    def load(self) -> Values:
+        return Values(np.random.default_rng(0).standard_normal((330, 2)))
+
+
+def test_the_rows_say_where_the_data_limit_n() -> None:
+    found = rows(ask(against(Few(), affine(np.eye(2), [0, 0]))))
+    note = "n = 30: the most that the 330 samples of few allow for 11 disjoint splits"
+    for name in ("w1", "w2", "w1_floor", "w2_floor", "w1_floor_fake"):
+        assert (found[name].n, found[name].message) == (30, note)
+    chosen = rows(ask(against(Few(), affine(np.eye(2), [0, 0]), n=30)))
+    assert chosen["w1"].message == ""
