@@ -87,6 +87,11 @@ class CriticHead:
         """The arguments of one call: points in the critic's shape, and labels for a conditional critic."""
         import torch
 
+        if samples.dim != math.prod(self.shape):
+            raise CheckpointError(
+                f"the critic takes samples of shape {self.shape}, not {samples.shape}; "
+                "use data of the size that it was trained on"
+            )
         points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64)
         arguments: list[Any] = [points.reshape(-1, *self.shape)]
         if self.latent.classes and samples.labels is not None:

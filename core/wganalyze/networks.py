@@ -46,7 +46,8 @@ class Piece:
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights, read now; CheckpointError names keys that hold NaN or infinity."""
-        assert self.part.read_tensors is not None
+        if self.part.read_tensors is None:
+            raise CheckpointError(f"{self.place}: holds a program, whose weights cannot be read by themselves")
         stored = self.part.read_tensors()
         found = {k[len(self.prefix) :]: t for k, t in stored.items() if k.startswith(self.prefix)}
         bad = [k for k, t in found.items() if t.is_floating_point() and not bool(t.isfinite().all())]
@@ -91,16 +92,24 @@ def find_design(piece: Piece, net: Net | None, role: str, host: Host, *, trust: 
         return Design(None)
     for candidate in _layouts(piece.keys):
         shapes = {key: spec.shape for key, spec in candidate.items()}
-        fits = [(n, a.recognise(shapes)) for n, a in sorted(host.architectures.items())]
+        fits = [(name, _recognised(host, name, shapes)) for name in sorted(host.architectures)]
         found = [(name, arguments) for name, arguments in fits if arguments is not None]
         if len(found) > 1:
             names = ", ".join(name for name, _ in found)
             return f"the keys fit several architectures ({names}); name one in a wganalyze.toml"
         if found:
             name, arguments = found[0]
-            note = f"{role}: architecture {name} recognised by the keys and shapes of {piece.place}"
+            note = f"{role}: architecture {name}, recognised by keys and shapes"
             return Design(None, name, arguments, note)
     return f"the architecture of {piece.place} is unknown; say --{role} MODULE:FACTORY (or FILE.py:FACTORY)"
+
+
+def _recognised(host: Host, name: str, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any] | None:
+    """What an architecture says of these shapes; one that raises has recognised nothing."""
+    try:
+        return host.architectures[name].recognise(shapes)
+    except Exception:
+        return None
 
 
 def build(piece: Piece, design: Design, role: str, host: Host) -> Module:

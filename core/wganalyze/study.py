@@ -224,9 +224,7 @@ class Study:
             found += self.head.assumptions
         if "orientation" in self.__dict__ and self.snapshot.orientation is None:
             side = "high" if self.orientation == 1 else "low"
-            found.append(
-                f"critic scores real {side}: AUC {self.orientation_auc:.3f} on the data (set [critic] orientation)"
-            )
+            found.append(f"critic scores real {side}: found from the data, see auc (set [critic] orientation)")
         return tuple(found)
 
     # What is shared

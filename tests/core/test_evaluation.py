@@ -261,6 +261,12 @@ def test_a_critic_that_takes_no_shape_says_what_it_met() -> None:
         prepare_critic(critic_of(seeded(nn.Linear(4, 2))), [(3,), (4,)], "cpu")
 
 
+def test_samples_of_another_size_than_the_critic_was_made_ready_for() -> None:
+    head = prepare_critic(critic_of(mlp()), [(3,)], "cpu")
+    with pytest.raises(CheckpointError, match=r"takes samples of shape \(3,\), not \(2,\); use data of the size"):
+        head.scores(samples(d=2), "eval", 16)
+
+
 def test_scores_that_are_no_numbers_are_refused() -> None:
     net = seeded(nn.Linear(3, 1))
     next(net.parameters()).data[:] = math.inf

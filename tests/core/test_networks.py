@@ -196,6 +196,30 @@ def test_why_there_is_no_design(net: Net | None, architectures: list[Scaled], re
     assert re.search(reason, found), found
 
 
+class Broken(Scaled):
+    """A stranger's architecture with a fault."""
+
+    name = "broken"
+
+    def recognise(self, keys: Mapping[str, tuple[int, ...]]) -> Mapping[str, Any] | None:
+        raise KeyError("4.weight")
+
+
+def test_an_architecture_that_raises_recognises_nothing_and_harms_nobody() -> None:
+    piece = Piece(part(Scaled().build(width=5).state_dict()))
+    design = find_design(
+        piece, None, "critic", Host(architectures={"broken": Broken(), "scaled": Scaled()}), trust=False
+    )
+    assert isinstance(design, Design)
+    assert design.architecture == "scaled"
+
+
+def test_a_program_has_no_weights_to_read() -> None:
+    program = Part(Path("critic.pt"), "pickled module", read_module=network)
+    with pytest.raises(CheckpointError, match=r"critic\.pt: holds a program"):
+        Piece(program).tensors()
+
+
 def test_a_program_is_run_only_with_trust() -> None:
     program = Part(Path("critic.pt"), "pickled module", read_module=network)
     refused = find_design(Piece(program), None, "critic", Host(), trust=False)
