@@ -247,7 +247,7 @@ class Study:
         return student_t(values)
 
     def cached(self, key: Hashable, make: Callable[[], T], scope: Literal["snapshot", "data"] = "snapshot") -> T:
-        """``make()``, once for each key: for this snapshot, or (scope "data": no network involved) for the whole run."""
+        """``make()``, once for each key: for this snapshot, or (scope "data": no network takes part) for the run."""
         cache = self._shared if scope == "data" else self._own
         if key not in cache:
             cache[key] = make()

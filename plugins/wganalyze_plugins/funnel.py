@@ -103,7 +103,8 @@ class Funnel(DataSource):
         low = self.centres[active]
         way = y - low
         before = np.linalg.norm(way, axis=1)
-        v = way / before[:, None]
+        # A point on a centre stays there, whatever its direction.
+        v = np.divide(way, before[:, None], out=np.full_like(way, way.shape[1] ** -0.5), where=before[:, None] > 0)
         beyond = np.minimum(_to_wall(y, v), self._to_next_funnel(y, v, rises))
         share = before / (before + beyond)
         return np.asarray(low + (share**POWER * (before + beyond))[:, None] * v)

@@ -412,3 +412,8 @@ def test_in_high_dimension_the_potential_is_right_and_the_samples_are_not(field:
     above, below = -funnel.potential(real), -funnel.potential(fake)
     assert abs(above.mean() - below.mean() - 1.12) < 4 * math.sqrt((above.var() + below.var()) / n)
     assert wasserstein(real, fake).value > 15
+
+
+def test_a_point_on_a_centre_stays_there() -> None:
+    funnel = Funnel("3,4,0")
+    assert np.array_equal(funnel.moved(funnel.centres[:1]), funnel.centres[:1])

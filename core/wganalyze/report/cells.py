@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wganalyze.errors import WganalyzeError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -66,9 +68,13 @@ class CellStore:
                 write_table(table, draft / "tables" / f"{detail}.parquet")
             sync_folder(draft / "tables")
             sync_folder(draft)
-            if not (self.folder / name).exists():
+            try:
                 draft.rename(self.folder / name)
-                sync_folder(self.folder)
+            except OSError:
+                # Another run was quicker: cells are idempotent, and that one is as good.
+                if not (self.folder / name).is_dir():
+                    raise
+            sync_folder(self.folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -83,7 +89,7 @@ class CellStore:
         """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
         committed = {e.name for e in os.scandir(self.folder)} if self.folder.is_dir() else set()
         last: dict[str, str] = {}
-        for name in sorted(committed):
+        for name in sorted(committed, key=lambda name: (len(name), name)):
             key, tilde, _ = name.partition("~")
             if tilde and not name.startswith("."):
                 last[key] = name
@@ -91,11 +97,15 @@ class CellStore:
         return sorted({name for name in chosen if name is not None})
 
     def sweep(self) -> None:
-        """Remove drafts that a killed run left behind."""
-        if self.folder.is_dir():
-            for entry in os.scandir(self.folder):
-                if entry.name.startswith(".") and not _alive(entry.name.rpartition(".")[2]):
-                    shutil.rmtree(entry.path, ignore_errors=True)
+        """Remove drafts that a killed run left behind: of cells, of the views' files and of those beside them."""
+        for pattern in (".*.json.*", "cells/.*.*", "*/.*.parquet.*", "tables/*/.*.parquet.*"):
+            for draft in self.report.glob(pattern):
+                pid = draft.name.rpartition(".")[2]
+                if pid.isdigit() and not _alive(int(pid)):
+                    if draft.is_dir():
+                        shutil.rmtree(draft, ignore_errors=True)
+                    else:
+                        draft.unlink(missing_ok=True)
 
     def _attempts(self, key: str) -> list[str]:
         if not self.folder.is_dir():
@@ -106,7 +116,12 @@ class CellStore:
         path = self.report / PLAN_FILE
         if not path.exists():
             return {}
-        slots: dict[str, str] = json.loads(path.read_text())["slots"]
+        try:
+            slots: dict[str, str] = dict(json.loads(path.read_text())["slots"])
+        except (ValueError, TypeError, KeyError):
+            raise WganalyzeError(
+                f"{path}: is damaged; delete it and run again with the same --out: finished cells are found again"
+            ) from None
         return slots
 
 
@@ -150,13 +165,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _alive(pid: str) -> bool:
-    """Does a process of this number run? A draft of a live process is left alone."""
-    if not pid.isdigit() or int(pid) == os.getpid():
+def _alive(pid: int) -> bool:
+    """Does another process of this number run? A draft of a live process is left alone."""
+    if pid == os.getpid():
         return False
+    if os.name == "nt":  # where the signal 0 is Ctrl-C
+        return True
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True

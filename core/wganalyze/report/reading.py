@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +25,7 @@ class Report:
 
     @cached_property
     def _views(self) -> dict[str, pa.Table]:
-        store = CellStore(self.path)
-        views = Views(store)
-        if views.behind():
-            # A report that cannot be written to is still read, from its cells.
-            with suppress(OSError):
-                views.refresh(force=True)
-        return dict(views.complete(store.current()))
+        return dict(Views(CellStore(self.path)).read())
 
     @cached_property
     def measurements(self) -> pd.DataFrame:
@@ -86,7 +79,11 @@ class Report:
 def open_report(path: str | Path) -> Report:
     """Open a report folder; views that are behind its cells are brought up to date. UsageError where it is none."""
     folder = Path(path)
-    if not (folder / PLAN_FILE).is_file():
+    try:
+        there = (folder / PLAN_FILE).is_file()
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror}); see to its permissions") from None
+    if not there:
         raise UsageError(f"{folder}: no report (it has no {PLAN_FILE}); wganalyze run PATH --out {folder} makes one")
     return Report(folder)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.box import HEAVY_HEAD, SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wganalyze.report.condensing import condense
 from wganalyze.report.summary import number, select, spread
 
 if TYPE_CHECKING:
@@ -18,47 +20,80 @@ if TYPE_CHECKING:
     from wganalyze.report.reading import Report
 
 STYLES = {"fault": "bold red", "warning": "yellow", "info": "cyan"}
-ORDER = {"fault": 0, "warning": 1, "info": 2}
 LOG_WIDTH = 140
+LEAST_WIDTH = 80
+NAME_WIDTH = 12
+NAMES = ("snapshot", "analyzer", "metric")
 
 
 def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
     """Print the summary (or the rows of ``metrics``), what was skipped or failed, and the findings."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=LOG_WIDTH)
+    # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
+    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     frame = select(report, metrics, snapshots)
     if metrics:
-        console.print(_rows(frame))
+        console.print(_fitting(console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]))
         return
-    console.print(_summary(frame, report))
+    console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
     console.print(Text(_legend(frame, report), style="dim"))
     shown = set(frame["snapshot"])
     _trouble(console, report, shown)
-    _findings(console, report, shown)
+    _findings(console, report, list(frame["snapshot"]))
     _assumptions(console, report, shown)
     console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
 
 
-def _summary(frame: pd.DataFrame, report: Report) -> Table:
-    table = Table(title=f"{report.path}", title_justify="left", pad_edge=False, header_style="bold")
+def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
+    """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can."""
+    wide = make(False)
+    full = console.measure(wide, options=console.options.update(width=10_000)).maximum
+    texts = ([str(cell or "") for cell in folding[name]] for name in folding)
+    spare = sum(max([0, *(len(text) - NAME_WIDTH for text in column)]) for column in texts)
+    return wide if full - spare <= console.width else make(True)
+
+
+def _table(narrow: bool, title: str | None = None) -> Table:
+    return Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD if narrow else HEAVY_HEAD,
+        padding=0 if narrow else (0, 1),
+        pad_edge=False,
+        show_edge=not narrow,
+    )
+
+
+def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
+    table = _table(narrow, str(report.path))
     table.add_column("snapshot", overflow="fold")
     for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best dual", "Lipschitz K"):
-        table.add_column(name, justify="right")
+        table.add_column(_stacked(name.replace("/", " /"), narrow) if narrow else name, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         step = row["step"]
         table.add_row(
-            str(row["snapshot"]),
+            _text(row["snapshot"]),
             "-" if step is None or math.isnan(step) else f"{int(step)}",
-            f"{number(row['w1'])} {spread(row['w1_ci_low'], row['w1_ci_high'])}".strip(),
+            _stacked(f"{number(row['w1'])} {spread(row['w1_ci_low'], row['w1_ci_high'])}".strip(), narrow),
             number(row["w1_floor"]),
             number(row["w1_pvalue_holm"]),
             number(row["dual_raw"]),
             number(row["dual_ratio"]),
             number(row["dual_c_best_scale"]),
-            bracket(row["lipschitz_lower"], row["lipschitz_upper"]),
+            _stacked(bracket(row["lipschitz_lower"], row["lipschitz_upper"]), narrow),
         )
     return table
+
+
+def _stacked(text: str, narrow: bool) -> Text:
+    """One word on each line, where room is scarce."""
+    return Text(text.replace(" ", "\n") if narrow else text)
+
+
+def _text(value: object) -> Text:
+    """A label or message as it is: brackets in it are no markup; nothing where there is none."""
+    return Text(value if isinstance(value, str) else "")
 
 
 def bracket(low: float, high: float) -> str:
@@ -82,29 +117,32 @@ def _legend(frame: pd.DataFrame, report: Report) -> str:
 def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
     rows = report.measurements
     rows = rows[(rows["status"] != "ok") & (rows["metric"] == "") & rows["snapshot"].isin(shown)]
-    for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False):
+    for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False, dropna=False):
         place = where(list(group["snapshot"]))
         style = "bold red" if status == "failed" else "dim"
         console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
 
 
-def _findings(console: Console, report: Report, shown: set[Any]) -> None:
-    found = report.findings
-    found = found[found["snapshot"].isin(shown)]
-    if found.empty:
+def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
+    told = condense(report.findings, labels)
+    if not told:
         return
     console.print(Text("\nFindings", style="bold"))
-    ranked = found.assign(rank=found["level"].map(lambda level: ORDER.get(level, 3))).sort_values("rank", kind="stable")
-    for (level, _, message), group in ranked.groupby(["level", "code", "message"], sort=False):
-        evidence = ", ".join(dict.fromkeys(name for row in group["evidence"] for name in row))
-        console.print(
-            Text.assemble(
-                (f"{level:8}", STYLES.get(str(level), "")),
-                (f"{where(list(group['snapshot']))}: ", "bold"),
-                str(message),
-                (f"  ({evidence})" if evidence else "", "dim"),
-            ),
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for line in told:
+        earlier = f" and {line.earlier} earlier" if line.earlier else ""
+        evidence = f"  ({', '.join(line.evidence)})" if line.evidence else ""
+        place = (f"{where(line.labels)}{earlier}: ", "bold")
+        lines.add_row(
+            Text(line.level, style=STYLES.get(line.level, "")),
+            Text.assemble(place, line.message, (evidence, "dim")),
         )
+    console.print(lines)
+    if any(line.earlier for line in told):
+        hint = f"of each trajectory its last snapshot speaks; wganalyze show {report.path} --snapshot NAME for another"
+        console.print(Text(hint, style="dim"))
 
 
 def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
@@ -119,29 +157,28 @@ def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
         console.print(Text.assemble((f"{where(labels)}: ", "bold"), text))
 
 
-def where(labels: list[str]) -> str:
+def where(labels: Sequence[str]) -> str:
     """A few labels in words."""
     if len(labels) <= 2:
         return ", ".join(labels)
     return f"{labels[0]} and {len(labels) - 1} more"
 
 
-def _rows(frame: pd.DataFrame) -> Table:
-    table = Table(pad_edge=False, header_style="bold")
-    for name in ("snapshot", "analyzer", "metric"):
+def _rows(frame: pd.DataFrame, narrow: bool) -> Table:
+    table = _table(narrow)
+    for name in NAMES:
         table.add_column(name, overflow="fold")
-    for name in ("value", "95% CI", "n", "certificate"):
-        table.add_column(name, justify="right")
+    for name in ("value", "95% CI", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("certificate", overflow="fold")
     table.add_column("message", overflow="fold", ratio=1)
     for row in frame.to_dict("records"):
         table.add_row(
-            str(row["snapshot"]),
-            str(row["analyzer"]),
-            str(row["metric"]),
+            *(_text(row[name]) for name in NAMES),
             number(row["value"]) if row["status"] == "ok" else str(row["status"]),
-            spread(row["ci_low"], row["ci_high"]),
+            _stacked(spread(row["ci_low"], row["ci_high"]), narrow),
             "" if math.isnan(row["n"]) else str(int(row["n"])),
-            str(row["certificate"] or ""),
-            str(row["message"] or ""),
+            _text(row["certificate"]),
+            _text(row["message"]),
         )
     return table

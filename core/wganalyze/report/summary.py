@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wganalyze.errors import UsageError
+from wganalyze.report.condensing import Told, condense
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +47,15 @@ def summarise(report: Report) -> pd.DataFrame:
 
     rows = report.measurements
     order = rows.drop_duplicates("snapshot")[["snapshot", "step", "step_unit"]]
-    order = order.sort_values(["step", "snapshot"], kind="stable") if order["step"].notna().all() else order
-    order = order.assign(_folder=order["snapshot"].str.rpartition("/")[0]).sort_values("_folder", kind="stable")
-    order = order.drop(columns="_folder").reset_index(drop=True)
+    order = order.assign(_folder=[str(label).rpartition("/")[0] for label in order["snapshot"]])
+    order = order.sort_values(["_folder", "step", "snapshot"]).drop(columns="_folder").reset_index(drop=True)
+    interval = ["w1_ci_low", "w1_ci_high", "n", "space"]
+    if order.empty:  # which pandas cannot join
+        return order.reindex(columns=[*order.columns, *HEADLINES, *interval])
     found = rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")]
     wide = found.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
     ends = found[found["metric"] == "w1"].set_index("snapshot")[["ci_low", "ci_high", "n", "space"]]
-    ends.columns = pd.Index(["w1_ci_low", "w1_ci_high", "n", "space"])
+    ends.columns = pd.Index(interval)
     wide = wide.reindex(columns=list(HEADLINES))
     return order.join(wide, on="snapshot").join(ends[~ends.index.duplicated()], on="snapshot")
 
@@ -68,12 +71,13 @@ def select(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     return frame.reset_index(drop=True)
 
 
-def _matches(names: pd.Series[str], patterns: Sequence[str], option: str) -> pd.Series[bool]:
-    hit = names.map(lambda name: any(fnmatch.fnmatchcase(str(name), pattern) for pattern in patterns))
-    if not hit.any():
+def _matches(names: pd.Series[str], patterns: Sequence[str], option: str) -> list[bool]:
+    # A label may hold brackets itself, so that its own name comes first.
+    hit = [name in patterns or any(fnmatch.fnmatchcase(str(name), pattern) for pattern in patterns) for name in names]
+    if not any(hit):
         there = ", ".join(sorted({str(name) for name in names if name}))
-        raise UsageError(f"{option} {','.join(patterns)}: nothing in the report matches; there are: {there}")
-    return hit.astype(bool)
+        raise UsageError(f"{option} {','.join(patterns)}: nothing in the report matches; there are: {there or 'none'}")
+    return hit
 
 
 def number(value: float | None) -> str:
@@ -95,10 +99,14 @@ def spread(low: float | None, high: float | None) -> str:
 
 def to_html(report: Report) -> str:
     """The summary and the findings, for a notebook."""
-    summary = report.summary.to_html(index=False, float_format=number, na_rep="-", border=0)
-    items = "".join(
-        f"<li><b>{html.escape(row['level'])}</b> {html.escape(row['snapshot'])}: {html.escape(row['message'])} "
-        f"<i>({html.escape(', '.join(row['evidence']))})</i></li>"
-        for row in report.findings.to_dict("records")
-    )
+    whole = {"step": "Int64", "n": "Int64"}  # numbers of steps and samples have no decimals, even beside missing ones
+    summary = report.summary.astype(whole).to_html(index=False, float_format=number, na_rep="-", border=0)
+    items = "".join(map(_item, condense(report.findings, list(report.summary["snapshot"]))))
     return f"<div><p><b>{html.escape(str(report.path))}</b></p>{summary}<ul>{items}</ul></div>"
+
+
+def _item(told: Told) -> str:
+    earlier = f" and {told.earlier} earlier" if told.earlier else ""
+    place = html.escape(f"{', '.join(told.labels)}{earlier}")
+    evidence = html.escape(", ".join(told.evidence))
+    return f"<li><b>{html.escape(told.level)}</b> {place}: {html.escape(told.message)} <i>({evidence})</i></li>"

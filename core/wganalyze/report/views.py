@@ -1,17 +1,20 @@
 """Views: ``measurements/``, ``findings/`` and ``tables/*/``, a few large files made from the cells that count.
 
-Findings and tables are replaced before measurements, so that a number is never visible without its finding.
+A number is never visible without its finding: findings come before measurements, and leave after them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wganalyze.errors import WganalyzeError
 from wganalyze.report.cells import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, sync_folder, write_table
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
 
@@ -31,7 +34,7 @@ class Views:
         self.report = store.report
         self._tables: dict[str, pa.Table] = {}
         self._cells: set[str] = set()
-        self._written = 0.0
+        self._written = -math.inf
 
     def behind(self) -> bool:
         """Do the files on disk lack committed cells, or hold cells that no longer count?"""
@@ -40,10 +43,20 @@ class Views:
     def refresh(self, *, force: bool = False) -> None:
         """Bring the files up to date; without ``force`` at most every 30 s."""
         if force or time.monotonic() - self._written >= INTERVAL_S:
-            cells = self.store.current()
-            self.gather(cells)
-            self._write(_stamp(cells))
+            self._write(self.store.current())
             self._written = time.monotonic()
+
+    def read(self) -> Mapping[str, pa.Table]:
+        """All views by path under the report: from the files, which are first brought up to date where that can be."""
+        import pyarrow as pa
+
+        if not self.behind():
+            with suppress(OSError, pa.ArrowException):
+                return {path.parent.relative_to(self.report).as_posix(): _table(path) for path in self._files()}
+        # A report that cannot be written to is still read, from its cells.
+        with suppress(OSError):
+            self.refresh(force=True)
+        return self.complete(self.store.current())
 
     def gather(self, cells: list[str]) -> Mapping[str, pa.Table]:
         """All views of ``cells`` by path under the report, in memory."""
@@ -57,10 +70,17 @@ class Views:
         for cell in sorted(wanted - self._cells):
             for view, table in _read_cell(self.store.folder / cell):
                 fresh.setdefault(view, []).append(table)
-            self._cells.add(cell)
         for view, tables in fresh.items():
             old = [self._tables[view]] if view in self._tables else []
-            self._tables[view] = pa.concat_tables([*old, *tables], promote_options="permissive").combine_chunks()
+            try:
+                whole = _joined([*old, *tables])
+            except pa.ArrowException as error:
+                raise WganalyzeError(
+                    f"{self.report / view}: cells of different versions of an analyzer disagree about a column "
+                    f"({_first_line(error)}); run all snapshots with one version, or name another --out"
+                ) from None
+            self._tables[view] = whole.combine_chunks()
+        self._cells |= wanted
         empty = {"measurements": MEASUREMENTS, "findings": FINDINGS}
         return {**{view: arrow(columns).empty_table() for view, columns in empty.items()}, **self._tables}
 
@@ -73,29 +93,59 @@ class Views:
         order = [("snapshot", "ascending"), ("step", "ascending")]
         return {view: table.sort_by([o for o in order if o[0] in table.column_names]) for view, table in tables.items()}
 
-    def _write(self, stamp: str) -> None:
-        tables = self.complete(self.store.current())
-        for view in sorted(tables, key=lambda name: (name == "measurements", name)):
-            table = tables[view].replace_schema_metadata({**(tables[view].schema.metadata or {}), "cells": stamp})
-            folder = self.report / view
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = folder / f".{_PART}.{os.getpid()}"
-            try:
-                write_table(table, draft)
-                draft.replace(folder / _PART)
-                sync_folder(folder)
-            finally:
-                draft.unlink(missing_ok=True)
+    def _write(self, cells: list[str]) -> None:
+        tables = self.complete(cells)
+        stamp = _stamp(cells)
+        last = ["measurements"]
+        leaving = self._leaving(set(cells))
+        if leaving is not None:
+            self._replace("findings", _joined([tables["findings"], leaving]), "")
+            last.append("findings")
+        for path in self._files():
+            if path.parent.relative_to(self.report).as_posix() not in tables:
+                path.unlink()
+        for view in [*sorted(set(tables) - set(last)), *last]:
+            self._replace(view, tables[view], stamp)
+
+    def _leaving(self, cells: set[str]) -> pa.Table | None:
+        """Findings on disk of cells that no longer count, and whose numbers are to go first."""
+        import pyarrow as pa
+
+        try:
+            shown = _table(self.report / "findings" / _PART)
+        except (OSError, pa.ArrowException):
+            return None
+        gone = set(shown["cell"].to_pylist()) - cells
+        return _only(shown, gone) if gone else None
+
+    def _replace(self, view: str, table: pa.Table, stamp: str) -> None:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), "cells": stamp})
+        folder = self.report / view
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{_PART}.{os.getpid()}"
+        try:
+            write_table(table, draft)
+            draft.replace(folder / _PART)
+            sync_folder(folder)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        """The files of the views on disk."""
+        fixed = [self.report / view / _PART for view in ("measurements", "findings")]
+        return [path for path in fixed if path.exists()] + sorted(self.report.glob(f"tables/*/{_PART}"))
 
     def _stamp_on_disk(self) -> str:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         stamps = set()
         for view in ("measurements", "findings"):
-            path = self.report / view / _PART
-            if not path.exists():
+            try:
+                metadata = pq.read_schema(self.report / view / _PART).metadata or {}
+            except (OSError, pa.ArrowException):
                 return ""
-            stamps.add((pq.read_schema(path).metadata or {}).get(b"cells", b"").decode())
+            stamps.add(metadata.get(b"cells", b"").decode())
         return stamps.pop() if len(stamps) == 1 else ""
 
 
@@ -104,21 +154,45 @@ def _stamp(cells: list[str]) -> str:
 
 
 def _read_cell(folder: Path) -> list[tuple[str, pa.Table]]:
+    import pyarrow as pa
+
+    paths = {"measurements": folder / MEASUREMENTS_FILE, "findings": folder / FINDINGS_FILE}
+    paths |= {f"tables/{path.stem}": path for path in sorted((folder / "tables").glob("*.parquet"))}
+    found = []
+    for view, path in paths.items():
+        try:
+            found.append((view, _table(path)))
+        except (OSError, pa.ArrowException) as error:
+            raise WganalyzeError(
+                f"{path}: cannot be read ({_first_line(error)}); delete the folder {folder} and run again, "
+                "which computes this cell anew"
+            ) from None
+    return found
+
+
+def _table(path: Path) -> pa.Table:
+    """A small Parquet file: without the data-set machinery, a quarter of the time."""
     import pyarrow.parquet as pq
 
-    found = [
-        ("measurements", pq.read_table(folder / MEASUREMENTS_FILE, partitioning=None)),
-        ("findings", pq.read_table(folder / FINDINGS_FILE, partitioning=None)),
-    ]
-    details = sorted((folder / "tables").glob("*.parquet"))
-    return [*found, *((f"tables/{path.stem}", pq.read_table(path, partitioning=None)) for path in details)]
+    with pq.ParquetFile(path) as file:
+        return file.read(use_threads=False)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _first_line(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return reason.strip().splitlines()[0].rstrip(".")
 
 
 def _only(table: pa.Table, cells: set[str]) -> pa.Table:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return table.filter(pc.is_in(table["cell"], pa.array(sorted(cells), pa.string())))
+    return table.filter(pc.field("cell").isin(sorted(cells)))
 
 
 def _holm(measurements: pa.Table) -> list[pa.Table]:
@@ -126,7 +200,7 @@ def _holm(measurements: pa.Table) -> list[pa.Table]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = measurements.filter(pc.and_(pc.equal(measurements["unit"], "p-value"), pc.is_valid(measurements["value"])))
+    found = measurements.filter((pc.field("unit") == "p-value") & pc.field("value").is_valid())
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found.to_pylist():
         families.setdefault((row["analyzer"], row["metric"]), []).append(row)

@@ -6,13 +6,18 @@ the sample W1 under the ground metric given; all are computed in row blocks of t
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from wganalyze.transport.metrics import Array, cost_blocks
 
-GOLDEN_STEPS = 80
+HELD_BYTES = 2**32
+PASSES = 200
+RELATIVE_PROOF = 1e-10
 
 
 @dataclass(frozen=True)
@@ -47,95 +52,144 @@ class DualBounds:
 
 def dual_bounds(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> DualBounds:
     """All bounds of scores ``fx`` (n,) at x (n, d) and ``fy`` (m,) at y (m, d)."""
+    fx, fy, costs = _scored(fx, fy, x, y, metric)
     raw = float(fx.mean() - fy.mean())
-    slope = pair_slope(fx, fy, x, y, metric)
-    usable = 0 < slope < np.inf
-    pair = raw / slope if usable else None
-    first, second = c_transform_duals(fx, fy, x, y, metric)
-    zero = max(c_transform_duals(np.zeros_like(fx), np.zeros_like(fy), x, y, metric))
-    best_scale, best = best_scaled_dual(fx, fy, x, y, metric, slope if usable else None)
+    slope = _pair_slope(fx, fy, costs)
+    pair = raw / slope if 0 < slope < np.inf else None
+    first, second = (line.value for line in _lines(fx, fy, costs, (1.0, 1.0)))
+    zero = max(line.value for line in _lines(fx, fy, costs, (0.0, 0.0)))
+    best_scale, best = _best_scaled(fx, fy, costs, slope)
     if pair is not None and pair > best:
         best, best_scale = pair, 1 / slope
     return DualBounds(raw, slope, pair, first, second, zero, max(best, zero), best_scale if best >= zero else 0.0)
 
 
+class Costs:
+    """The row blocks of a cost matrix, for many passes: held where they fit, else computed in each."""
+
+    def __init__(self, x: Array, y: Array, metric: str):
+        self._blocks = partial(cost_blocks, x, y, metric)
+        self._held = list(self._blocks()) if 8 * len(x) * len(y) <= HELD_BYTES else None
+
+    def __iter__(self) -> Iterator[tuple[slice, Array]]:
+        return self._blocks() if self._held is None else iter(self._held)
+
+
+def _scored(fx: Array, fy: Array, x: Array, y: Array, metric: str) -> tuple[Array, Array, Costs]:
+    """Scores in float64 and costs; ValueError unless there is one finite score for each point."""
+    found = []
+    for scores, points in ((fx, x), (fy, y)):
+        found.append(np.asarray(scores, dtype=np.float64))
+        if found[-1].shape != (len(points),) or not np.isfinite(found[-1]).all():
+            raise ValueError(f"scores {found[-1].shape} of {len(points)} points: one finite number for each")
+    return found[0], found[1], Costs(x, y, metric)
+
+
 def pair_slope(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> float:
     """K_pair = max_ij (f(x_i) - f(y_j))+ / c(x_i, y_j); infinite where c = 0 and f(x_i) > f(y_j)."""
+    return _pair_slope(*_scored(fx, fy, x, y, metric))
+
+
+def _pair_slope(fx: Array, fy: Array, costs: Costs) -> float:
     steepest = 0.0
-    for rows, costs in cost_blocks(x, y, metric):
+    for rows, block in costs:
         rise = np.maximum(fx[rows, None] - fy[None], 0)
-        if ((costs == 0) & (rise > 0)).any():
-            return float("inf")
-        steepest = max(steepest, float(np.divide(rise, costs, out=np.zeros_like(rise), where=costs > 0).max()))
+        # A rise over no distance is infinite, and so is one over a distance too small for the quotient.
+        with np.errstate(divide="ignore", over="ignore"):
+            slopes = np.divide(rise, block, out=np.zeros_like(rise), where=rise > 0)
+        steepest = max(steepest, float(slopes.max()))
     return steepest
 
 
 def c_transform_duals(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> tuple[float, float]:
     """mean f(x) + mean_j min_i (c_ij - f(x_i)), and mean_i min_j (c_ij + f(y_j)) - mean f(y): bounds for any f."""
-    on_y = np.full(len(y), np.inf)
-    on_x = np.empty(len(x))
-    for rows, costs in cost_blocks(x, y, metric):
-        np.minimum(on_y, (costs - fx[rows, None]).min(axis=0), out=on_y)
-        on_x[rows] = (costs + fy[None]).min(axis=1)
-    return float(fx.mean() + on_y.mean()), float(on_x.mean() - fy.mean())
+    first, second = _lines(*_scored(fx, fy, x, y, metric), (1.0, 1.0))
+    return first.value, second.value
 
 
 def best_scaled_dual(
     fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean", slope: float | None = None
 ) -> tuple[float, float]:
-    """(s, value) with the largest c-transform dual of s f over s >= 0.
+    """(s, value) with the largest c-transform dual of s f over s >= 0; ``slope``: K_pair, where it is known.
 
-    Each side is concave in s (a mean of minima of affine functions), so each is searched by golden section; whatever
-    point the search stops at, its value is a bound.
+    Each side is concave and piecewise linear in s (a mean of minima of affine functions), so it lies below the lines
+    that touch it: the search ends where such lines prove that it can rise by no more than 1e-10 of its value.
     """
+    return _best_scaled(*_scored(fx, fy, x, y, metric), slope or 0.0)
 
-    def dual(scale: float, side: int) -> float:
-        return c_transform_duals(scale * fx, scale * fy, x, y, metric)[side]
 
+class Line(NamedTuple):
+    """A line above a concave function of the scale s that touches it at ``scale``."""
+
+    scale: float
+    value: float
+    slope: float
+
+
+def _lines(fx: Array, fy: Array, costs: Costs, scales: tuple[float, float]) -> tuple[Line, Line]:
+    """The two c-transform duals of s f, each at its own scale s, in one pass over the costs."""
+    s, t = scales
+    lowest, at_lowest = np.full(len(fy), np.inf), np.zeros(len(fy), dtype=np.intp)
+    on_x, at_y = np.empty(len(fx)), np.empty(len(fx), dtype=np.intp)
+    for rows, block in costs:
+        lifted = block - s * fx[rows, None]
+        index = lifted.argmin(axis=0)
+        found = np.take_along_axis(lifted, index[None], axis=0)[0]
+        lower = found < lowest
+        lowest[lower], at_lowest[lower] = found[lower], index[lower] + rows.start
+        np.add(block, t * fy[None], out=lifted)
+        at_y[rows] = lifted.argmin(axis=1)
+        on_x[rows] = np.take_along_axis(lifted, at_y[rows, None], axis=1)[:, 0]
+    return (
+        Line(s, float(s * fx.mean() + lowest.mean()), float(fx.mean() - fx[at_lowest].mean())),
+        Line(t, float(on_x.mean() - t * fy.mean()), float(fy[at_y].mean() - fy.mean())),
+    )
+
+
+def _best_scaled(fx: Array, fy: Array, costs: Costs, slope: float) -> tuple[float, float]:
     spread = max(float(np.ptp(fx)), float(np.ptp(fy)))
-    if spread == 0:
-        return 0.0, max(dual(0.0, side) for side in (0, 1))
-    found: list[tuple[float, float]] = []
-    for side in (0, 1):
-        high = _beyond_maximum(lambda s, side=side: dual(s, side), 1 / slope if slope else 1 / spread)
-        found.append(_golden(lambda s, side=side: dual(s, side), high))
-    value, scale = max((value, scale) for scale, value in found)
-    return scale, value
-
-
-def _beyond_maximum(function: object, start: float) -> float:
-    """A scale at which a concave function of s >= 0 falls already."""
-    assert callable(function)
-    high, value = start, function(start)
-    for _ in range(200):
-        further = function(2 * high)
-        if further <= value:
-            return 2 * high
-        high, value = 2 * high, further
-    return high
-
-
-def _golden(function: object, high: float) -> tuple[float, float]:
-    """Maximum of a concave function on [0, high] by golden section: (argument, value)."""
-    assert callable(function)
-    ratio = (5**0.5 - 1) / 2
-    low, left, right = 0.0, high * (1 - ratio), high * ratio
-    at_left, at_right = function(left), function(right)
-    best = max((function(0.0), 0.0), (at_left, left), (at_right, right))
-    for _ in range(GOLDEN_STEPS):
-        if at_left < at_right:
-            low, left, at_left = left, right, at_right
-            right = low + ratio * (high - low)
-            at_right = function(right)
-            best = max(best, (at_right, right))
-        else:
-            high, right, at_right = right, left, at_left
-            left = high - ratio * (high - low)
-            at_left = function(left)
-            best = max(best, (at_left, left))
-        if high - low <= 1e-9 * high:
+    start = 1 / slope if 0 < slope < np.inf else 1 / spread if spread > 0 else 1.0
+    noise = 4 * float(np.finfo(float).eps * max(np.abs(fx).max(), np.abs(fy).max()))
+    searches = [_search(start, noise), _search(start, noise)]
+    scales = [next(search) for search in searches]
+    best = Line(0.0, -np.inf, 0.0)
+    # The two sides walk together, since a pass over the costs serves both; one that is done stands still.
+    for _ in range(PASSES):
+        lines = _lines(fx, fy, costs, (scales[0], scales[1]))
+        best = max(best, *lines, key=lambda line: line.value)
+        following = [search.send(line) for search, line in zip(searches, lines, strict=True)]
+        if following == scales:
             break
-    return best[1], best[0]
+        scales = following
+    return best.scale, best.value
+
+
+def _search(start: float, noise: float) -> Generator[float, Line, NoReturn]:
+    """Asks for lines of a concave function of s >= 0 until they prove its maximum; from then on it asks for the same.
+
+    ``noise``: the rounding of a slope, and of a value over its scale.
+    """
+    low = yield 0.0
+    high = low
+    if low.slope > noise:
+        high = yield start
+        while high.slope > noise:
+            low = high
+            high = yield 2 * high.scale
+    best = max(low, high, key=lambda line: line.value)
+    while low.slope > noise and high.slope < -noise:
+        # Two lines, one rising and one falling, meet above the maximum.
+        rise = high.value - low.value - high.slope * (high.scale - low.scale)
+        meet = low.scale + rise / (low.slope - high.slope)
+        ceiling = low.value + low.slope * (meet - low.scale)
+        proved = ceiling <= best.value + RELATIVE_PROOF * abs(best.value) + noise * high.scale
+        if proved or not low.scale < meet < high.scale:
+            break
+        line = yield meet
+        best = max(best, line, key=lambda line: line.value)
+        low, high = (line, high) if line.slope > 0 else (low, line)
+    while True:
+        yield best.scale
 
 
 def information(bounds: DualBounds, w1: float) -> float | None:
@@ -151,6 +205,8 @@ def entropic_c_transform(f: Array, x: Array, y: Array, epsilon: float, metric: s
     """
     from scipy.special import logsumexp
 
+    if not epsilon > 0:
+        raise ValueError(f"epsilon = {epsilon}: choose a number above 0")
     total = np.full(len(y), -np.inf)
     for rows, costs in cost_blocks(x, y, metric):
         total = np.logaddexp(total, logsumexp((f[rows, None] - costs) / epsilon, axis=0))

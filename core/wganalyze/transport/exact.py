@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from wganalyze.transport.certificate import dual_value, feasible_potentials
 from wganalyze.transport.metrics import Array, as_points, check_metric, cost_matrix, paired_cost
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array, csr_array
 
 RELATIVE_GAP = 1e-9
 ROUNDING = 1e-14
 ITERATIONS = 10**9
-MATRICES_HELD = 3
+UNSHIPPED = 1e-12
+MATRICES_HELD = 5  # the costs, the plan, and three inside the network simplex: measured
 MEMORY_BYTES = 12 * 2**30
 
 
@@ -59,14 +61,14 @@ def wasserstein(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metr
     """W_p between the weighted samples x (n, d) and y (m, d), arrays or tensors; float64 throughout.
 
     ``a`` (n,) and ``b`` (m,) are weights, uniform by default; they are normalised, and zeros are allowed. ``metric``:
-    "euclidean", "l1", or "cosine" (1 - cos). ValueError: other shapes, NaN, negative weights, p < 1. MemoryError,
-    before anything starts: 3 matrices of 8 n m bytes would not fit.
+    "euclidean", "l1", or "cosine" (1 - cos). ValueError: other shapes, NaN, negative weights, p < 1 or infinite.
+    MemoryError, before anything starts: the 5 matrices of 8 n m bytes that the solver takes would not fit.
     """
     x, y = as_points(x, "x"), as_points(y, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x has dimension {x.shape[1]}, y has {y.shape[1]}")
-    if not p >= 1:
-        raise ValueError(f"p = {p}: Wasserstein distances need p >= 1")
+    if not 1 <= p < math.inf:
+        raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     check_metric(metric, x, y)
     needed = MATRICES_HELD * 8 * len(x) * len(y)
     if needed > MEMORY_BYTES:
@@ -84,15 +86,15 @@ def _weights(weights: Any, n: int, name: str) -> Array:
     if weights is None:
         return np.full(n, 1.0 / n)
     if hasattr(weights, "detach"):
-        weights = weights.detach().cpu().numpy()
+        weights = weights.detach().cpu().double().numpy()
     found = np.asarray(weights, dtype=np.float64)
     if found.shape != (n,) or not np.isfinite(found).all() or (found < 0).any() or not found.sum() > 0:
         raise ValueError(f"{name}: weights are {n} numbers, not negative and not all zero")
     return np.asarray(found / math.fsum(found))
 
 
-def _solve(x: Array, y: Array, a: Array, b: Array, p: float, metric: str) -> tuple[Any, Array]:
-    """POT's network simplex, run until it is done: the plan (triplets) and the potential on x.
+def _solve(x: Array, y: Array, a: Array, b: Array, p: float, metric: str) -> tuple[coo_array, Array]:
+    """A coupling (triplets) and the potential on x, by POT's network simplex, run until it is done.
 
     Costs are scaled to 1, since the solver's own tolerances are absolute.
     """
@@ -100,17 +102,34 @@ def _solve(x: Array, y: Array, a: Array, b: Array, p: float, metric: str) -> tup
     from scipy.sparse import coo_array
 
     costs = cost_matrix(x, y, metric)
+    top = float(costs.max())
+    if top == 0:
+        return _joined(a, b), np.zeros(len(x))
+    costs /= top
     if p != 1:
-        top = costs.max()
-        costs = (costs / top) ** p * top**p if top > 0 else costs
-    scale = float(costs.max())
-    if scale == 0:
-        return coo_array(np.outer(a, b)), np.zeros(len(x))
+        costs **= p
     with warnings.catch_warnings():
         # A solver that stops early is seen by the gap of the certificate, and reported by it.
         warnings.simplefilter("ignore")
-        plan, log = ot.emd(a, b * (a.sum() / b.sum()), costs / scale, numItermax=ITERATIONS, log=True)
-    return coo_array(plan), np.asarray(log["u"]) * scale
+        plan, log = ot.emd(a, b * (a.sum() / b.sum()), costs, numItermax=ITERATIONS, log=True)
+    # Stopped early, it has not moved all mass yet: only a coupling's cost is an upper end.
+    left, wanted = np.maximum(a - plan.sum(axis=1), 0), np.maximum(b - plan.sum(axis=0), 0)
+    coupling = coo_array(plan)
+    if left.sum() > UNSHIPPED and wanted.sum() > UNSHIPPED:
+        coupling = coo_array(coupling + _joined(left, wanted))
+    return coupling, np.asarray(log["u"]) * top**p
+
+
+def _joined(a: Array, b: Array) -> coo_array:
+    """Some coupling of a and b, whose totals agree, in n + m entries: mass moves in the order of the indices."""
+    from scipy.sparse import coo_array
+
+    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
+    ends_b *= ends_a[-1] / ends_b[-1]
+    levels = np.union1d(ends_a, ends_b)
+    rows = np.minimum(np.searchsorted(ends_a, levels), len(a) - 1)
+    columns = np.minimum(np.searchsorted(ends_b, levels), len(b) - 1)
+    return coo_array((np.diff(levels, prepend=0.0), (rows, columns)), shape=(len(a), len(b)))
 
 
 def _certified(
@@ -118,9 +137,9 @@ def _certified(
     y: Array,
     a: Array,
     b: Array,
-    rows: Any,
-    columns: Any,
-    plan: Any,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    plan: coo_array,
     u: Array,
     p: float,
     metric: str,
@@ -136,7 +155,7 @@ def _certified(
     u_all, v_all = feasible_potentials(x, y, start, p=p, metric=metric)
     dual = dual_value(u_all, v_all, a, b)
     whole = coo_array((plan.data, (rows[plan.row], columns[plan.col])), shape=(len(x), len(y)))
-    scale = float(np.abs(x - x.mean(axis=0)).max()) if metric != "cosine" else 1.0
+    scale = float(np.linalg.norm(x - x.mean(axis=0), axis=1).max()) if metric != "cosine" else 1.0
     lower = min(max(dual, 0.0), power)
     return Transport(
         power ** (1 / p), lower ** (1 / p), (u_all, v_all), csr_array(whole), float(p), metric, "pot-emd", scale

@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 GroundMetric = Literal["euclidean", "l1", "cosine"]
 METRICS: tuple[GroundMetric, ...] = get_args(GroundMetric)
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 8 * 2**20
 DIFFERENCE_DIM = 16
 NEAR = 1e-6
 
@@ -20,7 +20,7 @@ NEAR = 1e-6
 def as_points(values: Any, name: str) -> Array:
     """(n, d) float64 from an array or a tensor; ValueError for another shape, no rows, NaN or infinity."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu().double().numpy()
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"{name}: points are (n, d) with at least one of each, not {points.shape}")

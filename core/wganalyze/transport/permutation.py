@@ -24,6 +24,7 @@ def permutation_pvalue(
     """(1 + #{T* >= T}) / (1 + B), T the sum over ``pairs`` (x, y) of equal sizes of their transport costs W_p^p.
 
     Labels are permuted within each pair; under P = Q the p-value is uniform or larger, at any n (exact test).
+    ValueError for no pairs, or samples of unequal sizes.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -33,6 +34,8 @@ def permutation_pvalue(
         rows, columns = linear_sum_assignment(block)
         return float(block[rows, columns].mean())
 
+    if not pairs or any(len(x) != len(y) for x, y in pairs):
+        raise ValueError("a permutation test takes pairs of samples of equal sizes, at least one pair")
     pooled = [cost_matrix(both, both, metric) ** p for both in (np.concatenate(pair) for pair in pairs)]
     observed = math.fsum(total(costs, np.arange(len(costs))) for costs in pooled)
     as_extreme = 0

@@ -1,0 +1,65 @@
+"""Many findings, told briefly: of a trajectory the last snapshot speaks, and what all say alike is said once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RANKS = {"fault": 0, "warning": 1, "info": 2}
+ASSUMED = "assumed"
+"""The code of findings that repeat what was assumed while loading, which is told apart."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line for a reader: whom it is about, and how many earlier snapshots have a finding of the same code."""
+
+    level: str
+    labels: tuple[str, ...]
+    message: str
+    evidence: tuple[str, ...]
+    earlier: int = 0
+
+
+def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
+    """Findings about ``labels`` (in their order), by level; assumptions left out.
+
+    Snapshots with a step that share a folder are a trajectory: for each code only its last one speaks.
+    """
+    place = {label: position for position, label in enumerate(labels)}
+    records = cast("list[dict[str, Any]]", findings.to_dict("records"))
+    rows = [row for row in records if row["snapshot"] in place and row["code"] != ASSUMED]
+    rows.sort(key=lambda row: place[row["snapshot"]])
+    last: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        key = (row["level"], _trajectory(row), row["analyzer"], row["code"])
+        speaking = last.setdefault(key, [])
+        # A snapshot may have several findings of one code (one for each layer, say): they all stay.
+        if speaking and speaking[-1]["snapshot"] != row["snapshot"]:
+            row["earlier"] = speaking[-1].get("earlier", 0) + 1
+            speaking.clear()
+        elif speaking:
+            row["earlier"] = speaking[-1].get("earlier", 0)
+        speaking.append(row)
+    alike: dict[tuple[str, str, str, int], list[dict[str, Any]]] = {}
+    for row in (row for speaking in last.values() for row in speaking):
+        alike.setdefault((row["level"], row["code"], row["message"], row.get("earlier", 0)), []).append(row)
+    told = [
+        Told(level, tuple(row["snapshot"] for row in group), message, _evidence(group), earlier)
+        for (level, _, message, earlier), group in alike.items()
+    ]
+    return sorted(told, key=lambda line: RANKS.get(line.level, len(RANKS)))
+
+
+def _trajectory(row: dict[str, Any]) -> str:
+    """The folder of a snapshot that has a step; a snapshot without one stands for itself."""
+    has_step = row["step"] is not None and row["step"] == row["step"]
+    return f"{row['snapshot'].rpartition('/')[0]}/" if has_step else str(row["snapshot"])
+
+
+def _evidence(group: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in group for name in row["evidence"]))

@@ -1,0 +1,62 @@
+"""Of a trajectory the last snapshot speaks; nothing said about a snapshot of its own is lost."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from wganalyze.report.condensing import condense
+
+
+def finding(snapshot: str, step: int | None, code: str, message: str, level: str = "info") -> dict[str, object]:
+    """A row of a report's findings."""
+    return {
+        "snapshot": snapshot,
+        "step": step,
+        "analyzer": "a",
+        "code": code,
+        "message": message,
+        "level": level,
+        "evidence": ["w1"],
+    }
+
+
+def test_the_last_step_of_each_folder_speaks() -> None:
+    labels = [f"{run}/step_{step}" for run in ("gp", "clip") for step in (5, 10, 20)]
+    rows = [finding(label, int(label.rpartition("_")[2]), "steep", f"slope of {label}") for label in labels]
+    told = condense(pd.DataFrame(rows), labels)
+    assert [(line.labels, line.earlier) for line in told] == [(("gp/step_20",), 2), (("clip/step_20",), 2)]
+    assert told[0].message == "slope of gp/step_20"
+
+
+def test_the_last_is_the_last_of_those_that_have_the_finding() -> None:
+    rows = [finding("a", 1, "missing", "3 clusters"), finding("b", 2, "other", "x"), finding("c", 3, "other", "y")]
+    told = condense(pd.DataFrame(rows), ["a", "b", "c"])
+    assert [(line.message, line.earlier) for line in told] == [("3 clusters", 0), ("y", 1)]
+
+
+def test_snapshots_without_a_step_each_speak_and_are_joined_where_they_say_the_same() -> None:
+    rows = [
+        finding("wgan", None, "k", "same"),
+        finding("gp", None, "k", "same"),
+        finding("lp", None, "k", "other"),
+    ]
+    told = condense(pd.DataFrame(rows), ["wgan", "gp", "lp"])
+    assert [line.labels for line in told] == [("wgan", "gp"), ("lp",)]
+    assert all(line.earlier == 0 for line in told)
+
+
+def test_several_findings_of_one_code_in_one_snapshot_all_stay() -> None:
+    rows = [finding(label, step, "layer", f"{label} {i}") for step, label in enumerate("ab") for i in range(2)]
+    told = condense(pd.DataFrame(rows), ["a", "b"])
+    assert [(line.message, line.earlier) for line in told] == [("b 0", 1), ("b 1", 1)]
+
+
+def test_levels_come_in_order_and_assumptions_are_left_to_their_own_section() -> None:
+    rows = [
+        finding("a", None, "x", "i"),
+        finding("a", None, "y", "f", level="fault"),
+        finding("a", None, "z", "w", level="warning"),
+        finding("a", None, "assumed", "latent law"),
+        finding("b", None, "x", "not asked for"),
+    ]
+    assert [line.message for line in condense(pd.DataFrame(rows), ["a"])] == ["f", "w", "i"]
