@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from wganalyze import open_report
 from wganalyze.cli import call
+from wganalyze_zoo.training import Settings, train
+from wganalyze_zoo.wgan import ClippedWgan
 
 COMMAND = "import sys; from wganalyze.cli import main; main()"
 
@@ -21,6 +25,12 @@ def python(*arguments: str, path: Path, cwd: Path) -> subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False
     )
+
+
+def write_checkpoint(folder: Path) -> None:
+    """One step of an untrained reference trainer on points of the plane."""
+    data = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    train(ClippedWgan(), data, Settings(save_at=(1,), width=8), folder)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +79,26 @@ def test_it_installs_and_is_found(package: Path, tmp_path: Path) -> None:
     assert [metric["name"] for metric in analyzer["metrics"]] == ["mean_shift_distance", "mean_shift_distance_floor"]
     assert [option["name"] for option in analyzer["options"]] == ["tolerance"]
     assert all(thing["help"] for thing in [*analyzer["metrics"], *analyzer["options"], analyzer])
+
+    write_checkpoint(tmp_path / "ckpt")
+    arguments = [
+        "run",
+        "ckpt",
+        "--data",
+        "ring8",
+        "--n",
+        "50",
+        "--only",
+        "mean-shift",
+        "--option",
+        "mean-shift.tolerance=0",
+    ]
+    result = python("-c", COMMAND, *arguments, path=target, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-2000:]
+    rows = open_report(tmp_path / "ckpt-report").measurements
+    assert list(rows["metric"]) == ["mean_shift_distance", "mean_shift_distance_floor"]
+    assert set(rows["plugin"]) == {"wganalyze-mean-shift"}
+    assert set(rows["status"]) == {"ok"}
 
 
 @pytest.mark.parametrize("name", ["finding", "measurement", "analyzer"])
