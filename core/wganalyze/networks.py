@@ -128,7 +128,10 @@ def build(piece: Piece, design: Design, role: str, host: Host) -> Module:
 def _run_program(piece: Piece) -> Module:
     if piece.part.read_module is None:
         raise TrustError(f"{piece.place}: no program in it")
-    return piece.part.read_module().eval().requires_grad_(False)
+    module = piece.part.read_module().eval()
+    for parameter in module.parameters():  # TorchScript knows no requires_grad_ of a module
+        parameter.requires_grad_(False)
+    return module
 
 
 def _call_factory(net: Net, piece: Piece, role: str) -> Module:

@@ -172,6 +172,8 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     opened = open_request(request)
     for file in opened.files:
         for problem in file.problems if file.kind != "unknown" else ():
+            if request.trust and "--trust" in problem:
+                continue
             progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)
     if not opened.snapshots:
         raise UsageError(nothing_found(request.path, opened))

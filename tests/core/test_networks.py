@@ -196,6 +196,15 @@ def test_why_there_is_no_design(net: Net | None, architectures: list[Scaled], re
     assert re.search(reason, found), found
 
 
+def test_a_scripted_program_is_built_like_any_other() -> None:
+    program = Part(Path("critic.pt"), "torchscript", read_module=lambda: torch.jit.script(network()))
+    design = find_design(Piece(program), None, "critic", Host(), trust=True)
+    assert isinstance(design, Design)
+    module = build(Piece(program), design, "critic", Host())
+    assert not module.training
+    assert not any(p.requires_grad for p in module.parameters())
+
+
 class Broken(Scaled):
     """A stranger's architecture with a fault."""
 

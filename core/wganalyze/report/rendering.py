@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wganalyze.report.condensing import condense
-from wganalyze.report.summary import number, select, spread
+from wganalyze.report.summary import HEADLINES, number, select, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +121,11 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
         place = where(list(group["snapshot"]))
         style = "bold red" if status == "failed" else "dim"
         console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
+    absent = report.measurements
+    absent = absent[(absent["status"] == "skipped") & absent["metric"].isin(HEADLINES) & absent["snapshot"].isin(shown)]
+    for (metric, message), group in absent.groupby(["metric", "message"], sort=False, dropna=False):
+        line = f"{metric} of {where(list(group['snapshot']))}: {message}"
+        console.print(Text.assemble(("no ", "dim"), line), soft_wrap=True)
 
 
 def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:

@@ -110,6 +110,15 @@ def test_failed_and_skipped_analyzers_are_told_with_their_reason(
     assert "Findings" not in text
 
 
+def test_a_headline_without_a_number_has_its_reason(report: Path, write_cell: WriteCell, show: Show) -> None:
+    for label in ("a", "b", "c"):
+        absent = {"value": None, "status": "skipped", "message": "1: no rule for GroupSort"}
+        write_cell(report, label, {"lipschitz_lower": 1.0, "lipschitz_upper": absent, "unseen": absent})
+    text = show(report)
+    assert "no lipschitz_upper of a and 2 more: 1: no rule for GroupSort" in text
+    assert text.count("GroupSort") == 1
+
+
 def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: WriteCell, show: Show) -> None:
     labels = ["a", "b", "c"]
     for label in labels:
