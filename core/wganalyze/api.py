@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from wganalyze.config import Config, Net
 from wganalyze.report.reading import Report
-from wganalyze.running import Progress, Request, execute
+from wganalyze.request import Request
+from wganalyze.running import Progress, execute
 
 
 def run(

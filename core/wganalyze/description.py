@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wganalyze.running import Opened
+from wganalyze.request import Opened
 from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
 
 _KEYS_SHOWN = 4

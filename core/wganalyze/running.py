@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,50 +14,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wganalyze.analyzer import Analyzer
-from wganalyze.assembly import Assembled, assemble
-from wganalyze.config import CONFIG_NAME, Config, read_config
 from wganalyze.dataplan import DataPlan, make_plan, with_assumptions
 from wganalyze.errors import CheckpointError, UsageError, WganalyzeError
 from wganalyze.execution import Outcome, measure
-from wganalyze.host import Host, load_host
 from wganalyze.keys import cell_key
-from wganalyze.opening import OpenedFile, open_path
-from wganalyze.options import make_options, split_options
 from wganalyze.report.cells import CellStore, slot, write_atomically
 from wganalyze.report.reading import Report
 from wganalyze.report.views import Views
+from wganalyze.request import Opened, Request, choose_analyzers, choose_device, nothing_found, open_request
 from wganalyze.snapshot import Snapshot
 from wganalyze.study import Cache, Study
 
 RECORDED = (
     "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for; ``config`` holds what the command line says, which goes before any file."""
-
-    path: Path
-    out: Path | None = None
-    config: Config = field(default_factory=Config)
-    config_file: Path | None = None
-    only: Sequence[str] = ()
-    skip: Sequence[str] = ()
-    options: Sequence[str] = ()
-    device: str = "auto"
-    trust: bool = False
-    loader: str | None = None
-    no_plugins: Sequence[str] = ()
-    command: Sequence[str] = ()
-
-    @property
-    def report_path(self) -> Path:
-        """Where the report goes: ``out``, or PATH-report beside the path."""
-        if self.out is not None:
-            return self.out
-        plain = self.path if self.path.name not in ("", "..") else self.path.resolve()
-        return plain.with_name(f"{plain.name}-report")
 
 
 class Progress(Protocol):
@@ -88,78 +57,6 @@ class Silent:
     def begin(self, cells: int) -> None: ...
     def cell(self, snapshot: str, analyzer: str) -> None: ...
     def done(self, outcome: Outcome | None) -> None: ...
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A path, read from headers: its files and snapshots, under the configuration in force."""
-
-    files: Sequence[OpenedFile]
-    assembled: Assembled
-    config: Config
-    host: Host
-
-    @property
-    def snapshots(self) -> tuple[Snapshot, ...]:
-        """In order."""
-        return self.assembled.snapshots
-
-
-def open_request(request: Request) -> Opened:
-    """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
-    host = load_host(request.no_plugins)
-    config = configuration(request)
-    files = open_path(request.path, host, request.loader)
-    assembled = assemble(files, request.path, config, host, trust=request.trust)
-    return Opened(files, assembled, config, host)
-
-
-def configuration(request: Request) -> Config:
-    """The command line, over ``--config FILE``, over a ``wganalyze.toml`` beside the checkpoints."""
-    config = request.config
-    if request.config_file is not None:
-        config = config.over(read_config(request.config_file, trusted=True))
-    folder = request.path if request.path.is_dir() else request.path.parent
-    beside = folder / CONFIG_NAME
-    if beside.is_file() and beside != request.config_file:
-        config = config.over(read_config(beside, trusted=request.trust))
-    return config
-
-
-def choose_analyzers(request: Request, host: Host) -> tuple[list[Analyzer], list[str]]:
-    """Instances of the analyzers asked for, with their options; and why others, whose plugins failed, are left out.
-
-    UsageError names what is unknown; WganalyzeError says why none is left.
-    """
-    texts = split_options(request.options)
-    lost: dict[str, str] = {}
-    for name in [*request.only, *request.skip, *texts]:
-        fault = None if name in host.analyzers else host.fault(name)
-        if fault is None:
-            host.analyzer(name)
-        elif name not in request.skip:
-            lost[name] = fault
-    names = list(dict.fromkeys(request.only)) or sorted(host.analyzers)
-    chosen = [host.analyzers[name] for name in names if name not in request.skip and name not in lost]
-    if not chosen and lost:
-        raise WganalyzeError("; ".join(lost.values()))
-    if not chosen:
-        raise UsageError("--only and --skip leave no analyzer to run")
-    return [analyzer(make_options(analyzer, texts.get(analyzer.name, {}))) for analyzer in chosen], [*lost.values()]
-
-
-def choose_device(text: str) -> str:
-    """ "auto" is the first GPU that torch sees, else the CPU; UsageError where a GPU is asked for and there is none."""
-    import torch
-
-    if text == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
-    match = re.fullmatch(r"cpu|cuda(?::(\d+))?", text)
-    if match is None:
-        raise UsageError(f"--device {text}: choose auto, cpu, cuda or cuda:N")
-    if text != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {text}: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
-    return text
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -211,20 +108,6 @@ def _plan(opened: Opened, progress: Progress) -> DataPlan | None:
             failures.append(error)
             snapshot.release()
     raise failures[0]
-
-
-def nothing_found(path: Path, opened: Opened) -> str:
-    """Why there is no snapshot under ``path``, in one line."""
-    files, notes = opened.files, opened.assembled.notes
-    problems = [problem for file in files for problem in file.problems if file.kind != "unknown"]
-    problems += [f"{file}: {line}" for file, lines in notes.items() for line in lines]
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return f"{path}: nothing could be opened: {problems[0]}{more}"
-    if not files:
-        return f"{path}: the folder holds no checkpoint; give the folder or file that your trainer saved"
-    reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
-    return f"{path}: nothing could be opened: {reason}; give the files that your trainer saved"
 
 
 @dataclass

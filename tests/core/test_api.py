@@ -20,7 +20,7 @@ from wganalyze.cli.run import run as command
 from wganalyze.config import Config, Net
 from wganalyze.errors import UsageError
 from wganalyze.report.reading import Report
-from wganalyze.running import Request
+from wganalyze.request import Request
 
 WritePlugin = Callable[..., Path]
 

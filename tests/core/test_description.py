@@ -15,7 +15,7 @@ from wganalyze.config import Config, Net, read_config
 from wganalyze.description import describe, layout, missing_by_reason, relative, to_toml
 from wganalyze.host import Host
 from wganalyze.opening import OpenedFile
-from wganalyze.running import Opened
+from wganalyze.request import Opened
 from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
 
 PATH = Path("ckpt/a.pt")

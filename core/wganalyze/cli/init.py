@@ -27,7 +27,7 @@ def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
     from wganalyze.description import to_toml
     from wganalyze.errors import UsageError
     from wganalyze.report.cells import write_atomically
-    from wganalyze.running import nothing_found, open_request
+    from wganalyze.request import nothing_found, open_request
 
     target = (path if path.is_dir() else path.parent) / CONFIG_NAME
     if target.exists() and not force:

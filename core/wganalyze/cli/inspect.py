@@ -12,7 +12,7 @@ from wganalyze.cli import debug_option
 from wganalyze.cli.common import make_console, opening_options
 
 if TYPE_CHECKING:
-    from wganalyze.running import Opened
+    from wganalyze.request import Opened
 
 
 @click.command(short_help="Say what PATH holds, what is assumed, and what is missing to run.")
@@ -28,7 +28,7 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
     """
     from wganalyze.cli.request import make_request
     from wganalyze.description import describe
-    from wganalyze.running import nothing_found, open_request
+    from wganalyze.request import nothing_found, open_request
 
     opened = open_request(make_request(path, said))
     description = describe(opened)

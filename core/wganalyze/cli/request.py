@@ -7,7 +7,7 @@ from typing import Any
 
 from wganalyze.cli import common
 from wganalyze.config import Config, Net
-from wganalyze.running import Request
+from wganalyze.request import Request
 
 
 def make_request(path: Path, said: dict[str, Any]) -> Request:

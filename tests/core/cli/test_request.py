@@ -13,7 +13,7 @@ from wganalyze.cli.inspect import inspect
 from wganalyze.cli.request import make_request
 from wganalyze.cli.run import run
 from wganalyze.config import Config, Net
-from wganalyze.running import Request
+from wganalyze.request import Request
 
 
 def request_of(verb: click.Command, *arguments: str) -> Request:
