@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,7 @@ def run(
     which cells failed still returns its report: ``report.exit_code`` is then 1. WganalyzeError is raised where nothing
     could be run.
     """
+    command = _command(dict(locals()))
     said = Config(
         generator=Net(generator) if generator else None,
         critic=Net(critic) if critic else None,
@@ -82,8 +84,16 @@ def run(
         trust=trust,
         loader=loader,
         no_plugins=no_plugins,
+        command=command,
     )
     return execute(request, progress)
+
+
+def _command(arguments: Mapping[str, Any]) -> list[str]:
+    """The call as run.json records it: what was said, without what was left as it is."""
+    unsaid = {name: parameter.default for name, parameter in signature(run).parameters.items()}
+    said = {k: v for k, v in arguments.items() if k not in ("path", "progress") and v != unsaid[k]}
+    return ["wganalyze.run", str(arguments["path"]), *(f"{name}={value!r}" for name, value in said.items())]
 
 
 def _text(value: Any) -> str:

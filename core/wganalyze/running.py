@@ -247,7 +247,7 @@ class Run:
         return {
             "run_id": self.run_id,
             "source": source,
-            "command": list(self.request.command) or ["wganalyze.run"],
+            "command": list(self.request.command),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "python": platform.python_version(),
             "platform": platform.platform(),

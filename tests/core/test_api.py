@@ -56,8 +56,13 @@ def test_every_option_of_the_command_is_an_argument() -> None:
 
 def test_what_is_unsaid_stays_unsaid(request_of: Callable[..., Request]) -> None:
     request = request_of("ckpt")
-    assert request == Request(Path("ckpt"), options=[])
+    assert request == Request(Path("ckpt"), options=[], command=["wganalyze.run", "ckpt"])
     assert request.config == Config()
+
+
+def test_the_call_is_recorded_as_it_was_made(request_of: Callable[..., Request]) -> None:
+    request = request_of(Path("ckpt"), data="digits", n=50, range=(-1, 1), seed=None)
+    assert request.command == ["wganalyze.run", "ckpt", "data='digits'", "n=50", "range=(-1, 1)"]
 
 
 def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:

@@ -143,7 +143,7 @@ def test_the_record_of_a_run(trainer: Trainer, write_plugin: WritePlugin) -> Non
     record = trainer.run().run
     assert record["status"] == "complete"
     assert record["source"] == str(trainer.folder)
-    assert record["command"] == ["wganalyze.run"]
+    assert record["command"][:2] == ["wganalyze.run", str(trainer.folder)]
     assert record["versions"]["wganalyze"]
     assert record["versions"]["torch"] == torch.__version__ or record["versions"]["torch"] in torch.__version__
     plugins = {plugin["name"]: plugin for plugin in record["plugins"]}
