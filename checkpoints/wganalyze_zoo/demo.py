@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from wganalyze.cli import DEBUG, debug_option
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wganalyze_zoo.training import Settings
     from wganalyze_zoo.wgan import WassersteinTrainer
 
 TRAINING_DATA = "digits:train"
@@ -42,10 +44,9 @@ def demo(out: Path, seed: int) -> int:
     try:
         train_all(checkpoints, seed)
     except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written ({error.strerror}); name another folder") from None
-    click.echo(
-        f"wganalyze run {checkpoints} --data {DATA} --range -1,1 --replicates {REPLICATES} --out {out / 'report'}"
-    )
+        raise UsageError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
+    command = ["wganalyze", "run", checkpoints, "--data", DATA, "--range", "-1,1", "--replicates", REPLICATES]
+    click.echo(shlex.join(map(str, [*command, "--seed", seed, "--out", out / "report"])))
     with make_progress(debug=click.get_current_context().find_root().meta.get(DEBUG, False)) as progress:
         report = run(
             checkpoints,
@@ -61,10 +62,10 @@ def demo(out: Path, seed: int) -> int:
 
 
 def train_all(folder: Path, seed: int) -> None:
-    """Both trainers; one whose checkpoints are all there is left as it is."""
+    """Both trainers; one whose checkpoints are all there, of these settings, is left as it is."""
     import torch
 
-    from wganalyze_zoo.training import Settings, checkpoint_path, train
+    from wganalyze_zoo.training import Settings, train
     from wganalyze_zoo.wgan import ClippedWgan, WganGp
 
     digits = training_digits()
@@ -75,14 +76,28 @@ def train_all(folder: Path, seed: int) -> None:
     try:
         for trainer in trainers:
             steps, place = SAVE_AT[trainer.name], folder / trainer.name
-            if all(checkpoint_path(place, step).is_file() for step in steps):
+            settings = Settings(save_at=steps, seed=seed)
+            if is_trained(trainer, settings, place):
                 click.echo(f"{place}: trained already", err=True)
                 continue
             click.echo(f"{place}: training for {steps[-1]} steps", err=True)
-            settings = Settings(save_at=steps, seed=seed)
             train(trainer, digits, settings, place, partial(_saved, place, time.perf_counter()))
     finally:
         torch.set_num_threads(threads)
+
+
+def is_trained(trainer: WassersteinTrainer, settings: Settings, folder: Path) -> bool:
+    """Does the folder hold all checkpoints that this trainer writes with these settings?"""
+    import torch
+
+    from wganalyze_zoo.training import checkpoint_path, config_of
+
+    wanted = config_of(trainer, settings)
+    try:
+        paths = [checkpoint_path(folder, step) for step in settings.save_at]
+        return all(torch.load(path, map_location="cpu", weights_only=True)["config"] == wanted for path in paths)
+    except Exception:  # missing, or damaged, which makes torch raise nearly anything
+        return False
 
 
 def training_digits() -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ class Settings:
     latent_dim: int = 32
     width: int = 256
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.save_at or min(self.save_at) < 1:
+            raise ValueError(f"save_at = {list(self.save_at)}: at least one step, counted from 1")
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -58,7 +63,7 @@ def train(
             ours.step()
             if step in settings.save_at:
                 written.append(checkpoint_path(folder, step))
-                save(written[-1], generator, critic, step, _config(trainer, settings))
+                save(written[-1], generator, critic, step, config_of(trainer, settings))
                 saved(step, dual)
     return written
 
@@ -83,14 +88,23 @@ def _critic_step(
         return float(critic(real).mean() - critic(fake).mean())
 
 
-def _config(trainer: WassersteinTrainer, settings: Settings) -> dict[str, Any]:
-    config = {**asdict(settings), "save_at": list(settings.save_at), "trainer": trainer.name, "latent_law": "normal"}
-    return {**config, "gradient_penalty": trainer.penalty} if trainer.penalty else config
+def config_of(trainer: WassersteinTrainer, settings: Settings) -> dict[str, Any]:
+    """What a checkpoint says of its run, in numbers and text; ``gradient_penalty`` 0: there was none."""
+    return {
+        **asdict(settings),
+        "save_at": list(settings.save_at),
+        "trainer": trainer.name,
+        "latent_law": "normal",
+        "gradient_penalty": trainer.penalty,
+    }
 
 
 def save(path: Path, generator: nn.Module, critic: nn.Module, step: int, config: dict[str, Any]) -> None:
     """One ordinary checkpoint: a dict of two state dicts, the step, and the settings; whole, or not there."""
     content = {"generator": generator.state_dict(), "critic": critic.state_dict(), "step": step, "config": config}
+    # In memory first: torch itself reports a full disk as a RuntimeError, which no caller would take for one.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     draft = path.with_name(f".{path.name}")
-    torch.save(content, draft)
+    draft.write_bytes(buffer.getbuffer())
     draft.replace(path)

@@ -30,8 +30,8 @@ class Clustering:
 def cluster(points: npt.NDArray[Any], k: int, *, seed: int, redo: int) -> Clustering:
     """K-Means of ``points`` (n, d), n >= k, on all of them; the best of ``redo`` starts, by the objective on all.
 
-    FAISS would by itself train on 256 points a centroid and report the objective of those; it works in float32, so
-    that the points are centred first, and objective and shares are computed here.
+    FAISS would by itself start at random points, train on 256 points a centroid and report the objective of those; it
+    works in float32, so that the points are centred first, and objective and shares are computed here.
     """
     import faiss
 
@@ -46,6 +46,8 @@ def cluster(points: npt.NDArray[Any], k: int, *, seed: int, redo: int) -> Cluste
         seed=seed + 1,
         min_points_per_centroid=1,
         max_points_per_centroid=len(values),
+        # From random points two modes often share a centroid for good: 25 modes on a grid end 30 times too far.
+        init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
         gpu=gpu,
     )
     solver.train(np.ascontiguousarray(values - centre, np.float32))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from wganalyze.analyzer import Analyzer, Need
+from wganalyze.errors import NotMeasurable
 from wganalyze.hooks import hookimpl
 from wganalyze.measurement import Finding, Measurement, Metric, Yielded
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from wganalyze.transport import Transport
 
 ALPHA = 0.05
+FEWEST = 19
+"""Permutations below which no p-value can reach ALPHA."""
 KANTOROVICH = "Villani 2009, Optimal Transport, def. 6.1; Peyre and Cuturi 1803.00567, eq. 2.11"
 FLOOR = "Weed and Bach 1707.00087: the bias of the sample value"
 
@@ -53,13 +56,16 @@ class ExactW(Analyzer):
         permutation_n: int = field(default=256, metadata={"help": "Samples on each side of the test, at most."})
 
         def __post_init__(self) -> None:
-            if self.permutations < 0 or self.permutation_n < 2:
-                raise ValueError("permutations is not negative, permutation_n at least 2")
+            if self.permutations != 0 and self.permutations < FEWEST:
+                raise ValueError(f"permutations is 0, or at least {FEWEST}: fewer cannot give p <= {ALPHA}")
+            if self.permutation_n < 2:
+                raise ValueError("permutation_n is at least 2")
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield values, floors, the test, and what follows from them."""
         reals, fakes = _draws(study.real, study), _draws(study.fake, study)
         more_reals, more_fakes = _draws(study.real, study, "x2"), _draws(study.fake, study, "x2")
+        self._check_directions([*reals, *fakes, *more_reals, *more_fakes])
         for p in (1, 2):
             solved = self._solve(study, reals, fakes, p)
             floor = self._solve(study, reals, more_reals, p)
@@ -67,13 +73,21 @@ class ExactW(Analyzer):
             yield self._estimate(study, f"w{p}_lower", solved, lambda t: t.lower)
             yield self._estimate(study, f"w{p}_gap", solved, lambda t: t.gap)
             yield self._estimate(study, f"w{p}_floor", floor, lambda t: t.value)
+            yield from _uncertified(f"w{p}", solved, (f"w{p}", f"w{p}_lower", f"w{p}_gap"))
+            yield from _uncertified(f"w{p}_floor", floor, (f"w{p}_floor",))
             if p == 1:
                 variety = self._solve(study, fakes, more_fakes, p)
                 yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value)
+                yield from _uncertified("w1_floor_fake", variety, ("w1_floor_fake",))
                 yield from self._test(study, reals, fakes, _mean(solved), _mean(floor))
-            yield from _uncertified(p, [*solved, *floor])
         if study.known_w1 is not None:
             yield Measurement("w1_known", study.known_w1, space=study.space, method="mean distance of optimal pairs")
+
+    def _check_directions(self, samples: Sequence[Samples]) -> None:
+        if self.options.metric == "cosine" and not all(s.points.any(axis=1).all() for s in samples):
+            raise NotMeasurable(
+                "exact-w.metric=cosine: some samples are 0 everywhere and have no direction; use euclidean or l1"
+            )
 
     def _solve(self, study: Study, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
         """One transport per replicate, shared with every analyzer of the study."""
@@ -85,6 +99,7 @@ class ExactW(Analyzer):
         found = study.estimate(lambda r: of(solved[r]))
         exact = all(transport.exact for transport in solved)
         value = not metric.endswith(("_lower", "_gap"))
+        sides = "Q_n, Q'_n" if metric.endswith("_fake") else "P_n, P'_n" if metric.endswith("_floor") else "P_n, Q_n"
         return Measurement(
             metric,
             found.value,
@@ -92,7 +107,7 @@ class ExactW(Analyzer):
             replicates=found.replicates,
             n=study.n,
             space=f"{study.space}, {self.options.metric}",
-            method=f"mean over {found.replicates} fresh samples; estimates E W(P_n, Q_n) at this n, not W(P, Q)",
+            method=f"mean over {found.replicates} fresh samples; estimates E W({sides}) at this n, not W(P, Q)",
             certificate="exact" if exact else "checked",
             solver=solved[0].solver,
             message=study.size_note if value else "",
@@ -101,21 +116,13 @@ class ExactW(Analyzer):
     def _test(
         self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
     ) -> Iterator[Yielded]:
-        from wganalyze.data import Split
-        from wganalyze.transport import permutation_pvalue
-        from wganalyze.transport.metrics import as_points
-
         if not self.options.permutations:
             return
         n = min(study.n, self.options.permutation_n)
-        pairs = [
-            (as_points(x.points[:n], "x"), as_points(y.points[:n], "y")) for x, y in zip(reals, fakes, strict=True)
-        ]
-        pvalue = permutation_pvalue(
-            pairs,
-            permutations=self.options.permutations,
-            rng=Split("permutations").rng(study.seed, "exact-w"),
-            metric=self.options.metric,
+        # Where no network is involved (the two sides of a pair), one test serves all snapshots.
+        scope: Literal["data", "snapshot"] = "data" if all(s.shared for s in (*reals, *fakes)) else "snapshot"
+        pvalue = study.cached(
+            ("exact-w pvalue", self.options), lambda: self._pvalue(reals, fakes, n, study.seed), scope=scope
         )
         yield Measurement(
             "w1_pvalue",
@@ -137,20 +144,31 @@ class ExactW(Analyzer):
             )
             yield Finding("info", "told-apart", message, evidence)
 
+    def _pvalue(self, reals: Sequence[Samples], fakes: Sequence[Samples], n: int, seed: int) -> float:
+        from wganalyze.data import Split
+        from wganalyze.transport import permutation_pvalue
+        from wganalyze.transport.metrics import as_points
+
+        pairs = [
+            (as_points(x.points[:n], "x"), as_points(y.points[:n], "y")) for x, y in zip(reals, fakes, strict=True)
+        ]
+        return permutation_pvalue(
+            pairs,
+            permutations=self.options.permutations,
+            rng=Split("permutations").rng(seed, "exact-w"),
+            metric=self.options.metric,
+        )
+
 
 def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
     return [side(replicate=replicate, split=split) for replicate in range(study.replicates)]
 
 
-def _uncertified(p: int, solved: Sequence[Transport]) -> Iterator[Finding]:
-    worst = max(solved, key=lambda t: t.gap)
+def _uncertified(metric: str, solved: Sequence[Transport], evidence: tuple[str, ...]) -> Iterator[Finding]:
     if not all(transport.exact for transport in solved):
-        yield Finding(
-            "warning",
-            "not-exact",
-            f"the solver left W{p} in [{worst.lower:.6g}, {worst.value:.6g}]: a bracket, no exact value",
-            (f"w{p}", f"w{p}_lower", f"w{p}_gap"),
-        )
+        worst = max(solved, key=lambda t: t.gap)
+        message = f"the solver left {metric} in [{worst.lower:.6g}, {worst.value:.6g}]: a bracket, no exact value"
+        yield Finding("warning", "not-exact", message, evidence)
 
 
 def _mean(solved: Sequence[Transport]) -> float:

@@ -192,7 +192,6 @@ def test_paired_funnel_samples_give_the_paired_cost(dim: int, width: int) -> Non
         x, y = (side.points.astype(float) for side in (study.real(replicate=r), study.fake(replicate=r)))
         paired.append(np.linalg.norm(x - y, axis=1).mean())
     found = rows(ask(study))
-    # Samples are float32, which moves points off their rays by 1e-7: the pairing stays optimal to its square or so.
     assert found["w1"].value == pytest.approx(np.mean(paired), rel=1e-9)
     assert found["w1"].certificate == "exact"
     assert found["w1_known"].value == study.known_w1
@@ -309,7 +308,7 @@ def test_floors_are_solved_once_for_all_snapshots_and_shared_with_the_critic(mon
         study = Study(first.snapshot, first.plan, shared)
         before = len(calls)
         reports.append(rows(ask(study)))
-        assert len(calls) - before == 2 * expected // 2
+        assert len(calls) - before == expected
         assert measure(study, CriticGap()).status == "ok"
         assert len(calls) - before == expected
     for report, other in pairwise(reports):
@@ -390,12 +389,10 @@ def test_the_test_has_an_n_of_its_own() -> None:
     assert ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20).measurements == outcome.measurements
 
 
-def test_a_generator_that_memorises_passes_on_its_training_data_and_fails_on_fresh_data() -> None:
-    """It repeats ten training samples: seen by W1 against either, since the variety is not there."""
-    found = rows(ask(shifted_gaussians(shift=0, n=60)))
-    collapsed = rows(ask(against(Gaussian(2), affine(np.zeros((2, 2)), [0, 0]), n=60, replicates=3), permutations=99))
-    assert value(collapsed["w1_floor_fake"]) == 0 < value(found["w1_floor_fake"])
-    assert collapsed["w1_pvalue"].value == 1 / 100
+def test_a_collapsed_generator_has_no_variety_and_is_told_apart() -> None:
+    found = rows(ask(against(Gaussian(2), affine(np.zeros((2, 2)), [0, 0]), n=60, replicates=3), permutations=99))
+    assert value(found["w1_floor_fake"]) == 0 < value(found["w1_floor"])
+    assert found["w1_pvalue"].value == 1 / 100
 
 
 def test_without_permutations_there_is_no_test() -> None:

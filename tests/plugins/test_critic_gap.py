@@ -1,0 +1,519 @@
+"""critic-gap: bounds that hold for any critic, the perfect critic of a funnel, and what is said of all others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from wganalyze.config import Config
+from wganalyze.data import DataSource, Split, Values
+from wganalyze.dataplan import make_plan
+from wganalyze.execution import Outcome, measure
+from wganalyze.measurement import Finding, Measurement
+from wganalyze.snapshot import Snapshot
+from wganalyze.study import Study
+from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
+from wganalyze.transport import METRICS, dual_bounds, wasserstein
+from wganalyze_plugins.critic_gap import CriticGap, Pair, WeakDualityError
+from wganalyze_plugins.exact_w import ExactW
+from wganalyze_plugins.funnel import Funnel
+
+CERTIFIED = ("dual_c", "dual_c_from_real", "dual_c_from_fake", "dual_c_best_scale", "dual_zero")
+
+
+def ask(study: Study) -> Outcome:
+    """What critic-gap answers."""
+    outcome = measure(study, CriticGap())
+    assert outcome.status == "ok", outcome.trace
+    return outcome
+
+
+def rows(outcome: Outcome) -> dict[str, Measurement]:
+    """The measurements by metric, each once."""
+    found = {m.metric: m for m in outcome.measurements}
+    assert len(found) == len(outcome.measurements)
+    return found
+
+
+def values(outcome: Outcome) -> dict[str, float]:
+    """The numbers that are there."""
+    return {name: row.value for name, row in rows(outcome).items() if row.value is not None}
+
+
+def findings(outcome: Outcome) -> dict[str, Finding]:
+    """The findings by code, each once."""
+    found = {finding.code: finding for finding in outcome.findings}
+    assert len(found) == len(outcome.findings)
+    return found
+
+
+def w1(study: Study) -> float:
+    """The mean exact distance over replicates."""
+    return study.estimate(lambda r: study.transport(study.real(replicate=r), study.fake(replicate=r)).value).value
+
+
+def with_critic(study: Study, critic: nn.Module, **facts: Any) -> Study:
+    """The same samples, another critic, whose orientation is to be found."""
+    facts = {"orientation": None, **facts}
+    snapshot = replace(study.snapshot, make_critic=lambda: critic.eval().requires_grad_(False), **facts)
+    return Study(snapshot, study.plan)
+
+
+class Scaled(nn.Module):
+    """scale * f + offset."""
+
+    def __init__(self, inner: nn.Module, scale: float, offset: float = 0.0) -> None:
+        super().__init__()
+        self.inner, self.scale, self.offset = inner, scale, offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.scale * self.inner(x) + self.offset
+        return scores
+
+
+def mlp(dim: int, seed: int) -> nn.Module:
+    """A small random critic: smooth, kinked or with steps."""
+    rng = np.random.default_rng(seed)
+    activation = [nn.ReLU(), nn.Tanh(), nn.LeakyReLU(0.2), nn.Hardtanh()][rng.integers(4)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = nn.Sequential(nn.Linear(dim, 8), activation, nn.Linear(8, 8), activation, nn.Linear(8, 1))
+    return Scaled(layers, float(10.0 ** rng.integers(-4, 5)), float(rng.integers(-1, 2) * 10.0 ** rng.integers(0, 5)))
+
+
+# ---- inequalities
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(2, 30), st.floats(0, 3))
+@settings(max_examples=60)
+def test_every_bound_is_below_w1_for_any_critic(seed: int, dim: int, n: int, shift: float) -> None:
+    study = with_critic(shifted_gaussians(shift, dim, n=n, replicates=3, seed=seed), mlp(dim, seed))
+    outcome = ask(study)
+    found = values(outcome)
+    top = w1(study) * (1 + 1e-9)
+    for metric in CERTIFIED:
+        assert found[metric] <= top, metric
+    assert found["dual_c"] >= max(found["dual_c_from_real"], found["dual_c_from_fake"]) - 1e-12 * abs(found["dual_c"])
+    assert 0 <= found["dual_zero"] <= found["dual_c_best_scale"]
+    assert found["gap"] == pytest.approx(w1(study) - found["dual_raw"])
+    if "dual_pair" in found:
+        assert found["dual_pair"] <= found["dual_c_best_scale"] * (1 + 1e-12)
+    if "lipschitz_implied" in found:
+        assert found["dual_ratio"] <= found["lipschitz_implied"]
+        assert found["lipschitz_implied"] <= found["lipschitz_pair"] * (1 + 1e-9)
+    if "dual_information" in found:
+        assert -1e-9 <= found["dual_information"] <= 1 + 1e-6
+    for row in outcome.measurements:
+        assert (row.certificate == "checked") == (
+            row.metric in {*CERTIFIED, "dual_pair", "lipschitz_implied", "lipschitz_pair"} and row.value is not None
+        )
+
+
+@given(st.integers(0, 10**6), st.integers(1, 20), st.floats(1e-3, 1e3), st.floats(0, 3))
+@settings(max_examples=30)
+def test_no_bound_exceeds_the_constant_of_a_linear_critic(seed: int, dim: int, slope: float, shift: float) -> None:
+    found = values(ask(shifted_gaussians(shift, dim, n=20, seed=seed, slope=slope)))
+    for metric in ("lipschitz_implied", "lipschitz_pair"):
+        assert found.get(metric, 0.0) <= slope * (1 + 1e-6)  # the weights are float32
+
+
+def test_the_contract_is_kept_and_every_row_says_where_it_is_from() -> None:
+    outcome = check_analyzer(CriticGap, shifted_gaussians(n=60, replicates=4))
+    found = rows(outcome)
+    assert set(found) == {metric.name for metric in CriticGap.metrics} - {"dual_ratio_known"}
+    for name in ("dual_raw", "dual_pair", "dual_c", "dual_ratio", "gap", "lipschitz_implied"):
+        row = found[name]
+        assert (row.n, row.mode, row.replicates) == (60, "eval", 4)
+        assert row.space == "critic input as stored, euclidean"
+    assert found["dual_raw"].interval is not None
+    assert found["lipschitz_implied"].interval is None
+    assert found["lipschitz_implied"].method == "largest of 4 replicates, each a bound"
+
+
+# ---- a violated inequality is an error
+
+
+def pair_of(seed: int = 0, metric: str = "euclidean", size: float = 1.0) -> Pair:
+    """A replicate with random scores."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, 20, 3))
+    fx, fy = size * rng.standard_normal((2, 20))
+    return Pair(wasserstein(x, y, metric=metric), dual_bounds(fx, fy, x, y, metric), float(np.abs([fx, fy]).max()))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(METRICS), st.integers(-12, 12))
+@settings(max_examples=50)
+def test_what_is_computed_passes_the_check(seed: int, metric: str, decade: int) -> None:
+    pair_of(seed, metric, 10.0**decade).check()
+
+
+@pytest.mark.parametrize(
+    ("bound", "metric"),
+    [
+        ("pair", "dual_pair"),
+        ("c_first", "dual_c"),
+        ("c_second", "dual_c"),
+        ("zero", "dual_zero"),
+        ("best", "dual_c_best_scale"),
+    ],
+)
+def test_a_bound_above_w1_is_an_error_and_no_number(bound: str, metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a millionth: rounding is far smaller."""
+    pair = pair_of()
+    changes: dict[str, Any] = {bound: pair.transport.value * (1 + 1e-6)}
+    tampered = replace(pair, bounds=replace(pair.bounds, **changes))
+    with pytest.raises(WeakDualityError, match=rf"weak duality is violated: {metric} = .* exceeds W1 = .*report it"):
+        tampered.check()
+    monkeypatch.setattr("wganalyze.transport.dual_bounds", lambda *_: replace(pair.bounds, **{bound: 1e6}))
+    outcome = measure(shifted_gaussians(n=20), CriticGap())
+    assert (outcome.status, outcome.measurements, outcome.findings) == ("failed", [], [])
+    assert outcome.message.startswith(f"weak duality is violated: {metric} = ")
+
+
+# ---- perfect critics
+
+
+class MinusU(nn.Module):
+    """-u of a funnel: an optimal potential of its pair of laws."""
+
+    def __init__(self, funnel: Funnel) -> None:
+        super().__init__()
+        self.register_buffer("centres", torch.from_numpy(funnel.centres))
+        self.register_buffer("bias", torch.from_numpy(funnel.bias))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centres, bias = self.get_buffer("centres"), self.get_buffer("bias")
+        return -((x[:, None].double() - centres).norm(dim=2) + bias).amin(dim=1, keepdim=True)
+
+
+class PairedFunnel(Funnel):
+    """Both sides drawn together, so that sample and population have the same optimal coupling."""
+
+    def draw_pair(self, n: int, split: Split, *, seed: int) -> Values:
+        return Values(self.paired(n, split.rng(seed, "funnel", "moved"))[1])
+
+
+def of_pair(funnel: Funnel, critic: nn.Module, n: int, **facts: Any) -> Study:
+    """A critic alone, on the two sides of a funnel."""
+    snapshot = Snapshot("critic", 0, "step", (), make_critic=lambda: critic.eval(), **facts)
+    return Study(snapshot, make_plan(funnel, "funnel", Config(n=n, replicates=3), snapshot))
+
+
+@pytest.mark.parametrize(("dim", "width"), [(2, 4), (2, 64), (16, 8)])
+def test_minus_u_on_paired_samples_attains_w1(dim: int, width: int) -> None:
+    funnel = PairedFunnel(f"{dim},{width},0")
+    found = values(ask(of_pair(funnel, MinusU(funnel), 150)))
+    study = of_pair(funnel, MinusU(funnel), 150)
+    # float32 samples: points lie 1e-7 off their rays.
+    for metric in ("dual_raw", "dual_pair", "dual_c", "dual_c_from_real", "dual_c_from_fake", "dual_c_best_scale"):
+        assert found[metric] == pytest.approx(w1(study), rel=1e-6)
+    assert found["dual_ratio"] == pytest.approx(1, rel=1e-6)
+    assert found["lipschitz_implied"] == pytest.approx(1, rel=1e-6)
+    assert found["lipschitz_pair"] == pytest.approx(1, rel=1e-5)
+    assert found["gap"] == pytest.approx(0, abs=1e-6)
+    if dim == 2:
+        assert found["dual_information"] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(("dim", "width", "n"), [(2, 4, 600), (2, 64, 600), (32, 4, 300), (128, 4, 400)])
+def test_a_perfect_critic_is_never_called_bad(dim: int, width: int, n: int) -> None:
+    """At D = 128 its dual is the truth (1.1), while the exact value of unpaired samples is 18.8."""
+    funnel = Funnel(f"{dim},{width},0")
+    outcome = ask(of_pair(funnel, MinusU(funnel), n))
+    found = values(outcome)
+    assert found["dual_ratio_known"] == pytest.approx(1, abs=0.15)
+    assert {finding.level for finding in outcome.findings} == {"info"}
+    message = findings(outcome)["dual-against-known"].message
+    assert message == (
+        f"the critic's loss {found['dual_raw']:.4g} is {found['dual_raw'] / funnel.known_w1:.0%} of the true W1 "
+        f"{funnel.known_w1:.4g}"
+    )
+    if dim == 2:
+        assert found["dual_information"] > 0.5
+    if dim == 128:
+        assert found["dual_ratio"] < 0.1
+        assert found["dual_c_best_scale"] > 0.8 * w1(of_pair(funnel, MinusU(funnel), n))
+
+
+@pytest.mark.parametrize("scale", [0.2, 3.0])
+def test_a_critic_that_is_off_by_its_scale_alone_is_as_good_up_to_scale(scale: float) -> None:
+    funnel = Funnel("2,4,0")
+    perfect = values(ask(of_pair(funnel, MinusU(funnel), 300)))
+    outcome = ask(of_pair(funnel, Scaled(MinusU(funnel), scale), 300))
+    found = values(outcome)
+    assert found["dual_raw"] == pytest.approx(scale * perfect["dual_raw"])
+    assert found["lipschitz_pair"] == pytest.approx(scale * perfect["lipschitz_pair"])
+    for metric in ("dual_pair", "dual_c_best_scale", "dual_information"):
+        assert found[metric] == pytest.approx(perfect[metric], rel=1e-6)
+    assert found["best_scale"] == pytest.approx(perfect["best_scale"] / scale, rel=0.02)
+    assert findings(outcome)["dual-against-known"].level == "warning"
+    assert ("dual-above-w1" in findings(outcome)) == (scale > 1)
+
+
+# ---- orientation
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_side_that_is_scored_high_is_found_and_stored(sign: int) -> None:
+    known = shifted_gaussians(shift=3, n=60)
+    plain = values(ask(known))
+    assert known.snapshot.critic is not None
+    outcome = ask(with_critic(known, Scaled(known.snapshot.critic, sign, 5)))
+    found = rows(outcome)
+    assert (found["orientation"].value, found["orientation"].method) == (sign, "found from the first replicate")
+    assert found["auc"].value == pytest.approx(plain["auc"] if sign == 1 else 1 - plain["auc"])
+    for metric, number in plain.items():
+        if metric not in ("orientation", "auc"):
+            assert found[metric].value == pytest.approx(number, rel=1e-6), metric
+
+
+def test_what_the_user_says_of_the_orientation_stands() -> None:
+    known = shifted_gaussians(shift=3, n=60)
+    assert known.snapshot.critic is not None
+    found = rows(ask(with_critic(known, known.snapshot.critic, orientation=-1)))
+    assert (found["orientation"].value, found["orientation"].method) == (-1, "said by the user")
+    assert (found["dual_raw"].value or 0) < 0
+    assert (found["lipschitz_implied"].value, found["lipschitz_implied"].status) == (None, "skipped")
+    assert found["lipschitz_implied"].message == "the critic does not score real above fake here: no bound"
+
+
+# ---- samples and critics at the edge
+
+
+def test_a_constant_critic_has_no_slope() -> None:
+    study = with_critic(shifted_gaussians(shift=1, n=40), Scaled(nn.Linear(2, 1), 0.0, 3.0))
+    outcome = ask(study)
+    found = rows(outcome)
+    for metric in ("dual_pair", "lipschitz_implied", "lipschitz_pair"):
+        assert (found[metric].value, found[metric].status) == (None, "skipped")
+    assert found["dual_pair"].message == "no real is scored above any fake: K_pair gives no bound"
+    assert found["dual_raw"].value == 0
+    assert found["dual_ratio"].value == 0
+    assert found["dual_information"].value == 0
+    assert found["dual_c_best_scale"].value == found["dual_zero"].value
+    assert found["gap"].value == pytest.approx(w1(study))
+    assert found["auc"].value == 0.5
+
+
+class Same(DataSource):
+    """A pair whose sides are the same points, but for the first ``moved``: by 1 along each axis."""
+
+    name: ClassVar[str] = "same"
+    help: ClassVar[str] = "equal samples, for tests"
+    is_pair: ClassVar[bool] = True
+    shape = (3,)
+    size = None
+    value_range = None
+
+    def __init__(self, moved: int = 0) -> None:
+        self.moved = moved
+
+    @property
+    def digest(self) -> str:
+        return f"same {self.moved}"
+
+    def draw(self, n: int, split: Split, *, offset: int, seed: int) -> Values:
+        return Values(split.rng(seed).standard_normal((n, 3)))
+
+    def draw_pair(self, n: int, split: Split, *, seed: int) -> Values:
+        points = self.draw(n, split, offset=0, seed=seed).values[::-1].copy()
+        points[: self.moved] += 1
+        return Values(points)
+
+
+def test_equal_samples_have_no_ratio_and_no_violation() -> None:
+    snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 0).eval())
+    outcome = ask(Study(snapshot, make_plan(Same(), "same", Config(n=30, replicates=3), snapshot)))
+    found = rows(outcome)
+    for metric in ("dual_ratio", "lipschitz_implied"):
+        assert (found[metric].status, found[metric].message) == ("skipped", "W1 is 0: the two samples are equal")
+    assert found["dual_raw"].value == pytest.approx(0, abs=1e-12)
+    assert found["dual_zero"].value == 0
+    assert found["dual_c_best_scale"].value == pytest.approx(0, abs=1e-12)
+    assert found["dual_information"].message == "f = 0 is optimal already: no critic can say more here"
+    assert outcome.findings == []
+
+
+def test_points_of_both_samples_that_coincide_leave_the_other_bounds() -> None:
+    """A random discriminator scores equal points alike: no infinite slope, and weak duality holds."""
+    snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 1).eval())
+    study = Study(snapshot, make_plan(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    found = values(ask(study))
+    assert w1(study) <= 5 * math.sqrt(3) / 30 * (1 + 1e-6)
+    assert 0 < found["dual_pair"] <= w1(study)
+    assert math.isfinite(found["lipschitz_pair"])
+
+
+def test_coinciding_points_that_are_scored_differently_have_no_slope() -> None:
+    """By its label a conditional critic may score equal points differently; here, by the place in the batch."""
+
+    class Torn(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.linspace(1, 0, len(x), dtype=x.dtype)[:, None]
+
+    snapshot = Snapshot("torn", 0, "step", (), make_critic=lambda: Torn().eval(), orientation=1)
+    study = Study(snapshot, make_plan(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    found = rows(ask(study))
+    assert found["dual_pair"].message == "two samples coincide and are scored differently: K_pair gives no bound"
+    assert found["lipschitz_pair"].message == "two samples coincide and are scored differently: no slope between them"
+    assert (found["dual_c_best_scale"].value or 0) <= w1(study)
+
+
+class Even(Same):
+    """Points far apart and of even coordinates, each moved by 1 to odd ones."""
+
+    def draw(self, n: int, split: Split, *, offset: int, seed: int) -> Values:
+        return Values(2 * np.round(1000 * split.rng(seed).standard_normal((n, 3))))
+
+
+@pytest.mark.parametrize(("size", "offset"), [(3e12, 0.0), (1e-3, 3e9)])
+def test_the_rounding_of_large_scores_is_no_violation(size: float, offset: float) -> None:
+    """f = 0 certifies all of W1, and so does any f that is constant on each side; but scores add their rounding."""
+
+    class Parity(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return size * ((x[:, :1] + 1) % 2) / 3 + offset
+
+    snapshot = Snapshot("parity", 0, "step", (), make_critic=lambda: Parity().eval(), orientation=1)
+    study = Study(snapshot, make_plan(Even(moved=30), "even", Config(n=30, replicates=5), snapshot))
+    found = values(ask(study))
+    assert found["dual_zero"] == pytest.approx(math.sqrt(3))
+    for metric in CERTIFIED:
+        assert found[metric] == pytest.approx(math.sqrt(3), rel=1e-3)
+
+
+# ---- discriminators
+
+
+def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate() -> None:
+    known = shifted_gaussians(shift=3, n=60, slope=2)
+    plain = values(ask(known))
+    assert known.snapshot.critic is not None
+    outcome = ask(with_critic(known, nn.Sequential(known.snapshot.critic, nn.Sigmoid()), output=None))
+    found = rows(outcome)
+    # The logit is the critic that was there before.
+    for metric in ("dual_raw", "dual_pair", *CERTIFIED):
+        assert found[metric].value == pytest.approx(plain[metric], rel=1e-9)
+        assert found[metric].message == "final sigmoid cut: the logit is analysed"
+    said = findings(outcome)
+    assert set(said) == {"discriminator", "up-to-scale"}
+    assert said["discriminator"].level == "info"
+    assert "only the bounds up to scale are" in said["discriminator"].message
+    assert "dual-above-w1" in findings(ask(known))
+
+
+# ---- the penalty
+
+
+@pytest.mark.parametrize("penalty", [0.1, 10.0])
+def test_the_inflation_by_a_gradient_penalty(penalty: float) -> None:
+    study = shifted_gaussians(shift=5, dim=1, n=60)
+    study = Study(replace(study.snapshot, penalty=penalty), study.plan)
+    found = rows(ask(study))
+    predicted = np.mean(
+        [
+            w + w**2 / (2 * penalty)
+            for r in range(3)
+            for w in [study.transport(study.real(replicate=r), study.fake(replicate=r)).value]
+        ]
+    )
+    assert found["dual_predicted"].value == pytest.approx(predicted)
+    assert found["gap_after_penalty"].value == pytest.approx(predicted - (found["dual_raw"].value or 0))
+    for metric in ("dual_predicted", "gap_after_penalty"):
+        assert found[metric].certificate == "none"
+        assert found[metric].message == (
+            f"lambda = {penalty:g}; a heuristic, derived for two Diracs: it fails for overlapping supports"
+        )
+
+
+@pytest.mark.parametrize(
+    ("penalty", "reason"),
+    [(None, "say --gradient-penalty LAMBDA if there was one"), (0.0, "trained without a gradient penalty")],
+)
+def test_without_a_penalty_nothing_is_predicted(penalty: float | None, reason: str) -> None:
+    study = shifted_gaussians(n=20)
+    found = rows(ask(Study(replace(study.snapshot, penalty=penalty), study.plan)))
+    for metric in ("dual_predicted", "gap_after_penalty"):
+        assert (found[metric].value, found[metric].status) == (None, "skipped")
+        assert reason in found[metric].message
+
+
+# ---- findings
+
+
+def test_a_loss_above_w1_proves_that_the_critic_is_not_1_lipschitz() -> None:
+    outcome = ask(shifted_gaussians(shift=3, n=60, slope=2))
+    found, finding = values(outcome), findings(outcome)["dual-above-w1"]
+    assert finding.level == "warning"
+    assert finding.message == (
+        f"the critic's loss is up to {found['lipschitz_implied']:.4g} times the sample W1 (on average "
+        f"{found['dual_raw']:.4g} against {found['dual_raw'] + found['gap']:.4g}): so it is not 1-Lipschitz, "
+        f"its K is at least {found['lipschitz_implied']:.4g}"
+    )
+    assert 1.5 < found["lipschitz_implied"] <= 2
+    assert "w1_floors" not in found
+
+
+def test_where_the_floors_reach_w1_the_ratio_says_nothing() -> None:
+    study = shifted_gaussians(shift=1, dim=32, n=60)
+    outcome = ask(study)
+    found, finding = values(outcome), findings(outcome)["floor-dominates"]
+    exact = {m.metric: m.value for m in measure(study, ExactW(ExactW.Options(permutations=0))).measurements}
+    assert found["w1_floors"] == pytest.approx((exact["w1_floor"] or 0) + (exact["w1_floor_fake"] or 0))
+    assert finding.level == "info"
+    assert finding.message == (
+        f"the critic's loss {found['dual_raw']:.4g} is {found['dual_ratio']:.0%} of the sample W1 {exact['w1']:.4g}; "
+        f"but at n = 60 two real samples alone are {exact['w1_floor']:.4g} apart, and the floors of both sides sum to "
+        f"{found['w1_floors']:.4g}, no less than W1: this ratio mixes critic and sampling"
+    )
+    assert finding.evidence == ("dual_raw", "dual_ratio", "gap", "w1_floors")
+
+
+@pytest.mark.parametrize(
+    ("slope", "code", "level", "ending"),
+    [
+        (0.3, "dual-below-w1", "warning", "of it: the loss understates W1"),
+        (0.97, "dual-consistent", "info", "of it, so that the loss may be right"),
+    ],
+)
+def test_a_loss_below_w1_is_held_against_what_sampling_explains(
+    slope: float, code: str, level: str, ending: str
+) -> None:
+    outcome = ask(shifted_gaussians(shift=5, n=80, slope=slope))
+    finding = findings(outcome)[code]
+    assert finding.level == level
+    assert finding.message.startswith(f"the critic's loss {values(outcome)['dual_raw']:.4g} is ")
+    assert finding.message.endswith(ending)
+    assert set(findings(outcome)) == {code, "up-to-scale"}
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 2, 4, 8, 16]), st.floats(0, 5))
+@settings(max_examples=20)
+def test_an_optimal_critic_is_never_said_to_understate(seed: int, dim: int, shift: float) -> None:
+    """The linear critic of slope 1 is optimal for a shift, at any n and dimension."""
+    said = findings(ask(shifted_gaussians(shift, dim, n=25, seed=seed)))
+    assert "dual-below-w1" not in said
+
+
+def test_up_to_scale_is_said_in_shares_of_w1() -> None:
+    study = shifted_gaussians(shift=3, n=60, slope=0.01)
+    outcome = ask(study)
+    found = values(outcome)
+    assert findings(outcome)["up-to-scale"].message == (
+        f"up to scale the critic certifies {found['dual_c_best_scale'] / w1(study):.0%} of the sample W1; "
+        f"knowing nothing (f = 0) certifies {found['dual_zero'] / w1(study):.0%}"
+    )
+
+
+def test_without_a_critic_the_cell_is_skipped() -> None:
+    snapshot = Snapshot("none", 0, "step", (), missing={"critic": "say --critic"})
+    outcome = measure(Study(snapshot, make_plan(Gaussian(2), "g", Config(n=10), snapshot)), CriticGap())
+    assert outcome.status == "skipped"

@@ -1,0 +1,363 @@
+"""kmeans: distances and transports by other solvers, what a lost mode does to the counts, floors, words and limits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import faiss
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment, linprog
+from scipy.spatial.distance import cdist
+from torch import Tensor, nn
+
+from wganalyze.config import Config
+from wganalyze.data import DataSource, FiniteSource, Values
+from wganalyze.dataplan import make_plan
+from wganalyze.execution import Outcome, measure
+from wganalyze.measurement import Finding, Measurement
+from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.study import Cache, Study
+from wganalyze.testing import check_analyzer, shifted_gaussians
+from wganalyze_plugins import clustering, kmeans
+from wganalyze_plugins.clustering import Clustering
+from wganalyze_plugins.kmeans import KMeans, occupied
+from wganalyze_plugins.toys import Ring8
+
+
+def ask(study: Study, **options: Any) -> Outcome:
+    """What kmeans answers."""
+    outcome = measure(study, KMeans(KMeans.Options(**options)))
+    assert outcome.status == "ok", outcome.trace
+    return outcome
+
+
+def rows(outcome: Outcome) -> dict[str, Measurement]:
+    """The measurements by metric, each once."""
+    found = {m.metric: m for m in outcome.measurements}
+    assert len(found) == len(outcome.measurements)
+    return found
+
+
+def values(outcome: Outcome) -> dict[str, float]:
+    """The numbers."""
+    return {name: row.value for name, row in rows(outcome).items() if row.value is not None}
+
+
+def findings(outcome: Outcome) -> dict[str, Finding]:
+    """The findings by code, each once."""
+    found = {finding.code: finding for finding in outcome.findings}
+    assert len(found) == len(outcome.findings)
+    return found
+
+
+class Ring(nn.Module):
+    """z (b, 4) to the first ``modes`` of the eight modes of ring8, with ``deviation``."""
+
+    def __init__(self, modes: int = 8, deviation: float = 0.02) -> None:
+        super().__init__()
+        self.modes, self.deviation = modes, deviation
+
+    def forward(self, z: Tensor) -> Tensor:
+        turn = torch.atan2(z[:, 1], z[:, 0]) / (2 * math.pi) + 0.5
+        angle = (turn * self.modes).floor().clamp(max=self.modes - 1) * math.pi / 4
+        return 2 * torch.stack([angle.cos(), angle.sin()], 1) + self.deviation * z[:, 2:]
+
+
+def of(source: DataSource, module: nn.Module, shared: Cache | None = None, latent: int = 4, **said: Any) -> Study:
+    """A study of a generator without a critic."""
+    snapshot = Snapshot("snap", 0, "step", (), make_generator=lambda: module.eval(), latent=Latent("normal", (latent,)))
+    return Study(snapshot, make_plan(source, source.name, Config(**said), snapshot), shared)
+
+
+def fitted(study: Study, k: int) -> Clustering:
+    """The clusters that the analyzer finds."""
+    return clustering.cluster(study.real(study.fit_size, split="fit").points, k, seed=0, redo=5)
+
+
+# ---- definitions
+
+
+def test_the_contract_is_kept() -> None:
+    outcome = check_analyzer(KMeans, shifted_gaussians(n=64))
+    assert set(rows(outcome)) == {metric.name for metric in KMeans.metrics}
+    assert [table.name for table in KMeans.tables] == list(outcome.rows)
+
+
+@pytest.mark.parametrize("k", [5, 20])
+def test_distances_and_transports_are_those_of_other_solvers(k: int) -> None:
+    """Each centroid as many times as its weight asks for: an assignment by scipy. By mass: a linear programme."""
+    study = shifted_gaussians(shift=1, dim=3, n=40)
+    found = values(ask(study, k=k))
+    centroids = fitted(study, k)
+    sides: dict[str, list[list[float]]] = {"": [], "_floor": []}
+    for r in range(3):
+        real = study.real(replicate=r).points.astype(float)
+        for name, sample in (("", study.fake(replicate=r)), ("_floor", study.real(replicate=r, split="x2"))):
+            points = sample.points.astype(float)
+            costs = cdist(points, centroids.centroids)
+            repeated = np.repeat(costs, 40 // k, axis=1)
+            uniform = repeated[linear_sum_assignment(repeated)].mean()
+            marginals = np.concatenate([np.kron(np.eye(40), np.ones(k)), np.kron(np.ones(40), np.eye(k))])
+            target = np.concatenate([np.full(40, 1 / 40), centroids.mass])
+            by_mass = linprog(costs.ravel(), A_eq=marginals, b_eq=target).fun
+            sides[name].append([costs.min(axis=1).mean(), cdist(points, real).min(axis=1).mean(), uniform, by_mass])
+    metrics = ("nearest_centroid", "nearest_real", "w1_centroids", "w1_centroids_mass")
+    for name, numbers in sides.items():
+        for metric, number in zip(metrics, np.mean(numbers, axis=0), strict=True):
+            assert found[f"{metric}{name}"] == pytest.approx(number, rel=1e-6), metric
+
+
+def test_transport_to_centroids_is_no_shorter_than_to_the_nearest_ones() -> None:
+    outcome = ask(shifted_gaussians(dim=5, n=64))
+    found, named = values(outcome), rows(outcome)
+    for side in ("", "_floor"):
+        for metric in ("w1_centroids", "w1_centroids_mass"):
+            assert found[f"{metric}{side}"] >= found[f"nearest_centroid{side}"]
+            assert named[f"{metric}{side}"].certificate == "exact"
+        assert named[f"nearest_centroid{side}"].certificate == "none"
+        assert named[f"nearest_centroid{side}"].interval is not None
+
+
+def test_the_table_counts_all_samples() -> None:
+    study = shifted_gaussians(shift=1, dim=3, n=50)
+    outcome = ask(study, k=6)
+    table = outcome.rows["clusters"]
+    assert [row["cluster"] for row in table] == list(range(6))
+    for side in ("real", "fake"):
+        assert sum(row[f"count_{side}"] for row in table) == 3 * 50
+    assert sum(row["mass"] for row in table) == pytest.approx(1)
+    centroids = fitted(study, 6).centroids
+    fakes = np.concatenate([study.fake(replicate=r).points for r in range(3)]).astype(float)
+    reals = np.concatenate([study.real(replicate=r).points for r in range(3)]).astype(float)
+    others = np.concatenate([study.real(replicate=r, split="x2").points for r in range(3)]).astype(float)
+    own, other = cdist(fakes, centroids), cdist(others, centroids)
+    assert [row["count_fake"] for row in table] == list(np.bincount(own.argmin(axis=1), minlength=6))
+    counts = np.bincount(cdist(reals, centroids).argmin(axis=1), minlength=6)
+    assert [row["count_real"] for row in table] == list(counts)
+    for row in table:
+        here = own.argmin(axis=1) == row["cluster"]
+        assert row["distance_fake"] == pytest.approx(own.min(axis=1)[here].mean() if here.any() else None)
+        here = other.argmin(axis=1) == row["cluster"]
+        assert row["distance_real"] == pytest.approx(other.min(axis=1)[here].mean() if here.any() else None)
+    assert np.mean([row["matched_cosine"] for row in table]) == pytest.approx(values(outcome)["centroid_similarity"])
+    weighted = sum(row["distance_fake"] * row["count_fake"] for row in table if row["count_fake"])
+    assert weighted / 150 == pytest.approx(values(outcome)["nearest_centroid"])
+
+
+def test_a_cluster_without_samples_has_no_distance() -> None:
+    outcome = ask(of(Ring8(), Ring(modes=1), n=100, replicates=3), k=8)
+    empty = [row for row in outcome.rows["clusters"] if row["count_fake"] == 0]
+    assert len(empty) == 7
+    assert all(row["distance_fake"] is None and row["distance_real"] is not None for row in empty)
+
+
+# ---- modes
+
+
+def test_a_generator_of_the_law_itself_misses_nothing() -> None:
+    outcome = ask(of(Ring8(), Ring(), n=200, replicates=3), k=8)
+    found = values(outcome)
+    assert (found["clusters_missing"], found["clusters_overproduced"], found["clusters"]) == (0, 0, 8)
+    assert found["occupancy_distance"] < 0.15
+    assert found["centroid_similarity"] == pytest.approx(1, abs=0.01)
+    assert set(findings(outcome)) <= {"centroid-similarity", "nearer-than-real"}
+
+
+@pytest.mark.parametrize(("modes", "over"), [(7, 0), (3, 3), (1, 1)])
+def test_modes_that_are_dropped_are_missed(modes: int, over: int) -> None:
+    """ring8 with k = 8: all other modes are missing; those kept get 8 / modes of their share."""
+    outcome = ask(of(Ring8(), Ring(modes), n=200, replicates=3), k=8)
+    found, said = values(outcome), findings(outcome)
+    assert found["clusters_missing"] == 8 - modes
+    assert found["clusters_overproduced"] == over
+    assert found["occupancy_distance"] == pytest.approx(1 - modes / 8, abs=0.06)
+    assert found["occupancy_distance_floor"] < 0.15
+    missing = said["clusters-missing"]
+    assert missing.level == "warning"
+    assert missing.message == f"{8 - modes} of 8 clusters of real data get none of 600 generated samples"
+    assert missing.evidence == ("clusters_missing", "occupancy_distance")
+    assert ("clusters-overproduced" in said) == (over > 0)
+    if over:
+        assert said["clusters-overproduced"].level == "info"
+        assert said["clusters-overproduced"].message == (
+            f"{over} of 8 clusters of real data get more than twice their share"
+        )
+    counts = {row["cluster"]: row["count_fake"] for row in outcome.rows["clusters"]}
+    assert sorted(counts.values())[: 8 - modes] == [0] * (8 - modes)
+
+
+@pytest.mark.parametrize(
+    ("fake", "real", "missing", "over"),
+    [
+        (0, 10, True, False),
+        (0, 9, False, False),
+        (1, 1000, False, False),
+        (20, 10, False, False),
+        (21, 10, False, False),
+        (40, 10, False, True),
+        (201, 100, False, True),
+        (200, 100, False, False),
+        (17, 0, False, True),
+        (16, 0, False, False),
+    ],
+)
+def test_chance_alone_makes_no_cluster_missing_or_overproduced(fake: int, real: int, missing: bool, over: bool) -> None:
+    found = occupied(np.array([fake]), np.array([real]))
+    assert (bool(found[0][0]), bool(found[1][0])) == (missing, over)
+
+
+def test_equal_laws_rarely_look_different() -> None:
+    """1,000 draws of multinomial counts in 64 clusters: over-production, and missing ones, in less than a hundredth."""
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(64), 1000)
+    fake, real = rng.multinomial(1000, shares), rng.multinomial(1000, shares)
+    missing, over = occupied(fake, real)
+    assert missing.any(axis=1).mean() < 0.01
+    assert over.any(axis=1).mean() < 0.01
+
+
+# ---- similarity
+
+
+def test_two_seeds_find_the_same_where_there_are_clusters_and_not_where_there_are_none() -> None:
+    """The floor is what a similarity is held against: on noise it is far from 1 itself."""
+    clustered = values(ask(of(Ring8(), Ring(), n=100, replicates=3), k=8))
+    unclustered = values(ask(shifted_gaussians(shift=0, dim=16, n=100), k=25))
+    assert clustered["centroid_similarity_floor"] == pytest.approx(1, abs=0.02)
+    assert unclustered["centroid_similarity_floor"] < 0.8
+    assert unclustered["centroid_similarity"] < 0.8
+
+
+def test_the_similarity_is_said_beside_its_floor() -> None:
+    outcome = ask(shifted_gaussians(n=64))
+    found, finding = values(outcome), findings(outcome)["centroid-similarity"]
+    assert finding.message == (
+        f"matched centroids have cosine {found['centroid_similarity']:.2f}; two seeds on the same real data reach "
+        f"{found['centroid_similarity_floor']:.2f}"
+    )
+    assert finding.evidence == ("centroid_similarity", "centroid_similarity_floor")
+
+
+@pytest.mark.parametrize(("deviation", "nearer"), [(0.0, True), (0.2, False)])
+def test_a_blur_lies_nearer_to_the_centroids_than_the_data(deviation: float, nearer: bool) -> None:
+    outcome = ask(of(Ring8(), Ring(deviation=deviation), n=100, replicates=3), k=8)
+    found = values(outcome)
+    assert (found["nearest_centroid"] < found["nearest_centroid_floor"]) == nearer
+    assert ("nearer-than-real" in findings(outcome)) == nearer
+    if nearer:
+        assert findings(outcome)["nearer-than-real"].message == (
+            f"generated samples lie nearer to the centroids ({found['nearest_centroid']:.4g}) than real ones do "
+            f"({found['nearest_centroid_floor']:.4g}): they are smoother than the data, as a pixel metric rewards"
+        )
+
+
+def test_a_generator_that_yields_one_point_is_measured() -> None:
+    class Point(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return torch.tensor([2.0, 0.0]).expand(len(z), 2)
+
+    found = values(ask(of(Ring8(), Point(), n=100, replicates=3), k=8))
+    assert found["clusters_missing"] == 7
+    assert -1 <= found["centroid_similarity"] <= 0.5
+    assert found["centroid_similarity_floor"] == pytest.approx(1, abs=0.01)
+
+
+# ---- what is computed once
+
+
+def test_the_real_side_is_computed_once_for_all_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[int] = []
+    comparisons: list[int] = []
+    cluster, of_sample = clustering.cluster, kmeans.Comparison.of
+
+    def fit(points: Any, k: int, *, seed: int, redo: int) -> Clustering:
+        fits.append(seed)
+        return cluster(points, k, seed=seed, redo=redo)
+
+    def compare(*arguments: Any) -> kmeans.Comparison:
+        comparisons.append(len(comparisons))
+        return of_sample(*arguments)
+
+    monkeypatch.setattr(clustering, "cluster", fit)
+    monkeypatch.setattr(kmeans.Comparison, "of", compare)
+    shared: Cache = {}
+    studies = [of(Ring8(), Ring(modes), shared, n=50, replicates=2) for modes in (8, 4, 2)]
+    reports = [values(ask(study, k=8)) for study in studies]
+    # Real data with two seeds, once; the fakes of each snapshot.
+    assert sorted(fits) == [0, 0, 0, 0, 1]
+    # Two replicates of fakes for each snapshot; two of real ones, once.
+    assert len(comparisons) == 3 * 2 + 2
+    for name in reports[0]:
+        if name.endswith("_floor"):
+            assert len({report[name] for report in reports}) == 1, name
+    # Other options are other clusters.
+    ask(studies[0], k=4)
+    assert len(fits) == 5 + 3
+    # What was shared is what each would have found alone.
+    assert reports[0] == values(ask(of(Ring8(), Ring(8), n=50, replicates=2), k=8))
+
+
+def test_the_same_study_gives_the_same_numbers() -> None:
+    first, again = (ask(shifted_gaussians(dim=8, n=64)) for _ in range(2))
+    assert first.measurements == again.measurements
+    assert first.rows == again.rows
+    assert first.findings == again.findings
+
+
+# ---- sizes, and what the rows say
+
+
+class Few(FiniteSource):
+    """130 points in the plane."""
+
+    name: ClassVar[str] = "few"
+    help: ClassVar[str] = "130 points, for tests"
+    shape = (2,)
+    value_range = None
+
+    def load(self) -> Values:
+        return Values(np.random.default_rng(0).standard_normal((130, 2)))
+
+
+def test_k_is_what_the_points_allow_and_the_rows_say_so() -> None:
+    study = of(Few(), Ring(), n=10, replicates=3)
+    assert study.fit_size == 70
+    found = rows(ask(study))
+    assert found["clusters"].value == 70 // 4
+    assert {row.message for row in found.values()} == {"k = 17: what 70 points allow, 4 to a centroid"}
+    assert (found["clusters"].n, found["centroid_similarity"].n, found["nearest_real"].n) == (70, 70, 10)
+    chosen = rows(ask(study, k=9))
+    assert chosen["clusters"].value == 9
+    assert {row.message for row in chosen.values()} == {""}
+    plenty = rows(ask(shifted_gaussians(n=64)))
+    assert plenty["clusters"].value == 64
+    assert {row.message for row in plenty.values()} == {""}
+
+
+def test_as_many_clusters_as_points_are_the_most_there_can_be() -> None:
+    study = of(Few(), Ring(), n=10, replicates=3)
+    assert values(ask(study, k=70))["clusters"] == 70
+    outcome = measure(study, KMeans(KMeans.Options(k=71)))
+    assert (outcome.status, outcome.measurements) == ("skipped", [])
+    assert outcome.message == "kmeans.k=71 clusters of 70 points: choose fewer, or a smaller --n"
+
+
+@pytest.mark.parametrize("option", [{"k": 1}, {"k": 0}, {"redo": 0}])
+def test_options_that_cannot_be_meant(option: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="k is at least 2, redo at least 1"):
+        KMeans.Options(**option)
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_every_row_says_where_it_ran_and_how_often(replicates: int) -> None:
+    found = rows(ask(shifted_gaussians(n=40, replicates=replicates), k=4))
+    where = "GPU" if faiss.get_num_gpus() else "CPU"
+    assert {row.solver for row in found.values()} == {f"faiss {faiss.__version__} k-means on the {where}"}
+    assert {row.space for row in found.values()} == {"critic input as stored, euclidean"}
+    nearest = found["nearest_real"]
+    assert (nearest.interval is not None) == (replicates >= 3)
+    assert nearest.replicates == replicates
+    assert nearest.method == f"mean over {replicates} fresh samples, 4 clusters"
