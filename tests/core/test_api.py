@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
         label_encoding="onehot", weights="raw", output="logit", orientation=-1, gradient_penalty=10, held_out=False,
         roles={"*": "critic"}, config="c.toml", trust=True, loader="l", no_plugins=["p"],
     )  # fmt: skip
-    assert request == Request(
+    assert replace(request, command=()) == Request(
         Path("ckpt"),
         Path("o"),
         Config(
