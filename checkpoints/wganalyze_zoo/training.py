@@ -55,8 +55,7 @@ def train(
         critic = MlpCritic(data.shape[1], settings.width)
         ours, theirs = trainer.optimizer(generator.parameters()), trainer.optimizer(critic.parameters())
         for step in range(1, max(settings.save_at) + 1):
-            for _ in range(trainer.n_critic):
-                dual = _critic_step(trainer, generator, critic, theirs, data, settings)
+            duals = [_critic_step(trainer, generator, critic, theirs, data, settings) for _ in range(trainer.n_critic)]
             loss = -critic(generator(torch.randn(settings.batch, settings.latent_dim))).mean()
             ours.zero_grad()
             loss.backward()
@@ -64,7 +63,7 @@ def train(
             if step in settings.save_at:
                 written.append(checkpoint_path(folder, step))
                 save(written[-1], generator, critic, step, config_of(trainer, settings))
-                saved(step, dual)
+                saved(step, duals[-1])
     return written
 
 

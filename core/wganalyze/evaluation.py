@@ -92,8 +92,11 @@ class CriticHead:
                 f"the critic takes samples of shape {self.shape}, not {samples.shape}; "
                 "use data of the size that it was trained on"
             )
-        points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64)
+        # A copy: some critics overwrite their input.
+        points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64, copy=True)
         arguments: list[Any] = [points.reshape(-1, *self.shape)]
+        if self.latent.classes and samples.labels is None:
+            raise CheckpointError("a conditional critic needs labels, and the data have none; use data with labels")
         if self.latent.classes and samples.labels is not None:
             arguments.append(_encoded(samples.labels[rows], self.latent, self.device, double=True))
         return arguments
@@ -126,7 +129,7 @@ class CriticHead:
             for rows in _batches(len(samples), batch):
                 points, *labels = self.inputs(samples, rows)
                 points.requires_grad_(True)
-                scores = _tensor(module(points, *labels))
+                scores = _tensor(module(points.clone(), *labels))
                 if self.invert:
                     scores = torch.logit(scores)
                 (slope,) = torch.autograd.grad(scores.sum(), points)
@@ -172,7 +175,7 @@ def _head(original: Module, arguments: list[Any], scores: Tensor, said: str | No
         cut = copy.deepcopy(original)
         parent, _, leaf = names[-1].rpartition(".")
         if names[-1]:
-            setattr(cut.get_submodule(parent), leaf, torch.nn.Identity())
+            setattr(cut.get_submodule(parent), leaf, torch.nn.Identity().eval())
             with torch.no_grad():
                 same = torch.allclose(torch.sigmoid(_tensor(cut(*arguments))), scores, rtol=0, atol=1e-12)
             if same:

@@ -267,6 +267,25 @@ def test_samples_of_another_size_than_the_critic_was_made_ready_for() -> None:
         head.scores(samples(d=2), "eval", 16)
 
 
+def test_a_critic_that_overwrites_its_input_does_so_to_a_copy() -> None:
+    plain = seeded(nn.LeakyReLU(0.2), nn.Linear(3, 1))
+    greedy = nn.Sequential(nn.LeakyReLU(0.2, inplace=True), plain[1]).eval()
+    x = samples()
+    x = x.with_points(x.points.astype(np.float64))
+    before = x.points.copy()
+    expected, found = (prepare_critic(critic_of(net), [(3,)], "cpu") for net in (plain, greedy))
+    np.testing.assert_array_equal(found.scores(x, "eval", 16), expected.scores(x, "eval", 16))
+    np.testing.assert_array_equal(found.gradient(x, "eval"), expected.gradient(x, "eval"))
+    np.testing.assert_array_equal(x.points, before)
+
+
+def test_a_conditional_critic_without_labels_says_so() -> None:
+    critic = Conditional(onehot=False)
+    head = prepare_critic(critic_of(critic, Latent(classes=4)), [(3,)], "cpu")
+    with pytest.raises(CheckpointError, match="conditional critic needs labels, and the data have none"):
+        head.scores(samples(), "eval", 16)
+
+
 def test_scores_that_are_no_numbers_are_refused() -> None:
     net = seeded(nn.Linear(3, 1))
     next(net.parameters()).data[:] = math.inf

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from wganalyze_plugins.lipschitz.upper import Stage, UpperBound
 
 GULRAJANI = "Gulrajani et al. 1704.00028, sec. 4"
+BRACKET = ("lipschitz_lower", "lipschitz_sampled", "lipschitz_upper")
 ONE = 1 + 1e-9
 PENALTY_MISSED = 0.5
-KERNEL_NORM = 1.02
+NORMALISED = 0.02
 OPERATOR_NORM = 1.05
 
 
@@ -101,14 +102,18 @@ class Lipschitz(Analyzer):
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""
-        from wganalyze_plugins.lipschitz.slopes import find_slopes
+        from wganalyze_plugins.lipschitz.slopes import find_slopes, mixes_samples
 
         places = sample_places(study, self.options.samples)
         yield from _gradients(study, places)
-        samples = [s for found in places.values() if not isinstance(found, str) for s in found]
-        traced = _traced(study)
-        slopes = find_slopes(study, samples, None if isinstance(traced, str) else traced, self.options.steps)
-        yield from _bracket(study, slopes, _upper(study, traced))
+        there = {place: samples for place, samples in places.items() if not isinstance(samples, str)}
+        if mixes_samples(study, next(iter(there.values()))[0]):
+            reason = "the score is no function of one sample: the critic mixes the samples of a batch in eval mode"
+            yield from (Measurement.absent(metric, reason) for metric in BRACKET)
+        else:
+            traced = _traced(study)
+            slopes = find_slopes(study, there, None if isinstance(traced, str) else traced, self.options.steps)
+            yield from _bracket(study, slopes, _upper(study, traced))
         yield from compare_modes(study)
 
 
@@ -124,8 +129,14 @@ def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator
             yield Measurement.absent(metric, samples)
             continue
         norms = [np.linalg.norm(study.gradient(s), axis=1) for s in samples]
+        together = np.concatenate(norms)
+        bad = int((~np.isfinite(together)).sum())
+        if bad:
+            reason = f"the gradient is NaN or infinite at {bad} of {len(together)} samples"
+            yield Measurement.absent(metric, reason)
+            continue
         found = student_t(tuple(float(each.mean()) for each in norms))
-        records.append(distribution(place, norms))
+        records.append(distribution(place, together))
         yield Measurement(
             metric,
             found.value,
@@ -185,7 +196,7 @@ def _bracket(study: Study, slopes: Sequence[Slope], upper: UpperBound | str) -> 
     if isinstance(upper, str):
         yield Measurement.absent("lipschitz_upper", upper)
     else:
-        method = f"product of {len(upper.stages)} layers' norms along the graph"
+        method = f"product of norms along the graph, {len(upper.stages)} factors"
         yield _end(study, "lipschitz_upper", upper.value, method, upper.certificate)
         yield Rows("layers", [_row(position, stage) for position, stage in enumerate(upper.stages)])
     yield from _findings(study, best, upper)
@@ -229,19 +240,21 @@ def _findings(study: Study, best: Slope, upper: UpperBound | str) -> Iterator[Fi
     if isinstance(upper, str):
         return
     if scores and upper.value <= ONE:
-        message = f"the critic is 1-Lipschitz, proved: K is at most {upper.value:.3g}; its loss is a lower bound of W1"
+        message = (
+            f"the critic is 1-Lipschitz: K is at most {upper.value:.3g} ({upper.certificate}); "
+            "its loss is a lower bound of W1"
+        )
         yield Finding("info", "1-lipschitz", message, ("lipschitz_upper",))
     vacuous = [stage.layer for stage in upper.stages if stage.vacuous]
     if vacuous:
         message = f"the upper bound is true and of no use: {', '.join(vacuous)} can stretch by max|gamma| / sqrt(eps)"
         yield Finding("info", "vacuous-bound", message, ("lipschitz_upper",))
     loose = [
-        f"{stage.layer} {stage.bracket.lower:.3g}"
+        f"{stage.layer} ({stage.bracket.lower:.3g})"
         for stage in upper.stages
         if stage.kernel_norm is not None
-        and stage.kernel_norm < KERNEL_NORM
+        and abs(stage.kernel_norm - 1) < NORMALISED
         and stage.bracket.lower > OPERATOR_NORM
-        and abs(stage.kernel_norm - 1) < KERNEL_NORM - 1
     ]
     if loose:
         message = f"kernels normalised to 1 as matrices are operators of larger norm: {', '.join(loose)}"

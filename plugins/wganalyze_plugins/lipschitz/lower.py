@@ -15,15 +15,19 @@ import torch
 import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 Score = Callable[[Tensor], Tensor]
 """(b, *shape) -> (b,), float64."""
 
 ROUNDING = 1e-12
-"""Of scores, relative to the largest one seen; float64 sums of a million terms stay below it."""
+"""Of a score, relative to the largest number met on the way to it; float64 sums of a million terms stay below it."""
 REACHES = (1e-1, 1e-2, 1e-3, 1e-4)
 BETAS = (2.0, 10.0, 50.0)
 CERTIFIED = 16
+CROWD = 64
+"""Copies of a start in a Gaussian climb, times the dimension."""
+BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -35,46 +39,77 @@ class Slope:
 
 
 def gradient_norms(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients (b, *shape) and their Euclidean norms (b,)."""
+    """Gradients (b, *shape) and their Euclidean norms (b,); both zero where a gradient is not finite."""
     points = x.detach().requires_grad_(True)
     with torch.enable_grad():
         (gradient,) = torch.autograd.grad(score(points).sum(), points)
-    return gradient, gradient.flatten(1).norm(dim=1)
+    norms = gradient.flatten(1).norm(dim=1)
+    finite = norms.isfinite()
+    return torch.where(_broad(finite, gradient), gradient, 0.0), torch.where(finite, norms, 0.0)
 
 
 def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
     """The steepest certified slope along the gradients at ``x``, between points on both sides, at several reaches."""
     gradient, norms = gradient_norms(score, x)
-    best = norms.argsort(descending=True)[:CERTIFIED]
-    best = best[norms[best] > 0]
-    if not len(best):
-        return Slope(0.0, method)
-    points, direction = x[best].detach(), gradient[best] / _broad(norms[best], x)
-    scale = typical_norm(x)
+    direction = gradient / _broad(norms, x).clamp(min=1e-300)
     slopes = [
-        certified_slopes(score, points - reach * scale * direction, points + reach * scale * direction).max()
-        for reach in REACHES
+        certified_slopes(score, x - step * direction, x + step * direction).max()
+        for step in typical_norm(x) * torch.tensor(REACHES, dtype=torch.float64, device=x.device)
     ]
     return Slope(float(torch.stack(slopes).max()), method)
 
 
-def certified_slopes(score: Score, a: Tensor, b: Tensor) -> Tensor:
-    """|f(a) - f(b)| / |a - b| per pair, (b,), less the margin for rounding; 0 where the points coincide."""
+def steepest_pair(score: Score, x: Tensor, y: Tensor, method: str) -> Slope:
+    """The steepest certified slope between a point of ``x`` and one of ``y``."""
     with torch.no_grad():
-        first, second = score(a), score(b)
+        fx, fy = (torch.cat([score(part) for part in torch.split(points, BATCH)]) for points in (x, y))
+    best = 0.0
+    for rows in torch.split(torch.arange(len(x), device=x.device), BATCH):
+        # Nearest pairs are imprecise in cdist, so it only names the candidates.
+        slopes = (fx[rows, None] - fy).abs() / torch.cdist(x[rows].flatten(1), y.flatten(1))
+        flat = slopes.nan_to_num(0.0, 0.0).flatten().topk(min(CERTIFIED, slopes.numel())).indices
+        best = max(best, float(certified_slopes(score, x[rows[flat // len(y)]], y[flat % len(y)]).max()))
+    return Slope(best, method)
+
+
+def certified_slopes(score: Score, a: Tensor, b: Tensor) -> Tensor:
+    """|f(a) - f(b)| / |a - b| per pair, (b,), less the margin for rounding; 0 where that is no number."""
     distance = (a - b).flatten(1).norm(dim=1)
-    margin = ROUNDING * (first.abs().max() + second.abs().max())
-    rise = ((first - second).abs() - margin).clamp(min=0)
-    return torch.where(distance > 0, rise / distance.clamp(min=1e-300), 0.0)
+    with torch.no_grad(), _Magnitude(len(a)) as met:
+        first, second = score(a), score(b)
+    slopes = ((first - second).abs() - 2 * ROUNDING * met.largest).clamp(min=0) / distance
+    return torch.where((distance > 0) & slopes.isfinite(), slopes, 0.0)
+
+
+class _Magnitude(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Watches a computation on a batch: the largest number met, for each sample; 1e8 + x - 1e8 is x to 1e-8 only."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.largest = torch.zeros(batch, dtype=torch.float64)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
+            values = result.detach().abs().double().nan_to_num(0.0, 0.0)
+            each = values.flatten(1).amax(dim=1) if values.dim() > 1 else values
+            found = each if len(self.largest) == len(each.reshape(-1)) else values.max()
+            self.largest = torch.maximum(self.largest.to(found.device), found)
+        return result
 
 
 def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
-    """Points of larger gradient, by accepted Gaussian steps that shrink; for critics of any kind."""
+    """Points of larger gradient, by accepted Gaussian steps that shrink; for critics of any kind.
+
+    In few dimensions every start is there many times (the result has ``x`` repeated as often): a crowd finds the
+    small linear regions that a few points miss.
+    """
     generator = torch.Generator().manual_seed(seed)
-    points, norms = x.detach(), gradient_norms(score, x)[1]
+    points = x.detach().repeat(max(1, CROWD // x[0].numel()), *[1] * (x.dim() - 1))
+    norms = gradient_norms(score, points)[1]
     size = typical_norm(x) / x[0].numel() ** 0.5
     for step in range(steps):
-        width = size * 0.5 * (0.01 ** (step / max(1, steps - 1)))
+        width = size * 0.01 ** (step / max(1, steps - 1))
         noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points.device)
         moved = points + width * noise
         found = gradient_norms(score, moved)[1]
@@ -141,11 +176,11 @@ def smoothed(graph: torch.fx.GraphModule, beta: float) -> nn.Module:
             name = f"smooth_{node.name}"
             copied.add_submodule(name, SmoothRectifier(slope, beta))
             with copied.graph.inserting_after(node):
-                smooth = copied.graph.call_module(name, (node.args[0],))
+                smooth = copied.graph.call_module(name, (node.all_input_nodes[0],))
             node.replace_all_uses_with(smooth)
             copied.graph.erase_node(node)
     copied.recompile()
-    return copied
+    return copied.requires_grad_(False)
 
 
 def _slope_of(graph: torch.fx.GraphModule, node: torch.fx.Node) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,7 +18,10 @@ DELTA = 1e-9
 """Probability with which a Lanczos bound may fail."""
 OUTWARD = 1 + 1e-10
 """Rounding of float64 matrix norms, with room to spare: their error is below 1e-12 for sides of a thousand."""
-SYMBOL_GRID = 64
+FAR = 2.0**100
+"""Scale at which a linear part is read off: beside it a constant part is below rounding. A power of two is exact."""
+GRID = 32
+"""Points of a symbol's grid, for each degree of its polynomial: the bound is at most .25% too large in 2-D."""
 
 Shape = tuple[int, ...]
 
@@ -46,18 +49,26 @@ class Operator:
     shape_in: Shape
     shape_out: Shape
     device: str = "cpu"
+    _zeros: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def _at_zero(self, batch: int) -> tuple[Tensor, Tensor]:
+        """A batch of zeros and its value, with the graph between them."""
+        if batch not in self._zeros:
+            zero = torch.zeros(batch, *self.shape_in, dtype=torch.float64, device=self.device, requires_grad=True)
+            with torch.enable_grad():
+                self._zeros[batch] = zero, self.apply(zero)
+        return self._zeros[batch]
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, n_in) -> (b, n_out)."""
-        zero = torch.zeros(len(x), *self.shape_in, dtype=torch.float64, device=self.device)
+        zero, value = self._at_zero(len(x))
         with torch.no_grad():
-            return (self.apply(x.reshape(zero.shape)) - self.apply(zero)).reshape(len(x), -1)
+            return (self.apply(FAR * x.reshape(zero.shape)) - value).reshape(len(x), -1) / FAR
 
     def adjoint(self, y: Tensor) -> Tensor:
         """(b, n_out) -> (b, n_in): the vector-Jacobian product, which for a linear map is its adjoint."""
-        zero = torch.zeros(len(y), *self.shape_in, dtype=torch.float64, device=self.device, requires_grad=True)
-        with torch.enable_grad():
-            (x,) = torch.autograd.grad(self.apply(zero), zero, y.reshape(len(y), *self.shape_out))
+        zero, value = self._at_zero(len(y))
+        (x,) = torch.autograd.grad(value, zero, y.reshape(value.shape), retain_graph=True)
         return x.reshape(len(y), -1)
 
     @property
@@ -68,19 +79,20 @@ class Operator:
     def check(self) -> str:
         """Why the map is not affine, or mixes the samples of a batch; "" where it does neither (on random points)."""
         generator = torch.Generator().manual_seed(0)
-        x, y = torch.randn(2, 2, *self.shape_in, dtype=torch.float64, generator=generator).to(self.device)
-        with torch.no_grad():
-            zero = self.apply(torch.zeros_like(x))
-            fx, fy, fxy = (self.apply(points) for points in (x, y, x - 2 * y))
-            alone = self.apply(torch.cat([x[:1], torch.zeros_like(x[:1])]))
-        if tuple(zero.shape) != (2, *self.shape_out):
+        x, y = torch.randn(2, 2, self.sides[0], dtype=torch.float64, generator=generator).to(self.device)
+        constant = self._at_zero(2)[1]
+        if tuple(constant.shape) != (2, *self.shape_out):
             return "mixes the samples of a batch"
-        scale = float(torch.stack([fx, fy, zero]).abs().max()) or 1.0
-        if float((fxy - zero - (fx - zero) + 2 * (fy - zero)).abs().max()) > 1e-9 * scale:
+        fx, fy, both = self.forward(x), self.forward(y), self.forward(x - 2 * y)
+        # Where one sample of two is zero, nothing of the other one may show in its place.
+        keep = torch.eye(2, dtype=torch.float64, device=self.device)[:, :, None]
+        leaked = torch.stack([self.forward(x * keep[i])[1 - i] for i in (0, 1)])
+        scale = float(torch.stack([fx, fy]).abs().max())
+        if not (bool(constant.isfinite().all()) and math.isfinite(scale)):
+            return "gives NaN or infinity"
+        if float((both - fx + 2 * fy).abs().max()) > 1e-9 * scale:
             return "is not affine"
-        if float((alone[1] - zero[1]).abs().max()) > 1e-12 * scale:
-            return "mixes the samples of a batch"
-        return ""
+        return "" if float(leaked.abs().max()) <= 1e-12 * scale else "mixes the samples of a batch"
 
 
 def operator_norm(operator: Operator, seed: int = 0) -> NormBracket:
@@ -101,11 +113,14 @@ def dense(operator: Operator) -> Tensor:
 
 
 def matrix_norm(matrix: Tensor) -> float:
-    """The largest singular value, in float64."""
+    """The largest singular value, in float64; by the smaller Gram matrix, ten times as fast as an SVD."""
     rows = matrix.double()
-    if min(rows.shape) == 1:
-        return float(rows.norm())
-    return float(torch.linalg.svdvals(rows)[0])
+    largest = float(rows.abs().max())
+    if not 0 < largest < math.inf:
+        return largest
+    rows = rows / largest
+    gram = rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows
+    return largest * math.sqrt(max(0.0, float(torch.linalg.eigvalsh(gram)[-1])))
 
 
 def lanczos(operator: Operator, steps: int = LANCZOS_STEPS, delta: float = DELTA, seed: int = 0) -> NormBracket:
@@ -157,23 +172,33 @@ def _largest_ritz(diagonal: list[float], beside: list[float]) -> float:
     return float(eigvalsh_tridiagonal(np.array(diagonal), np.array(beside), select="i", select_range=(last, last))[0])
 
 
-def symbol_bound(kernel: Tensor, stride: tuple[int, int] = (1, 1), groups: int = 1, grid: int = SYMBOL_GRID) -> float:
+def symbol_bound(kernel: Tensor, stride: tuple[int, int] = (1, 1), groups: int = 1) -> float:
     """An upper bound of the norm of a zero-padded 2-D convolution of any size, dilation 1.
 
-    The largest norm of its symbol on a grid of N x N points, times prod 1 / cos(pi (k - 1) / (2N)) over the axes of
+    The largest norm of its symbol on a grid of N points an axis, times prod 1 / cos(pi (k - 1) / (2N)) over the axes of
     the kernel after polyphase (Pfister and Bresler 1807.11194; strides by polyphase, groups by their maximum).
     ``kernel``: (out, in / groups, h, w).
     """
+    phases = [_polyphase(part, stride) for part in kernel.double().chunk(groups)]
+    degrees = [k - 1 for k in phases[0].shape[2:]]
+    down, right = (max(1, GRID * degree) for degree in degrees)
     largest = 0.0
-    factor = 1.0
-    for part in kernel.double().chunk(groups):
-        phases = _polyphase(part, stride)
-        symbol = torch.fft.fft2(phases, s=(grid, grid)).permute(2, 3, 0, 1).reshape(-1, *phases.shape[:2])
-        wide = symbol.shape[1] <= symbol.shape[2]
-        gram = symbol @ symbol.mH if wide else symbol.mH @ symbol
-        largest = max(largest, float(torch.linalg.eigvalsh(gram)[:, -1].max().clamp(min=0).sqrt()))
-        factor = math.prod(1 / math.cos(math.pi * (k - 1) / (2 * grid)) for k in phases.shape[2:])
+    for part in phases:
+        # The kernel is real, so half of the columns tell all; one at a time, for the memory.
+        for column in torch.fft.rfft(part, n=right).unbind(-1):
+            symbol = torch.fft.fft(column, n=down).permute(2, 0, 1)
+            gram = symbol @ symbol.mH if symbol.shape[1] <= symbol.shape[2] else symbol.mH @ symbol
+            largest = max(largest, float(torch.linalg.eigvalsh(gram)[:, -1].max().clamp(min=0).sqrt()))
+    factor = math.prod(1 / math.cos(math.pi / (2 * GRID)) for degree in degrees if degree)
     return largest * factor * OUTWARD
+
+
+def symbol_work(kernel: Tensor, stride: tuple[int, int] = (1, 1), groups: int = 1) -> int:
+    """Multiplications that symbol_bound takes, roughly."""
+    out, channels, height, width = _polyphase(kernel, stride).shape
+    points = math.prod(max(1, GRID * (k - 1)) for k in (height, width))
+    narrow, wide = sorted((out // groups, channels))
+    return groups * points * narrow**2 * wide
 
 
 def _polyphase(kernel: Tensor, stride: tuple[int, int]) -> Tensor:

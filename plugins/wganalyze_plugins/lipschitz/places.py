@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wganalyze.analyzer import Need
@@ -46,17 +45,16 @@ def interpolate(x: Samples, y: Samples, rng: np.random.Generator) -> Samples:
     return y.with_points((alpha * x.points + (1 - alpha) * y.points).astype(x.points.dtype))
 
 
-def distribution(place: str, norms: Sequence[npt.NDArray[np.float64]]) -> dict[str, float | int | str]:
+def distribution(place: str, norms: npt.NDArray[np.float64]) -> dict[str, float | int | str]:
     """A row of the table of gradients, over all replicates."""
     import numpy as np
 
-    together = np.concatenate(norms)
     return {
         "place": place,
-        "count": len(together),
-        "mean": float(together.mean()),
-        "deviation": float(together.std()),
-        "least": float(together.min()),
-        **{name: float(np.quantile(together, q)) for name, q in QUANTILES.items()},
-        "largest": float(together.max()),
+        "count": len(norms),
+        "mean": float(norms.mean()),
+        "deviation": float(norms.std()),
+        "least": float(norms.min()),
+        **{name: float(np.quantile(norms, q)) for name, q in QUANTILES.items()},
+        "largest": float(norms.max()),
     }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wganalyze.analyzer import Need
-from wganalyze.data import Samples, Split
+from wganalyze.data import Samples
 from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import Score, Slope
 
@@ -19,44 +19,71 @@ if TYPE_CHECKING:
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
 
 STARTS = 32
-BATCH = 512
+FEW = 8
+
+Places = Mapping[str, Sequence[Samples]]
+"""Samples per replicate, by place."""
 
 
-def find_slopes(study: Study, samples: Sequence[Samples], traced: TracedCritic | None, steps: int) -> list[Slope]:
-    """The steepest slope by method; without ``samples`` the search starts at standard normal points."""
-    if study.snapshot.latent.classes:
-        return [labelled_slope(study, s) for s in samples[:1]]
-    shape = study.critic_shape
-    points = [np.asarray(s.points, np.float64).reshape(len(s), *shape) for s in samples]
-    if not points:
-        points = [Split("normal").rng(study.seed).standard_normal((BATCH, *shape))]
-    score = score_of(study)
-    starts = steepest(score, torch.from_numpy(np.concatenate(points)).to(study.device))
-    found = [lower.steepest_slope(score, starts, "gradients at samples")]
-    if study.has(Need.REAL) and study.has(Need.FAKE):
-        found.append(between_samples(study))
+def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
+    """The steepest slope by method; the first one is that of the samples alone.
+
+    Of a conditional critic every slope is one in the points, at a label that stays.
+    """
+    starts = steepest(study, [s for found in places.values() for s in found])
+    score, x = score_of(study, starts), points_of(study, starts)
+    found = [lower.steepest_slope(score, x, "gradients at samples")]
+    conditional = bool(study.snapshot.latent.classes)
+    if "real" in places and "fake" in places and not conditional:
+        real, fake = (points_of(study, places[place][0]) for place in ("real", "fake"))
+        found.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
     if steps:
-        found.append(lower.steepest_slope(score, lower.hill_climb(score, starts, steps), "Gaussian climb"))
-    if steps and traced is not None:
+        found.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
+    if steps and traced is not None and not conditional:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
-        ascended = lower.ascend(score, smooth, starts, steps)
-        found.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
+        # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
+        with contextlib.suppress(RuntimeError):
+            ascended = lower.ascend(score, smooth, x, steps)
+            found.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
     return found
 
 
-def score_of(study: Study) -> Score:
-    """The score that the analyzers see, as a function of tensors: the logit where a probability is inverted."""
-    score = flat(study.critic)
+def steepest(study: Study, samples: Sequence[Samples]) -> Samples:
+    """The samples of the largest gradients."""
+    norms = np.concatenate([np.linalg.norm(study.gradient(s), axis=1) for s in samples])
+    order = np.nan_to_num(norms, nan=0.0, posinf=0.0).argsort()[::-1]
+    return Samples.concatenate(samples).take(order[:STARTS])
+
+
+def points_of(study: Study, samples: Samples) -> Tensor:
+    """(n, *shape of the critic's input), float64."""
+    return torch.from_numpy(samples.points).to(study.device, torch.float64).reshape(-1, *study.critic_shape)
+
+
+def score_of(study: Study, labelled: Samples) -> Score:
+    """The score that the analyzers see, as a function of tensors: the logit where a probability is inverted.
+
+    Of a conditional critic: at the labels of ``labelled``, so for as many points as these, or several times as many.
+    """
+    _, *labels = study.head.inputs(labelled, slice(None))
+    score = flat(study.critic, *labels)
     if not study.head.invert:
         return score
-    return lambda x: torch.logit(score(x))
+
+    def logit(x: Tensor) -> Tensor:
+        # Written out: a probability near 1 has lost digits, which shows in the size of its odds.
+        probability = score(x)
+        return torch.log(probability / (1 - probability))
+
+    return logit
 
 
-def flat(module: nn.Module) -> Score:
+def flat(module: nn.Module, *labels: Tensor) -> Score:
     """One score a sample, (b,), of whatever shape the critic gives it."""
 
     def score(x: Tensor) -> Tensor:
-        output = module(x)
+        repeated = [each.repeat(len(x) // len(each), *[1] * (each.dim() - 1)) for each in labels]
+        output = module(x.clone(), *repeated)  # some critics overwrite their input
         while isinstance(output, tuple | list):
             output = output[0]
         return output.reshape(len(x))  # type: ignore[no-any-return]
@@ -64,34 +91,12 @@ def flat(module: nn.Module) -> Score:
     return score
 
 
-def steepest(score: Score, x: Tensor) -> Tensor:
-    """The points of the largest gradients, among ``x`` (n, *shape)."""
-    norms = torch.cat([lower.gradient_norms(score, part)[1] for part in torch.split(x, BATCH)])
-    return x[norms.argsort(descending=True)[:STARTS]]
-
-
-def between_samples(study: Study) -> Slope:
-    """The steepest slope between any real and any generated sample of the first replicate."""
-    from wganalyze.transport import pair_slope
-    from wganalyze.transport.metrics import as_points
-
-    x, y = study.real(), study.fake()
-    fx, fy = study.scores(x), study.scores(y)
-    points = as_points(x.points, "real"), as_points(y.points, "fake")
-    both = pair_slope(fx, fy, *points), pair_slope(-fx, -fy, *points)
-    return Slope(max((value for value in both if np.isfinite(value)), default=0.0), "pairs of samples")
-
-
-def labelled_slope(study: Study, samples: Samples) -> Slope:
-    """Of a conditional critic, along its gradients, each at its own label."""
-    gradient = study.gradient(samples)
-    norms = np.linalg.norm(gradient, axis=1)
-    best = norms.argsort()[::-1][:STARTS]
-    best = best[norms[best] > 0]
-    chosen, direction = samples.take(best), gradient[best] / norms[best, None]
-    reach = 1e-3 * float(np.linalg.norm(samples.points, axis=1).mean())
-    ends = [np.asarray(chosen.points, np.float64) + sign * reach * direction for sign in (-1, 1)]
-    first, second = (study.scores(chosen.with_points(end)) for end in ends)
-    margin = lower.ROUNDING * (abs(first).max(initial=0) + abs(second).max(initial=0))
-    slopes = (abs(second - first) - margin) / np.linalg.norm(ends[1] - ends[0], axis=1)
-    return Slope(float(slopes.max(initial=0.0)), "gradients at samples, by label")
+def mixes_samples(study: Study, samples: Samples) -> bool:
+    """Does the score of a sample depend on the batch that it is in, even in eval mode?"""
+    few = samples.take(slice(FEW))
+    together = study.scores(few)
+    try:
+        alone = np.concatenate([study.scores(few.take(slice(i, i + 1))) for i in range(len(few))])
+    except ValueError:  # statistics of a batch of one
+        return True
+    return not np.allclose(together, alone, rtol=1e-6, atol=1e-9 * float(abs(together).max()))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.fx
 from torch import Tensor, nn
+from torch.fx.node import map_arg
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from wganalyze.errors import NotMeasurable
 
 Values = dict[torch.fx.Node, Any]
+SIZES = frozenset(["size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device"])
+"""Methods and attributes of a tensor that tell nothing of the numbers in it."""
+SCALES = (1.0, 1e-2, 1e2)
+MIXES = "mixes the samples of a batch: its score is no function of one sample"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +54,7 @@ class TracedCritic:
 
     def apply(self, nodes: Sequence[torch.fx.Node], source: torch.fx.Node, x: Tensor) -> Tensor:
         """The value of the last of ``nodes``, a chain behind ``source``, where ``source`` has the value ``x``."""
-        known = {**self._run(len(x)).constants, source: x}
+        known = {**self._run(len(x)).constants, source: x.clone()}  # some layers overwrite their input
         interpreter = torch.fx.Interpreter(self.graph)
         for node in nodes:
             arguments, keywords = _filled(node, known)
@@ -57,8 +63,8 @@ class TracedCritic:
         return result
 
     def arguments(self, node: torch.fx.Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The concrete arguments of a node, with None for what depends on the input."""
-        return _filled(node, {**dict.fromkeys(self.dependent), **self._run(2).constants})
+        """The concrete arguments of a node, with the node for what depends on the input."""
+        return _filled(node, {**{parent: parent for parent in self.dependent}, **self._run(2).constants})
 
     def module_of(self, node: torch.fx.Node) -> nn.Module | None:
         """The layer that a node calls; None for functions and methods."""
@@ -66,7 +72,7 @@ class TracedCritic:
 
     def name_of(self, node: torch.fx.Node) -> str:
         """For people: the layer's path, or the node's name."""
-        return str(node.target) if node.op == "call_module" else node.name
+        return str(node.target).removeprefix("0.") if node.op == "call_module" else node.name
 
     def shape_of(self, node: torch.fx.Node) -> tuple[int, ...]:
         """Shape of a node's value, without the batch axis."""
@@ -91,58 +97,94 @@ class _Recorder(torch.fx.Interpreter):
         super().__init__(graph)
         self.dependent: dict[torch.fx.Node, tuple[int, ...]] = {}
         self.constants: Values = {}
+        self.opaque = ""
+        """What the graph alone does not tell: a number that is read out of a tensor, or one of another type."""
 
     def run_node(self, n: torch.fx.Node) -> Any:
         value = super().run_node(n)
         touched = n.op == "placeholder" or any(parent in self.dependent for parent in n.all_input_nodes)
-        if touched and n.op != "output" and isinstance(value, Tensor):
+        if n.op == "output":
+            return value
+        if touched and isinstance(value, Tensor):
             self.dependent[n] = tuple(value.shape)
-        elif n.op != "output":
-            self.constants[n] = value
+            if value.dtype != torch.float64:
+                self.opaque = self.opaque or f"{n.name} computes in {value.dtype}, not in torch.float64"
+            return value
+        if touched and not _tells_size(n):
+            self.opaque = self.opaque or f"{n.name} gives {type(value).__name__}, not a tensor"
+        self.constants[n] = value
         return value
 
 
+def _tells_size(node: torch.fx.Node) -> bool:
+    if node.op == "call_method":
+        return node.target in SIZES
+    return node.target is getattr and node.args[1] in SIZES
+
+
 def _filled(node: torch.fx.Node, values: Values) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    arguments = torch.fx.node.map_arg(node.args, lambda parent: values[parent])
-    keywords = torch.fx.node.map_arg(node.kwargs, lambda parent: values[parent])
+    arguments = map_arg(node.args, lambda parent: values[parent])
+    keywords = map_arg(node.kwargs, lambda parent: values[parent])
     return arguments, keywords
+
+
+class _Tracer(torch.fx.Tracer):
+    """Stops at torch's own layers alone, also under a parametrization; a stranger's subclass is seen through."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        kind = type_before_parametrizations(m)
+        return kind.__module__.startswith("torch.nn.") and kind is not nn.Sequential
 
 
 def trace(critic: nn.Module, shape: tuple[int, ...], device: str = "cpu") -> TracedCritic:
     """The graph of ``critic``; NotMeasurable, with the reason, where its code cannot be seen through."""
-    if isinstance(critic, torch.jit.ScriptModule):
+    if any(isinstance(module, torch.jit.ScriptModule) for module in critic.modules()):
         raise NotMeasurable("TorchScript hides its layers from the tracer")
     try:
-        # A critic that is one layer would be a leaf of itself.
-        graph = torch.fx.symbolic_trace(critic if _own_code(critic) else nn.Sequential(critic))
+        # Inside of another module, so that hooks of the critic itself, and a critic that is one layer, are seen.
+        inside = nn.Sequential(critic)
+        inside.training = critic.training
+        graph = torch.fx.GraphModule(inside, _Tracer().trace(inside))
         traced = TracedCritic(graph, shape, device)
-        same = _agrees(critic, graph, shape, device)
+        problem = traced._run(2).opaque or _difference(critic, graph, shape, device)
     except Exception as error:  # the critic's own code runs here, on stand-ins: it may raise anything
         line = " ".join(str(error).split())[:160]
         raise NotMeasurable(
             f"the tracer cannot see through the critic's code ({type(error).__name__}: {line})"
         ) from error
-    if not same:
-        raise NotMeasurable("the critic's code branches on its input: its graph does not give what the critic gives")
+    if problem:
+        raise NotMeasurable(f"the critic's code: {problem}")
     return traced
 
 
-def _own_code(critic: nn.Module) -> bool:
-    return not type(critic).__module__.startswith("torch.nn") or isinstance(critic, nn.Sequential)
-
-
-def _agrees(critic: nn.Module, graph: nn.Module, shape: tuple[int, ...], device: str) -> bool:
+def _difference(critic: nn.Module, graph: nn.Module, shape: tuple[int, ...], device: str) -> str:
+    """Why the graph cannot stand for the critic; "" where both agree, and on single samples too."""
     generator = torch.Generator().manual_seed(0)
-    for batch in (1, 3):
-        x = torch.randn(batch, *shape, dtype=torch.float64, generator=generator).to(device)
-        with torch.no_grad():
-            expected, found = (_first(net(x)) for net in (critic, graph))
-        if expected.shape != found.shape or not torch.allclose(expected, found, rtol=1e-9, atol=1e-12):
-            return False
-    return True
+    normal = torch.randn(3, *shape, dtype=torch.float64, generator=generator).to(device)
+    for x in (scale * normal for scale in SCALES):
+        expected = _scores(critic, x)
+        if not _same(expected, _scores(critic, x)):
+            return "is random in eval mode"
+        if not is_per_sample(lambda points: _scores(critic, points), x):
+            return MIXES
+        if not (_same(expected, _scores(graph, x)) and _same(expected[:1], _scores(graph, x[:1]))):
+            return "branches on its input, so that its graph does not give what the critic gives"
+    return ""
 
 
-def _first(output: Any) -> Tensor:
+def is_per_sample(score: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+    """Does a score, (n, *shape) -> (n,), give each sample the same alone as in a batch?"""
+    return _same(score(x), torch.cat([score(x[i : i + 1]) for i in range(len(x))]))
+
+
+def _scores(net: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        output = net(x.clone())
     while isinstance(output, tuple | list):
         output = output[0]
-    return output  # type: ignore[no-any-return]
+    return output.reshape(len(x), -1)  # type: ignore[no-any-return]
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    scale = float(first.nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return torch.allclose(first, second, rtol=0, atol=1e-9 * scale, equal_nan=True)

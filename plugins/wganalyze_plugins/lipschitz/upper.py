@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
+from torch.fx.node import Node, map_arg
 
 from wganalyze.errors import NotMeasurable
 from wganalyze_plugins.lipschitz import rules
@@ -18,13 +19,15 @@ from wganalyze_plugins.lipschitz.operators import (
     operator_norm,
     reshaped_norm,
     symbol_bound,
+    symbol_work,
 )
 from wganalyze_plugins.lipschitz.tracing import TracedCritic
 
-if TYPE_CHECKING:
-    from torch.fx import Node
-
 OUTWARD = 1 + 1e-12
+PROOF = 1.01
+"""A proved norm may be this much larger than a probable one."""
+SYMBOL_WORK = 2**32
+"""Multiplications that the symbol of a convolution is worth: some seconds."""
 
 
 class NoRule(NotMeasurable):
@@ -67,9 +70,11 @@ def product_bound(critic: TracedCritic) -> UpperBound:
     walk = _Walk(critic, {}, [], {})
     for node in critic.dependent:
         walk.visit(node)
-    value = walk.bound(critic.result)
+    value = walk.bound(critic.result) * OUTWARD
+    if not math.isfinite(value):
+        raise NoRule("the product of the layers' norms is beyond the largest float64")
     stages = tuple(walk.stages)
-    return UpperBound(value * OUTWARD, sum(stage.bracket.delta for stage in stages), stages)
+    return UpperBound(value, sum(stage.bracket.delta for stage in stages), stages)
 
 
 @dataclass
@@ -82,18 +87,50 @@ class _Walk:
 
     def visit(self, node: Node) -> None:
         sources = self.critic.sources(node)
+        function = None if node.op == "call_module" else node.target
         if not sources:
             self.bounds[node] = 1.0
-        elif len(sources) == 1 and self._is_affine(node):
+            return
+        self._refuse(node)
+        if len(sources) == 1 and self._is_affine(node, sources[0]):
             self._extend(node, sources[0])
-        elif node.target in rules.ADDING_FUNCTIONS and len(sources) == 2 and not node.kwargs:
-            self.bounds[node] = sum(map(self.bound, sources))
-        elif node.target in rules.CONCATENATING_FUNCTIONS:
+        elif function in rules.ADDING_FUNCTIONS and self._are_two_parts(node.args) and not node.kwargs:
+            self.bounds[node] = self._added(node)
+        elif function in rules.CONCATENATING_FUNCTIONS:
             self.bounds[node] = self._concatenated(node, sources)
-        elif len(sources) == 1:
+        elif len(sources) == 1 and _places(node, sources[0]) == [0]:
             self.bounds[node] = self.bound(sources[0]) * self._stretch(node, sources[0])
         else:
-            raise NoRule(f"{self.critic.name_of(node)}: no rule for {_name(node.target)}() of two parts of the critic")
+            kind = _kind(self.critic.module_of(node), node)
+            raise self._no_rule(node, f"no rule for {kind}() of several parts of the critic")
+
+    def _are_two_parts(self, arguments: Sequence[Any]) -> bool:
+        return len(arguments) == 2 and all(isinstance(a, Node) and a in self.critic.dependent for a in arguments)
+
+    def _no_rule(self, node: Node, reason: str) -> NoRule:
+        return NoRule(f"{self.critic.name_of(node)}: {reason}")
+
+    def _refuse(self, node: Node) -> None:
+        """NoRule where a layer was altered, or overwrites numbers that another part of the critic uses."""
+        module = self.critic.module_of(node)
+        reason = rules.altered(module) if module is not None else ""
+        if not reason and rules.overwrites(module, node.target, node.kwargs) and self._is_seen(node):
+            reason = "overwrites its input, which another part of the critic uses"
+        if reason:
+            raise self._no_rule(node, reason)
+
+    def _is_seen(self, node: Node) -> bool:
+        """Has the input of a node, or what it is a view of, other users?"""
+        sources = self.critic.sources(node)
+        while len(sources) == 1:
+            (source,) = sources
+            if len(self.critic.users(source)) > 1:
+                return True
+            module = self.critic.module_of(source)
+            if module is not None and not rules.is_reshaping(module) and not rules.overwrites(module, "", {}):
+                return False
+            sources = self.critic.sources(source)
+        return False
 
     def bound(self, node: Node) -> float:
         """The Lipschitz constant of a node's value; closes an affine chain that ends here."""
@@ -102,11 +139,15 @@ class _Walk:
             self.bounds[node] = self.bound(source) * self._norm(source, chain)
         return self.bounds[node]
 
-    def _is_affine(self, node: Node) -> bool:
+    def _is_affine(self, node: Node, source: Node) -> bool:
+        """By its rule: affine maps are proved to be such, not recognised by their values."""
+        places = _places(node, source)
+        if len(places) != 1:
+            return False
         module = self.critic.module_of(node)
         if module is not None:
-            return rules.is_affine(module) or rules.is_reshaping(module)
-        return node.target in rules.AFFINE_FUNCTIONS | rules.RESHAPING_FUNCTIONS | rules.ADDING_FUNCTIONS
+            return places == [0] and (rules.is_affine(module) or rules.is_reshaping(module))
+        return rules.is_affine_call(node.target, places[0], node.kwargs)
 
     def _extend(self, node: Node, source: Node) -> None:
         """Continue the chain that ends in ``source`` if nobody else uses its value, else begin a new one."""
@@ -129,8 +170,8 @@ class _Walk:
         if not weighty:
             return 1.0
         bracket = operator_norm(operator)
-        kernel_norm, better = self._convolution(weighty)
-        if better is not None and better.upper <= bracket.upper:
+        kernel_norm, better = self._convolution(weighty, bracket)
+        if better is not None and better.upper <= PROOF * bracket.upper:
             bracket = NormBracket(bracket.lower, better.upper, better.method)
         kind = " + ".join(_kind(critic.module_of(node), node) for node in weighty)
         self.stages.append(Stage(name, kind, bracket, operator.shape_in, operator.shape_out, kernel_norm))
@@ -142,17 +183,19 @@ class _Walk:
             return rules.is_reshaping(module)
         return node.target in rules.RESHAPING_FUNCTIONS
 
-    def _convolution(self, weighty: list[Node]) -> tuple[float | None, NormBracket | None]:
-        """For a chain whose first layer has a weight: its reshaped norm; and the symbol bound of a lone convolution."""
+    def _convolution(self, weighty: list[Node], found: NormBracket) -> tuple[float | None, NormBracket | None]:
+        """Of a layer with a kernel: its norm as a matrix; and its symbol's bound, where the one found is not proved."""
         module = self.critic.module_of(weighty[0])
-        weight = getattr(module, "weight", None)
-        if not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d) or weight is None:
+        if len(weighty) > 1 or not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             return None, None
-        norm = reshaped_norm(weight)
-        if len(weighty) > 1 or not isinstance(module, nn.Conv2d) or not _has_symbol(module):
+        kernel = module.weight.detach()
+        norm = reshaped_norm(kernel)
+        if not found.delta or not isinstance(module, nn.Conv2d) or not _has_symbol(module):
             return norm, None
         stride = (module.stride[0], module.stride[1])
-        upper = symbol_bound(weight.detach(), stride, module.groups)
+        if symbol_work(kernel, stride, module.groups) > SYMBOL_WORK:
+            return norm, None
+        upper = symbol_bound(kernel, stride, module.groups)
         return norm, NormBracket(0.0, upper, "symbol of the convolution")
 
     def _stretch(self, node: Node, source: Node) -> float:
@@ -161,29 +204,48 @@ class _Walk:
             found = rules.stretch_of_module(module)
         else:
             arguments, keywords = self.critic.arguments(node)
+            if "input" in keywords:
+                arguments = (keywords.pop("input"), *arguments)
             found = rules.stretch_of_function(node.target, arguments, keywords)
         name = self.critic.name_of(node)
         if isinstance(found, str):
-            raise NoRule(f"{name}: {found}")
+            raise self._no_rule(node, found)
         bracket = NormBracket(0.0, found.factor, found.rule)
         shapes = self.critic.shape_of(source), self.critic.shape_of(node)
         self.stages.append(Stage(name, _kind(module, node), bracket, *shapes, vacuous=found.vacuous))
         return found.factor
 
+    def _added(self, node: Node) -> float:
+        parts: Any = node.args
+        if len({self.critic.dependent[part] for part in (node, *parts)}) > 1:
+            raise self._no_rule(node, "no rule for a sum of tensors of different shapes")
+        return sum(self.bound(part) for part in parts)
+
     def _concatenated(self, node: Node, sources: list[Node]) -> float:
         arguments, keywords = self.critic.arguments(node)
         axis = keywords.get("dim", arguments[1] if len(arguments) > 1 else 0)
         if axis == 0 or axis == -len(self.critic.shape_of(node)) - 1:
-            raise NoRule(f"{self.critic.name_of(node)}: mixes the samples of a batch")
+            raise self._no_rule(node, "mixes the samples of a batch")
         parts: Any = node.args[0] if node.args else node.kwargs["tensors"]
         if len(sources) != len(set(parts)) or any(part not in sources for part in parts):
-            raise NoRule(f"{self.critic.name_of(node)}: no rule for a concatenation with constants")
+            raise self._no_rule(node, "no rule for a concatenation with constants")
         return math.hypot(*(self.bound(part) for part in parts))
 
 
 def _has_symbol(module: nn.Conv2d) -> bool:
     zero_padded = module.padding_mode == "zeros" or set(_each(module.padding)) == {0}
-    return zero_padded and set(_each(module.dilation)) == {1} and max(module.kernel_size) <= 32
+    return zero_padded and set(_each(module.dilation)) == {1}
+
+
+def _places(node: Node, source: Node) -> list[int | str]:
+    """Where a node takes a source: positions or keywords ("input" is position 0), once for each time it takes it."""
+    named: dict[int | str, Any] = {0 if key == "input" else key: value for key, value in node.kwargs.items()}
+    places: list[int | str] = []
+    for place, argument in [*enumerate(node.args), *named.items()]:
+        found: list[Node] = []
+        map_arg(argument, found.append)
+        places += [place] * found.count(source)
+    return places
 
 
 def _each(value: Any) -> Iterator[Any]:

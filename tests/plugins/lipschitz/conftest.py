@@ -1,0 +1,33 @@
+"""Shared by the tests of the Lipschitz bracket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from wganalyze_plugins.lipschitz.tracing import trace
+from wganalyze_plugins.lipschitz.upper import UpperBound, product_bound
+
+Bound = Callable[[nn.Module, tuple[int, ...]], UpperBound]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The operators here are small: more threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def bound() -> Bound:
+    """The product bound of a critic, in float64 and eval mode, for inputs of a shape."""
+
+    def bound_of(critic: nn.Module, shape: tuple[int, ...]) -> UpperBound:
+        return product_bound(trace(critic.double().eval().requires_grad_(False), shape))
+
+    return bound_of

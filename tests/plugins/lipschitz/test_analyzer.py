@@ -1,0 +1,405 @@
+"""The analyzer: brackets that hold, reasons where there is none, findings with their evidence, and real checkpoints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wganalyze import run
+from wganalyze.analyzer import Need
+from wganalyze.execution import Outcome, measure
+from wganalyze.measurement import Finding, Measurement
+from wganalyze.snapshot import Latent
+from wganalyze.study import Study
+from wganalyze.testing import check_analyzer, shifted_gaussians
+from wganalyze_plugins.lipschitz import Lipschitz, analyzer, wganalyze_analyzers
+from wganalyze_plugins.lipschitz.analyzer import BracketError
+from wganalyze_plugins.lipschitz.lower import Slope
+from wganalyze_plugins.lipschitz.upper import UpperBound
+
+FACTORIES = Path(__file__).parents[2] / "field" / "factories.py"
+ENDS = ("lipschitz_sampled", "lipschitz_lower", "lipschitz_upper")
+
+
+def study_of(critic: nn.Module, dim: int = 2, n: int = 300, **more: Any) -> Study:
+    """Shifted Gaussians under a critic."""
+    study = shifted_gaussians(dim=dim, n=n)
+    snapshot = replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval(), **more)
+    return Study(snapshot, study.plan)
+
+
+def outcome_of(study: Study) -> tuple[Outcome, dict[str, Measurement]]:
+    """What the analyzer says, checked as the host would, and its numbers by metric."""
+    outcome = check_analyzer(Lipschitz, study)
+    assert outcome.status == "ok", outcome.message
+    return outcome, {row.metric: row for row in outcome.measurements}
+
+
+def values_of(study: Study) -> list[float]:
+    """Sampled, lower, upper."""
+    rows = outcome_of(study)[1]
+    values = [rows[end].value for end in ENDS]
+    assert None not in values, [rows[end].message for end in ENDS]
+    return [float(value) for value in values if value is not None]
+
+
+def codes(outcome: Outcome) -> dict[str, Finding]:
+    """Findings by code."""
+    return {finding.code: finding for finding in outcome.findings}
+
+
+class Body(nn.Module):
+    """A critic from a function."""
+
+    def __init__(self, body: Any) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, *arguments: Tensor) -> Any:
+        return self.body(*arguments)
+
+
+def test_it_is_the_plugin() -> None:
+    assert wganalyze_analyzers() == [Lipschitz]
+    assert Lipschitz.name == "lipschitz"
+    assert frozenset({Need.CRITIC, Need.GRADIENT}) == Lipschitz.needs
+    with pytest.raises(ValueError, match="samples is at least 2"):
+        Lipschitz.Options(samples=1)
+    with pytest.raises(ValueError, match="steps not negative"):
+        Lipschitz.Options(steps=-1)
+
+
+# Known answers
+
+
+@pytest.mark.parametrize("slope", [0.25, 1.0, 5.0])
+def test_a_linear_critic_is_bracketed_to_rounding(slope: float) -> None:
+    outcome, rows = outcome_of(shifted_gaussians(slope=slope, dim=5))
+    for place in ("real", "fake", "interpolate"):
+        assert rows[f"gradient_norm_{place}"].value == pytest.approx(slope, rel=1e-6)
+    for end in ENDS:
+        assert rows[end].value == pytest.approx(slope, rel=1e-6)
+        assert (rows[end].certificate, rows[end].mode) == ("checked", "eval")
+    assert values_of(shifted_gaussians(slope=slope, dim=5)) == sorted(values_of(shifted_gaussians(slope=slope, dim=5)))
+    assert ("not-1-lipschitz" in codes(outcome)) is (slope > 1)
+    assert ("1-lipschitz" in codes(outcome)) is (slope <= 1)
+
+
+def test_relu_of_both_signs() -> None:
+    critic = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
+    critic[0].weight.data = torch.tensor([[1.0], [-1.0]])
+    critic[2].weight.data = torch.tensor([[1.0, -1.0]])
+    assert values_of(study_of(critic, dim=1)) == pytest.approx([1, 1, 2], rel=1e-6)
+
+
+def test_what_is_zero_everywhere_has_the_lower_end_zero() -> None:
+    critic = Body(lambda x: x - (torch.relu(x) - torch.relu(-x)))
+    sampled, lower, upper = values_of(study_of(critic, dim=1))
+    assert (sampled, lower) == (0, 0)
+    assert upper == pytest.approx(3)
+
+
+def test_the_oracle_is_bracketed_and_the_lower_end_is_exact() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        torch.manual_seed(0)
+        layers = (nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    sampled, lower, upper = values_of(study_of(nn.Sequential(*layers)))
+    assert sampled <= lower < upper
+    assert lower == pytest.approx(0.125823535, abs=1e-6)
+    assert upper > 0.125823535
+
+
+def test_a_quadratic_has_no_upper_end_and_a_growing_lower_one() -> None:
+    outcome, rows = outcome_of(study_of(Body(lambda x: (x * x).sum(1))))
+    assert rows["lipschitz_upper"].value is None
+    assert rows["lipschitz_upper"].status == "skipped"
+    assert "no rule for mul" in rows["lipschitz_upper"].message
+    assert "layers" not in outcome.rows
+    value = rows["lipschitz_lower"].value
+    assert value is not None
+    assert value > 4
+
+
+def test_the_same_study_gives_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 6), nn.LeakyReLU(0.2), nn.Linear(6, 1))
+    assert values_of(study_of(critic)) == values_of(study_of(critic))
+
+
+# Reasons
+
+
+@pytest.mark.parametrize(
+    ("critic", "reason"),
+    [
+        (Body(lambda x: x.sum(1) + x.std(0, unbiased=False).mean()), "mixes the samples of a batch"),
+        (nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False), nn.Linear(2, 1)), "mixes the samples of a batch"),
+    ],
+)
+def test_a_critic_that_mixes_samples_has_no_bracket_at_all(critic: nn.Module, reason: str) -> None:
+    outcome, rows = outcome_of(study_of(critic))
+    for end in ENDS:
+        assert rows[end].value is None
+        assert reason in rows[end].message
+    assert "slopes" not in outcome.rows
+    assert "not-1-lipschitz" not in codes(outcome)
+
+
+@pytest.mark.parametrize(
+    ("critic", "reason"),
+    [
+        (Body(lambda x: x.sum(1) if x.sum() > 0 else 2 * x.sum(1)), "control flow|mixes"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Softmax(1), nn.Linear(2, 1)), "no rule for Softmax"),
+        (Body(lambda x: x.norm(dim=1)), "no rule for norm"),
+    ],
+)
+def test_code_without_a_rule_leaves_the_upper_end_out(critic: nn.Module, reason: str) -> None:
+    import re
+
+    _, rows = outcome_of(study_of(critic))
+    assert rows["lipschitz_upper"].value is None
+    assert re.search(reason, rows["lipschitz_upper"].message)
+
+
+def test_torchscript_has_a_lower_end_only() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    study = shifted_gaussians()
+    _, rows = outcome_of(Study(replace(study.snapshot, make_critic=lambda: scripted), study.plan))
+    assert "TorchScript" in rows["lipschitz_upper"].message
+    assert rows["lipschitz_lower"].value is not None
+
+
+def test_an_inverted_probability_has_a_lower_end_only() -> None:
+    critic = Body(lambda x: torch.sigmoid(3 * x[:, 0]))
+    outcome, rows = outcome_of(study_of(critic, output="probability"))
+    assert "sigmoid" in rows["lipschitz_upper"].message
+    assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-6)
+    assert rows["lipschitz_lower"].message == "probabilities inverted: the logit is analysed"
+    assert "not-1-lipschitz" not in codes(outcome)  # a discriminator claims nothing
+
+
+def test_a_final_sigmoid_is_cut_and_the_row_says_so() -> None:
+    layer = nn.Linear(2, 1)
+    layer.weight.data = torch.tensor([[3.0, 4.0]])
+    _, rows = outcome_of(study_of(nn.Sequential(layer, nn.Sigmoid()), output="probability"))
+    for end in ENDS:
+        assert rows[end].value == pytest.approx(5, rel=1e-6)
+        assert rows[end].message == "final sigmoid cut: the logit is analysed"
+
+
+def test_a_conditional_critic_has_a_lower_end_at_its_labels() -> None:
+    class Conditional(nn.Module):
+        def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+            return (1 + labels) * x[:, 0]
+
+    latent = Latent("normal", (2,), classes=3, encoding="index")
+    generator = Body(lambda z, labels: z)
+    study = shifted_gaussians(n=50)
+    snapshot = replace(
+        study.snapshot, make_critic=Conditional, make_generator=lambda: generator, latent=latent, output="score"
+    )
+    outcome, rows = outcome_of(Study(snapshot, None))
+    assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-6)
+    assert "conditional" in rows["lipschitz_upper"].message
+    assert rows["gradient_norm_real"].value is None
+    assert "--data" in rows["gradient_norm_real"].message
+    assert [row["place"] for row in outcome.rows["gradients"]] == ["fake"]
+
+
+def test_a_gradient_that_is_no_number_is_told_and_the_rest_goes_on() -> None:
+    # The square root of zero has the slope infinity, and infinity times zero is no number.
+    outcome, rows = outcome_of(study_of(Body(lambda x: 2 * x[:, 1] + 0 * (x[:, 0].abs() - x[:, 0]).sqrt())))
+    assert rows["gradient_norm_real"].value is None
+    assert "NaN or infinite at" in rows["gradient_norm_real"].message
+    assert rows["lipschitz_lower"].value == pytest.approx(2, rel=1e-6)
+    assert outcome.rows["gradients"] == []
+
+
+def test_a_slope_above_the_upper_end_is_an_error_and_no_number() -> None:
+    study = shifted_gaussians()
+    slopes = [Slope(2.0, "a method")]
+    with pytest.raises(BracketError, match=r"2 \(a method\) is steeper than the upper bound 1"):
+        list(analyzer._bracket(study, slopes, UpperBound(1.0, 0.0, ())))
+    assert list(analyzer._bracket(study, slopes, UpperBound(2.0, 0.0, ())))
+
+
+def test_no_critic_is_no_failure() -> None:
+    study = shifted_gaussians()
+    bare = Study(replace(study.snapshot, make_critic=None, missing={"critic": "none was given"}), study.plan)
+    outcome = measure(bare, Lipschitz())
+    assert (outcome.status, outcome.message) == ("skipped", "no critic: none was given")
+
+
+# Findings and tables
+
+
+def test_a_penalty_that_was_missed() -> None:
+    for slope, missed in ((4.0, True), (1.2, False)):
+        study = shifted_gaussians(slope=slope)
+        found = codes(outcome_of(Study(replace(study.snapshot, penalty=10.0), study.plan))[0])
+        assert ("penalty-missed" in found) is missed
+        if missed:
+            assert "mean gradient norm is 4" in found["penalty-missed"].message
+            assert found["penalty-missed"].evidence == ("gradient_norm_interpolate",)
+    assert "penalty-missed" not in codes(outcome_of(shifted_gaussians(slope=4.0))[0])
+
+
+def test_a_vacuous_bound_is_called_so() -> None:
+    outcome, rows = outcome_of(study_of(nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.Linear(4, 1))))
+    assert "1 can stretch" in codes(outcome)["vacuous-bound"].message
+    upper = rows["lipschitz_upper"].value
+    assert upper is not None
+    assert upper > 10
+
+
+def test_a_kernel_normalised_as_a_matrix_is_pointed_out() -> None:
+    torch.manual_seed(0)
+    layer = nn.utils.parametrizations.spectral_norm(nn.Conv2d(1, 8, 3, padding=1), n_power_iterations=50)
+    layer(torch.zeros(1, 1, 6, 6))
+    critic = nn.Sequential(nn.Unflatten(1, (1, 6, 6)), layer, nn.ReLU(), nn.Flatten(), nn.Linear(288, 1))
+    outcome, _ = outcome_of(study_of(critic, dim=36, n=40))
+    assert "operators of larger norm: 1 (2." in codes(outcome)["kernel-is-no-operator"].message
+    plain = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 4))
+    outcome, _ = outcome_of(study_of(nn.Sequential(plain, nn.ReLU(), nn.Linear(4, 1))))
+    assert "kernel-is-no-operator" not in codes(outcome)
+
+
+def test_the_table_of_layers_multiplies_to_the_upper_end() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.LeakyReLU(0.2), nn.Linear(6, 1))
+    outcome, rows = outcome_of(study_of(critic))
+    layers = outcome.rows["layers"]
+    assert [(row["position"], row["layer"], row["kind"]) for row in layers] == [
+        (0, "0 + 1", "Linear + BatchNorm1d"),
+        (1, "2", "LeakyReLU"),
+        (2, "3", "Linear"),
+    ]
+    assert [row["shape_out"] for row in layers] == ["6", "6", "1"]
+    assert math.prod(row["norm_upper"] for row in layers) == pytest.approx(rows["lipschitz_upper"].value, rel=1e-9)
+    assert all(row["norm_lower"] <= row["norm_upper"] for row in layers)
+    slopes = outcome.rows["slopes"]
+    assert max(row["slope"] for row in slopes) == rows["lipschitz_lower"].value
+    assert slopes[0]["slope"] == rows["lipschitz_sampled"].value
+
+
+def test_the_gradients_of_all_replicates_are_in_the_table() -> None:
+    study = shifted_gaussians(slope=3.0, n=50, replicates=4)
+    outcome, rows = outcome_of(study)
+    assert [row["place"] for row in outcome.rows["gradients"]] == ["real", "fake", "interpolate"]
+    for row in outcome.rows["gradients"]:
+        assert row["count"] == 200
+        assert row["largest"] == pytest.approx(3, rel=1e-6)
+    assert rows["gradient_norm_real"].replicates == 4
+    assert rows["gradient_norm_real"].interval is not None
+
+
+def test_an_image_critic_from_end_to_end() -> None:
+    torch.manual_seed(0)
+    critic = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 6, 4, 2, 1),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(6, 8, 4, 2, 1),
+        nn.BatchNorm2d(8),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Flatten(),
+        nn.Linear(32, 1),
+    )
+    study = study_of(critic, dim=64, n=100)
+    sampled, lower, upper = values_of(study)
+    assert 0 < sampled <= lower <= upper <= 20 * lower
+    assert {row.metric for row in outcome_of(study)[0].measurements if row.value is not None} >= {"auc_train_mixed"}
+
+
+# Real checkpoints
+
+
+def lower_ends(field: Path, tmp_path: Path, width: int) -> dict[str, tuple[float, float | None]]:
+    """Both ends of the benchmark's critics, by method."""
+    funnel = next((field / "w1-benchmark" / "funnels" / "dim_2" / f"width_{width}").glob("*.pt"))
+    report = run(
+        field / "w1-benchmark" / "critics" / f"width_{width}",
+        data=f"funnel:{funnel}",
+        critic=f"{FACTORIES}:BenchmarkCritic",
+        roles={"*sort-out*": "ignore", "*": "critic"},
+        only=["lipschitz"],
+        out=tmp_path / "report",
+        n=1000,
+        replicates=3,
+    )
+    table = report.measurements.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
+    return {str(name): (float(row["lipschitz_lower"]), float(row["lipschitz_upper"])) for name, row in table.iterrows()}
+
+
+@pytest.mark.field
+def test_the_benchmark_critics_are_at_least_as_steep_as_was_seen(field: Path, tmp_path: Path) -> None:
+    found = lower_ends(field, tmp_path, 4)
+    seen = {"wgan": 0.27, "wgan_gp": 1.15, "wgan_lp": 1.13, "sn_gan": 0.61, "3p_wgan": 6.57}
+    for method, slope in seen.items():
+        low, high = found[f"method_{method}"]
+        assert slope * 0.97 <= low <= high, method  # type: ignore[operator]
+    # Their normalisation works: spectral norms of dense layers are operator norms.
+    assert found["method_sn_gan"][1] == pytest.approx(1, rel=2e-2)
+
+
+def rows_of(report: Any, snapshot: str) -> dict[str, float]:
+    """Values by metric."""
+    rows = report.measurements[report.measurements["snapshot"] == snapshot]
+    return {row.metric: float(row.value) for row in rows.itertuples() if np.isfinite(row.value)}
+
+
+@pytest.mark.field
+def test_the_akanametov_critic_is_far_from_its_penalty_and_contradicts_itself(field: Path, tmp_path: Path) -> None:
+    report = run(
+        field / "wgan-gp-akanametov",
+        data=f"idx:{field / 'mnist-t10k' / 't10k-images-idx3-ubyte.gz'}",
+        generator=f"{FACTORIES}:AkanametovGenerator",
+        critic=f"{FACTORIES}:AkanametovCritic",
+        gradient_penalty=10,
+        only=["lipschitz"],
+        out=tmp_path / "report",
+        n=2560,
+        replicates=1,
+        options={"lipschitz.steps": 10},
+    )
+    found = rows_of(report, "wgan-gp-akanametov")
+    assert found["gradient_norm_interpolate"] == pytest.approx(4.97, rel=0.05)
+    assert found["lipschitz_sampled"] <= found["lipschitz_lower"] <= found["lipschitz_upper"]
+    assert found["lipschitz_lower"] > 10
+    assert found["auc_eval"] == pytest.approx(0.99, abs=0.01)
+    assert 0.45 <= found["auc_train_separate"] <= 0.60
+    assert found["auc_train_mixed"] > 0.92
+    assert {"penalty-missed", "modes-disagree", "not-1-lipschitz"} <= set(report.findings["code"])
+
+
+@pytest.mark.field
+def test_the_kwdahun_discriminator_is_turned_around_by_its_mode(field: Path, tmp_path: Path) -> None:
+    report = run(
+        field / "dcgan-kwdahun",
+        data=f"idx:{field / 'mnist-t10k' / 't10k-images-idx3-ubyte.gz'}",
+        generator=f"{FACTORIES}:KwdahunGenerator",
+        critic=f"{FACTORIES}:KwdahunDiscriminator",
+        normalize=((0.1307,), (0.3081,)),
+        only=["lipschitz"],
+        out=tmp_path / "report",
+        n=2000,
+        replicates=1,
+        options={"lipschitz.steps": 0, "lipschitz.samples": 64},
+    )
+    found = rows_of(report, "checkpoint_epoch_50")
+    assert found["auc_eval"] == pytest.approx(0.0, abs=0.02)
+    assert found["auc_train_separate"] == pytest.approx(0.92, abs=0.04)
+    assert found["auc_train_mixed"] == pytest.approx(0.14, abs=0.05)
+    for epoch in (10, 50, 100):
+        found = rows_of(report, f"checkpoint_epoch_{epoch}")
+        assert found["lipschitz_lower"] <= found["lipschitz_upper"]  # the sigmoid is cut, so that there is one

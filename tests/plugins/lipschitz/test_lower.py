@@ -1,0 +1,272 @@
+"""Slopes that exist: certified between pairs of points, never taken from a gradient alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from wganalyze_plugins.lipschitz import lower
+from wganalyze_plugins.lipschitz.lower import (
+    Score,
+    ascend,
+    certified_slopes,
+    gradient_norms,
+    hill_climb,
+    smoothed,
+    steepest_pair,
+    steepest_slope,
+    typical_norm,
+)
+from wganalyze_plugins.lipschitz.slopes import flat
+from wganalyze_plugins.lipschitz.tracing import trace
+
+K_OF_THE_ORACLE = 0.125823535
+"""MLP [2, 8, 8, 1] of seed 0, by enumeration of its 99 linear regions."""
+
+
+def points(n: int, *shape: int, seed: int = 0) -> Tensor:
+    """Standard normal points."""
+    return torch.randn(n, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def oracle() -> nn.Module:
+    """Linear and ReLU in order, seed 0, float64 from the start."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        torch.manual_seed(0)
+        layers = (nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
+        return nn.Sequential(*layers).requires_grad_(False).eval()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def zero_with_a_kink(x: Tensor) -> Tensor:
+    """x - (relu(x) - relu(-x)): 0 everywhere, while autograd says 1 at 0."""
+    return (x - (F.relu(x) - F.relu(-x))).sum(1)
+
+
+def linear(slope: float, dim: int = 3) -> Score:
+    """slope times the first coordinate."""
+    return lambda x: slope * x[:, 0] + 0 * x.sum(1) if dim else x.sum(1)
+
+
+def test_a_gradient_at_a_kink_is_no_slope() -> None:
+    x = torch.zeros(4, 1, dtype=torch.float64)
+    assert gradient_norms(zero_with_a_kink, x)[1].tolist() == [1, 1, 1, 1]
+    assert steepest_slope(zero_with_a_kink, x, "here").value == 0
+    for found in (hill_climb(zero_with_a_kink, x, 20), ascend(zero_with_a_kink, [zero_with_a_kink], x, 20)):
+        assert steepest_slope(zero_with_a_kink, found, "").value == 0
+    assert steepest_pair(zero_with_a_kink, x, points(5, 1), "").value == 0
+
+
+@given(slope=st.floats(1e-2, 1e6), scale=st.sampled_from([1e-3, 1.0, 1e3]))
+def test_a_linear_critic_has_its_slope_to_rounding_and_never_more(slope: float, scale: float) -> None:
+    x = scale * points(6, 3)
+    for found in (steepest_slope(linear(slope), x, "here"), steepest_pair(linear(slope), x, x + 1, "pairs")):
+        assert found.value <= slope
+    assert steepest_slope(linear(slope), x, "here").value >= slope * (1 - 1e-8)
+
+
+def test_the_slope_names_its_method() -> None:
+    assert steepest_slope(linear(1), points(2, 3), "here").method == "here"
+    assert steepest_pair(linear(1), points(2, 3), points(2, 3, seed=1), "there").method == "there"
+
+
+def test_the_slopes_of_pairs_are_exact_differences() -> None:
+    a, b = points(5, 3), points(5, 3, seed=1)
+
+    def score(x: Tensor) -> Tensor:
+        return (x**2).sum(1)
+
+    expected = (score(a) - score(b)).abs() / (a - b).norm(dim=1)
+    torch.testing.assert_close(certified_slopes(score, a, b), expected, rtol=1e-9, atol=0)
+    assert (certified_slopes(score, a, b) <= expected).all()
+    assert certified_slopes(score, a, a).tolist() == [0] * 5
+
+
+def test_the_steepest_pair_is_the_steepest_of_all() -> None:
+    x, y = points(40, 2), points(30, 2, seed=1)
+
+    def score(x: Tensor) -> Tensor:
+        return torch.sin(3 * x).sum(1)
+
+    every = (score(x)[:, None] - score(y)).abs().numpy() / np.linalg.norm(x[:, None] - y[None], axis=2)
+    assert steepest_pair(score, x, y, "").value == pytest.approx(every.max(), rel=1e-9)
+
+
+def test_pairs_that_coincide_or_nearly_do_prove_nothing_false() -> None:
+    x = 1e3 * points(20, 3)
+    y = torch.cat([x[:10], x[10:] + 1e-9 * points(10, 3, seed=1), points(3, 3, seed=2)])
+    found = steepest_pair(lambda x: 2 * x[:, 0], x, y, "").value
+    assert 0 < found <= 2
+
+
+@pytest.mark.parametrize("hidden", [1e6, 1e8, 1e12])
+def test_digits_lost_inside_of_a_critic_prove_no_slope(hidden: float) -> None:
+    # Its slope is 1; what it computes jumps by the rounding of ``hidden``.
+    def score(x: Tensor) -> Tensor:
+        return (x[:, 0] + hidden) - hidden
+
+    assert steepest_slope(score, points(16, 2), "").value <= 1
+    a = points(200, 2)
+    assert float(certified_slopes(score, a, a + 1e-6 * points(200, 2, seed=1)).max()) <= 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda x: torch.where(x > 0, math.nan, 0.0),
+        lambda x: torch.where(x > 0, math.inf, 0.0),
+        lambda x: 0 * x.sqrt(),
+        lambda x: 0 * x.sqrt().sqrt(),
+    ],
+)
+def test_values_that_are_no_numbers_prove_no_slope(bad: Callable[[Tensor], Tensor]) -> None:
+    def score(x: Tensor) -> Tensor:
+        return 2 * x[:, 1] + bad(x[:, 0])
+
+    x = points(64, 2)
+    x[0, 0] = 0.0
+    assert not bool(score(x).isfinite().all())
+    norms = gradient_norms(score, x)[1]
+    assert bool(norms.isfinite().all())
+    assert steepest_slope(score, x, "").value == pytest.approx(2, rel=1e-6)
+    for found in (hill_climb(score, x, 5), ascend(score, [score], x, 5)):
+        assert bool(found.isfinite().all())
+    assert math.isfinite(steepest_pair(score, x[:32], x[32:], "").value)
+
+
+def test_a_constant_critic_and_points_that_are_all_zero() -> None:
+    zero = torch.zeros(3, 2, dtype=torch.float64)
+    assert steepest_slope(lambda x: 0 * x.sum(1), points(3, 2), "").value == 0
+    assert typical_norm(zero) == 1
+    assert steepest_slope(linear(2, 2), zero, "").value == pytest.approx(2, rel=1e-9)
+    assert steepest_pair(linear(2, 2), zero, zero, "").value == 0
+    assert bool(hill_climb(linear(2, 2), zero, 3).isfinite().all())
+
+
+def test_typical_norm_is_the_root_mean_square() -> None:
+    assert typical_norm(torch.tensor([[3.0, 4.0], [0.0, 0.0]])) == pytest.approx(5 / math.sqrt(2))
+
+
+def test_a_critic_that_overwrites_its_input_does_not_move_the_points() -> None:
+    critic = nn.Sequential(nn.LeakyReLU(0.5, inplace=True), nn.Linear(2, 1)).double().requires_grad_(False)
+    plain = nn.Sequential(nn.LeakyReLU(0.5), critic[1])
+    x = points(8, 2)
+    kept = x.clone()
+    assert steepest_slope(flat(critic), x, "") == steepest_slope(flat(plain), x, "")
+    assert torch.equal(x, kept)
+
+
+# The search
+
+
+def climbs() -> list[Callable[[Score, nn.Module, Tensor], Tensor]]:
+    """The two ascents, on a critic and its traced copies."""
+
+    def smooth(score: Score, critic: nn.Module, x: Tensor) -> Tensor:
+        graph = trace(critic, tuple(x.shape[1:])).graph
+        return ascend(score, [flat(smoothed(graph, beta)) for beta in lower.BETAS], x, 60)
+
+    return [lambda score, critic, x: hill_climb(score, x, 60), smooth]
+
+
+@pytest.mark.parametrize("climb", climbs())
+def test_an_ascent_never_loses_what_it_had(climb: Callable[[Score, nn.Module, Tensor], Tensor]) -> None:
+    critic = oracle()
+    x = points(16, 2)
+    before = gradient_norms(flat(critic), x)[1]
+    after = gradient_norms(flat(critic), climb(flat(critic), critic, x))[1]
+    assert bool((after.reshape(-1, 16).amax(0) >= before).all())
+
+
+@pytest.mark.parametrize("climb", climbs())
+def test_an_ascent_finds_the_steep_place_of_a_critic(climb: Callable[[Score, nn.Module, Tensor], Tensor]) -> None:
+    # Slope 1 where the samples are, slope 5 beyond 3.
+    class Steep(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, 0] + 4 * torch.relu(x[:, 0] - 3)
+
+    critic = Steep()
+    x = points(16, 2)
+    x[:, 0] = torch.linspace(-2, 2.5, 16)
+    score = flat(critic)
+    assert steepest_slope(score, x, "").value < 3
+    assert steepest_slope(score, climb(score, critic, x), "").value == pytest.approx(5, rel=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_search_reaches_the_exact_constant_of_the_oracle(seed: int) -> None:
+    # Its steepest region is .07 wide and .03 high.
+    critic = oracle()
+    score = flat(critic)
+    x = points(500, 2, seed=seed)
+    x = x[gradient_norms(score, x)[1].argsort()[-32:]]
+    found = max(steepest_slope(score, climb(score, critic, x), "").value for climb in climbs())
+    assert found == pytest.approx(K_OF_THE_ORACLE, abs=1e-6)
+    assert found <= K_OF_THE_ORACLE + 1e-9
+
+
+def test_a_linear_critic_has_no_ascent_even_where_its_weights_learn() -> None:
+    critic = nn.Linear(3, 1).double()
+    graph = trace(critic, (3,)).graph
+    x = points(4, 3)
+    assert torch.equal(ascend(flat(critic), [flat(smoothed(graph, 2.0))], x, 5), x)
+
+
+# Smooth copies
+
+
+@settings(max_examples=30)
+@given(slope=st.floats(0, 0.9), beta=st.sampled_from(lower.BETAS), seed=st.integers(0, 99))
+def test_smooth_copies_are_near_and_nearer_for_larger_beta(slope: float, beta: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    critic = nn.Sequential(nn.Linear(3, 8), nn.LeakyReLU(slope), nn.Linear(8, 1)).double().eval().requires_grad_(False)
+    x = points(10, 3)
+    copied = smoothed(trace(critic, (3,)).graph, beta)
+    # softplus_beta is within log 2 / beta of the rectifier.
+    most = (1 - slope) * math.log(2) / beta * float(critic[2].weight.abs().sum())
+    assert float((copied(x) - critic(x)).abs().max()) <= most * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        F.relu,
+        torch.relu,
+        lambda x: x.relu(),
+        lambda x: F.relu(input=x),
+        lambda x: F.relu(x, inplace=True),
+        lambda x: F.leaky_relu(x, 0.2),
+        lambda x: F.leaky_relu(x, negative_slope=0.2),
+        nn.ReLU(inplace=True),
+        nn.LeakyReLU(0.2),
+    ],
+)
+def test_every_way_to_write_a_rectifier_is_smoothed(act: Callable[[Tensor], Tensor]) -> None:
+    class Critic(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 4)
+            self.act = act
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.act(self.linear(x)).sum(1)
+
+    critic = Critic().double().eval()
+    graph = trace(critic, (2,)).graph
+    copied = smoothed(graph, 2.0)
+    x = points(4, 2).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(copied(x).sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(gradient.square().sum(), x)
+    assert float(curvature.abs().max()) > 1e-6
+    assert not any(p.requires_grad for p in copied.parameters())
+    torch.testing.assert_close(graph(x), critic(x))  # the graph itself stays as it was

@@ -1,0 +1,169 @@
+"""The search on a study: its methods, critics with labels, inverted probabilities, and critics that mix samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wganalyze.data import Samples
+from wganalyze.snapshot import Latent
+from wganalyze.study import Study
+from wganalyze.testing import shifted_gaussians
+from wganalyze_plugins.lipschitz.places import sample_places
+from wganalyze_plugins.lipschitz.slopes import STARTS, find_slopes, mixes_samples, score_of, steepest
+from wganalyze_plugins.lipschitz.tracing import trace
+
+Places = dict[str, list[Samples]]
+
+
+class Scaled(nn.Module):
+    """A critic that is a function of points alone."""
+
+    def __init__(self, body: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+
+def study_of(critic: nn.Module, **more: Any) -> Study:
+    """Gaussians in two dimensions, under a critic."""
+    study = shifted_gaussians(n=60, replicates=2)
+    return Study(replace(study.snapshot, make_critic=lambda: critic, **more), study.plan)
+
+
+def places_of(study: Study) -> Places:
+    """All three places."""
+    found = sample_places(study, 40)
+    return {place: samples for place, samples in found.items() if not isinstance(samples, str)}
+
+
+def test_the_methods_by_name() -> None:
+    study = study_of(nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 1)))
+    traced = trace(study.critic, (2,))
+    places = places_of(study)
+    at_samples, pairs, climb, ascent = (
+        "gradients at samples",
+        "pairs of samples",
+        "Gaussian climb",
+        "ascent on a smoothed copy",
+    )
+    assert [s.method for s in find_slopes(study, places, traced, 5)] == [at_samples, pairs, climb, ascent]
+    assert [s.method for s in find_slopes(study, places, None, 5)] == [at_samples, pairs, climb]
+    assert [s.method for s in find_slopes(study, places, traced, 0)] == [at_samples, pairs]
+    del places["real"]
+    assert [s.method for s in find_slopes(study, places, traced, 0)] == [at_samples]
+
+
+def test_slopes_are_the_same_twice_and_those_of_samples_are_not_steeper_than_the_climb() -> None:
+    torch.manual_seed(1)
+    study = study_of(nn.Sequential(nn.Linear(2, 9), nn.LeakyReLU(0.2), nn.Linear(9, 1)))
+    places = places_of(study)
+    found = find_slopes(study, places, None, 20)
+    assert found == find_slopes(study, places, None, 20)
+    assert found[2].value >= found[0].value
+
+
+def test_the_search_starts_at_the_steepest_samples() -> None:
+    study = study_of(Scaled(lambda x: (x**2).sum(1)))  # the gradient is 2 x
+    samples = [s for found in places_of(study).values() for s in found]
+    everything = np.concatenate([s.points for s in samples])
+    expected = np.sort(np.linalg.norm(everything, axis=1))[::-1][:STARTS]
+    found = steepest(study, samples)
+    np.testing.assert_allclose(np.linalg.norm(found.points, axis=1), expected)
+
+
+def test_samples_without_a_gradient_do_not_come_first() -> None:
+    study = study_of(Scaled(lambda x: 0 * (-x[:, 0]).sqrt() + x[:, 1]))
+    samples = [Samples(np.array([[1.0, 0.0], [-1.0, 5.0]] * 20), (2,))]
+    found = steepest(study, samples)
+    assert (found.points[:20, 0] < 0).all()
+
+
+def test_of_an_inverted_probability_the_logit_counts() -> None:
+    class Probability(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.sigmoid(3 * x[:, 0])
+
+    study = study_of(Probability(), output="probability")
+    assert study.head.invert
+    for slope in find_slopes(study, places_of(study), None, 5):
+        assert slope.value <= 3
+    assert find_slopes(study, places_of(study), None, 0)[0].value == pytest.approx(3, rel=1e-6)
+
+
+def test_digits_that_a_saturated_probability_has_lost_prove_no_slope() -> None:
+    class Probability(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.sigmoid(x[:, 0] + 30)
+
+    study = study_of(Probability(), output="probability")
+    assert max(slope.value for slope in find_slopes(study, places_of(study), None, 5)) <= 1
+
+
+# Labels
+
+
+class Conditional(nn.Module):
+    """Slope 1 at the label 0, slope 7 at the label 1; and a jump of 1000 between the labels."""
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        return (1 + 6 * labels) * x[:, 0] + 1000 * labels
+
+
+def conditional(labels: list[int]) -> tuple[Study, Places]:
+    """A study of it, with samples at some labels."""
+    latent = Latent("normal", (2,), classes=2, encoding="index")
+    study = study_of(Conditional(), latent=latent, make_generator=None)
+    rng = np.random.default_rng(0)
+
+    def samples() -> list[Samples]:
+        return [Samples(rng.standard_normal((len(labels), 2)), (2,), np.array(labels))]
+
+    return study, {"real": samples(), "fake": samples()}
+
+
+def test_a_conditional_critic_is_steep_at_a_label_and_not_between_labels() -> None:
+    study, places = conditional([0, 1] * 20)
+    found = find_slopes(study, places, None, 5)
+    assert [slope.method for slope in found] == ["gradients at samples", "Gaussian climb"]
+    for slope in found:
+        assert slope.value == pytest.approx(7, rel=1e-6)
+        assert slope.value <= 7
+    study, places = conditional([0] * 10)
+    assert find_slopes(study, places, None, 5)[1].value == pytest.approx(1, rel=1e-6)
+
+
+def test_the_labels_stay_with_their_points() -> None:
+    study, places = conditional([0, 1, 1, 0])
+    samples = places["real"][0]
+    score = score_of(study, samples)
+    x = torch.from_numpy(samples.points)
+    np.testing.assert_allclose(score(x), study.scores(samples))
+    np.testing.assert_allclose(score(x.repeat(3, 1)).reshape(3, -1)[2], study.scores(samples))
+
+
+# Critics that mix samples
+
+
+@pytest.mark.parametrize(
+    ("critic", "mixes"),
+    [
+        (nn.Linear(2, 1), False),
+        (nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1)), False),
+        (nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3), nn.Linear(3, 1)), False),
+        (nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False), nn.Linear(2, 1)), True),
+        (Scaled(lambda x: x[:, 0] + x.std(0, unbiased=False).mean()), True),
+        (Scaled(lambda x: x[:, 0] / len(x)), True),
+    ],
+)
+def test_a_critic_that_mixes_samples_is_known(critic: nn.Module, mixes: bool) -> None:
+    study = study_of(critic)
+    assert mixes_samples(study, study.real()) is mixes
