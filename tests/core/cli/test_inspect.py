@@ -60,7 +60,7 @@ def test_a_path_with_markup_is_shown_as_it_is(command: Command, tmp_path: Path) 
     torch.save(nn.Linear(2, 1).state_dict(), folder / "D[bold].pt")
     answer = command("inspect", folder)
     assert answer.code == 0
-    assert "[red]ckpt" in answer.out.splitlines()[0]
+    assert "[red]ckpt" in answer.out.replace("\n", "")  # a long title is broken into lines
     assert "D[bold].pt │" in answer.out
 
 
