@@ -50,7 +50,7 @@ class {cls}(Analyzer):
     needs = frozenset({{Need.REAL, Need.FAKE}})
     metrics = (
         Metric("{metric}", "Euclidean distance of the means, real against generated.", direction="lower"),
-        Metric("{metric}_floor", "The same between two samples of real data: nothing can score below it."),
+        Metric("{metric}_floor", "The same between two samples of real data: what a perfect generator scores."),
     )
 
     @dataclass(frozen=True)
