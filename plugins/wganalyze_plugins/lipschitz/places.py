@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wganalyze.analyzer import Need
@@ -30,13 +31,18 @@ def sample_places(study: Study, most: int) -> dict[str, list[Samples] | str]:
         return {"real": reals, "fake": reason, "interpolate": reason}
     fakes = [_first(study.fake(replicate=r), most) for r in range(study.replicates)]
     draws = [Split("interpolates", r).rng(study.seed) for r in range(study.replicates)]
-    between = [interpolate(*three) for three in zip(reals, fakes, draws, strict=True)]
+    between = [
+        replace(interpolate(x, y, rng), key=("interpolates", *x.key, *y.key))
+        for x, y, rng in zip(reals, fakes, draws, strict=True)
+    ]
     return {"real": reals, "fake": fakes, "interpolate": between}
 
 
 def _first(samples: Samples, most: int) -> Samples:
-    """All of them where they are few enough: under their key, scores and gradients are shared."""
-    return samples if len(samples) <= most else samples.take(slice(most))
+    """The first ``most`` of them, under a key: scores and gradients of keyed samples are computed once."""
+    if len(samples) <= most:
+        return samples
+    return replace(samples.take(slice(most)), key=(*samples.key, "first", most))
 
 
 def interpolate(x: Samples, y: Samples, rng: np.random.Generator) -> Samples:

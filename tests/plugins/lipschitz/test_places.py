@@ -83,3 +83,16 @@ def test_a_distribution_in_numbers() -> None:
         "q95": 95,
         "largest": 100,
     }
+
+
+def test_gradients_at_every_place_are_computed_once() -> None:
+    study = shifted_gaussians(n=40, replicates=2)
+    for most in (10, 100):
+        for found in sample_places(study, most).values():
+            assert not isinstance(found, str)
+            assert len({samples.key for samples in found}) == 2
+            for samples in found:
+                assert samples.key
+                assert study.gradient(samples) is study.gradient(samples)
+    keys = [samples.key for most in (10, 100) for found in sample_places(study, most).values() for samples in found]
+    assert len(set(keys)) == len(keys)
