@@ -19,8 +19,8 @@ def run(
     data: str | None = None,
     generator: str | None = None,
     critic: str | None = None,
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    skip: str | Sequence[str] = (),
     out: str | Path | None = None,
     n: int | None = None,
     replicates: int | None = None,
@@ -42,7 +42,7 @@ def run(
     config: str | Path | None = None,
     trust: bool = False,
     loader: str | None = None,
-    no_plugins: Sequence[str] = (),
+    no_plugins: str | Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Analyse the checkpoints under ``path`` and return the report, as ``wganalyze run`` does.
@@ -77,13 +77,13 @@ def run(
         out=None if out is None else Path(out),
         config=said,
         config_file=None if config is None else Path(config),
-        only=only,
-        skip=skip,
+        only=_names(only),
+        skip=_names(skip),
         options=[f"{key}={_text(value)}" for key, value in (options or {}).items()],
         device=device,
         trust=trust,
         loader=loader,
-        no_plugins=no_plugins,
+        no_plugins=_names(no_plugins),
         command=command,
     )
     return execute(request, progress)
@@ -94,6 +94,11 @@ def _command(arguments: Mapping[str, Any]) -> list[str]:
     unsaid = {name: parameter.default for name, parameter in signature(run).parameters.items()}
     said = {k: v for k, v in arguments.items() if k not in ("path", "progress") and v != unsaid[k]}
     return ["wganalyze.run", str(arguments["path"]), *(f"{name}={value!r}" for name, value in said.items())]
+
+
+def _names(names: str | Sequence[str]) -> Sequence[str]:
+    """One name may be given by itself."""
+    return [names] if isinstance(names, str) else names
 
 
 def _text(value: Any) -> str:

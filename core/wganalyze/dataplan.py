@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wganalyze.config import Config
-from wganalyze.data import DataSource, Points, Preprocessing, Samples, Split
+from wganalyze.data import DataSource, FiniteSource, Points, Preprocessing, Samples, Split
 from wganalyze.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -105,19 +105,35 @@ def _preprocessing(
         if config.normalize is not None:
             return Preprocessing.normalize(source.value_range or (0.0, 1.0), *config.normalize), ()
         if config.range is not None:
-            if source.value_range is None:
+            own = source.value_range or _span(source)
+            if own is None:
                 raise UsageError(
                     f"--range: {text} states no range of its own to map from; "
                     "store it mapped, or use --normalize MEAN,STD"
                 )
-            return Preprocessing.to_range(source.value_range, *config.range), ()
+            low, high = config.range
+            note = f"data mapped to [{low:g}, {high:g}] from [{own[0]:.4g}, {own[1]:.4g}], which their values span"
+            return Preprocessing.to_range(own, low, high), () if source.value_range else (note,)
     except ValueError as error:
         raise UsageError(f"--range/--normalize: {error}") from None
     if source.value_range is None:
-        return Preprocessing(), ()
+        own = _span(source)
+        note = (
+            "" if own is None else f"data used as stored, in [{own[0]:.4g}, {own[1]:.4g}] (set --range or --normalize)"
+        )
+        return Preprocessing(), (note,) if note else ()
     low, high, why = _range_of_generator(first)
     note = f"data brought to [{low:g}, {high:g}]: {why} (set --range or --normalize)"
     return Preprocessing.to_range(source.value_range, low, high), (note,)
+
+
+def _span(source: DataSource) -> tuple[float, float] | None:
+    """Least and largest value of a finite set; None where there is no set, or no width."""
+    if not isinstance(source, FiniteSource):
+        return None
+    values = source.everything.values
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if high > low else None
 
 
 def _range_of_generator(first: Snapshot | None) -> tuple[float, float, str]:

@@ -7,7 +7,8 @@ import importlib
 import re
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,27 +60,59 @@ def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dic
 
 
 def _module(where: str, folder: Path | None, option: str) -> Any:
+    """The module, from its source as it is now: it may have been edited since it was imported."""
     try:
         if not where.endswith(".py"):
-            if str(Path.cwd()) not in sys.path:
-                sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(where)
+            here = Path.cwd()
+            if str(here) not in sys.path:
+                sys.path.insert(0, str(here))
+            with _as_on_disk(here, where.partition(".")[0]):
+                return importlib.import_module(where)
         path = Path(where).expanduser()
         if folder is not None and not path.is_absolute() and not path.exists():
             path = folder / path
         if not path.is_file():
             raise UsageError(f"{option}: there is no file {path}")
-        # Compiled from source: a cached .pyc cannot tell two versions of the same size and second apart.
         module = types.ModuleType(f"_wganalyze_factory_{path.stem}")
         module.__file__ = str(path)
         sys.modules[module.__name__] = module
-        sys.path.insert(0, str(path.resolve().parent))
+        beside = path.resolve().parent
+        sys.path.insert(0, str(beside))
         try:
-            exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+            with _as_on_disk(beside):
+                exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
         finally:
-            sys.path.remove(str(path.resolve().parent))
+            sys.path.remove(str(beside))
         return module
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # a script may parse the command line when it is imported
         raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error
+
+
+@contextmanager
+def _as_on_disk(folder: Path, package: str = "") -> Iterator[None]:
+    """Inside, modules in ``folder``, and those of a package below it, are imported anew, and from source.
+
+    A cached .pyc cannot tell two versions of the same size and second apart. What was imported before is put back.
+    """
+    known = {name: module for name, module in sys.modules.items() if _lies_in(module, name, folder, package)}
+    for name in known:
+        del sys.modules[name]
+    before = sys.dont_write_bytecode, sys.pycache_prefix
+    sys.dont_write_bytecode, sys.pycache_prefix = True, str(folder / ".no-such-cache")
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode, sys.pycache_prefix = before
+        sys.modules.update(known)
+
+
+def _lies_in(module: Any, name: str, folder: Path, package: str) -> bool:
+    file = getattr(module, "__file__", None)
+    if not file or name == "__main__":
+        return False
+    path = Path(file)
+    below = name.partition(".")[0] == package and folder in path.parents and "site-packages" not in path.parts
+    return below or path.parent == folder

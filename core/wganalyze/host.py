@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from wganalyze import hooks
 from wganalyze.analyzer import Analyzer, Need
 from wganalyze.data import DataSource
-from wganalyze.errors import DataError, UsageError
+from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.measurement import Metric, Table
 from wganalyze.options import make_options
 from wganalyze.snapshot import Architecture, Loader
@@ -78,11 +78,17 @@ class Host:
         return self.analyzers[name]
 
     def data_source(self, text: str) -> DataSource:
-        """The source that ``NAME`` or ``NAME:ARGUMENT`` names; DataError where it cannot be made."""
+        """The source that ``NAME`` or ``NAME:ARGUMENT`` names; DataError where it cannot be made.
+
+        WganalyzeError, with the reason, where its plugin was seen and left out.
+        """
         name, _, argument = text.partition(":")
+        fault = self.fault(name)
+        if name not in self.data and fault is not None:
+            raise WganalyzeError(f"--data {text}: {fault}")
         if name not in self.data:
             there = ", ".join(sorted(self.data))
-            raise DataError(self.fault(name) or f"--data {text}: no data source is called {name!r}; there are: {there}")
+            raise DataError(f"--data {text}: no data source is called {name!r}; there are: {there}")
         return self.data[name](argument)
 
 

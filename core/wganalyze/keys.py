@@ -15,6 +15,7 @@ from typing import Any
 from wganalyze.analyzer import Analyzer
 from wganalyze.study import Study
 
+NUMBERS = ("data.py", "dataplan.py", "evaluation.py", "networks.py", "study.py")
 DTYPE = "critic float64, generator float32"
 
 
@@ -52,10 +53,19 @@ def cell_key(study: Study, analyzer: Analyzer) -> str:
             sizes,
             [analyzer.name, analyzer.version, source_digest(type(analyzer)), asdict(analyzer.options)],
             version("wganalyze"),
+            core_digest(),
             DTYPE,
             study.device.partition(":")[0],
         ]
     )[:32]
+
+
+@cache
+def core_digest() -> str:
+    """Digest of the core's source that numbers depend on: in an editable install the version does not change."""
+    package = Path(__file__).parent
+    files = [package / name for name in NUMBERS] + sorted((package / "transport").glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @cache

@@ -10,6 +10,8 @@ from typing import Literal
 Direction = Literal["lower", "higher", "none"]
 Level = Literal["info", "warning", "fault"]
 Status = Literal["ok", "skipped", "failed"]
+OF_THE_DATA = "one test for all snapshots: no network takes part in it"
+"""Ends the method of a p-value that is the same hypothesis, tested once, at every snapshot."""
 Scalar = float | int | str | bool | None
 
 

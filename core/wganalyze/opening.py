@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from wganalyze.errors import CheckpointError, UsageError
+from wganalyze.errors import CheckpointError, UsageError, WganalyzeError
 from wganalyze.host import Host
 from wganalyze.snapshot import Loader, Part
 
@@ -33,6 +33,9 @@ def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedF
         raise UsageError(f"{path}: no such file or folder")
     loaders = host.loaders
     if loader is not None:
+        fault = host.fault(loader)
+        if loader not in loaders and fault is not None:
+            raise WganalyzeError(f"--loader {loader}: {fault}")
         if loader not in loaders:
             raise UsageError(f"--loader {loader}: no such loader; there are: {', '.join(sorted(loaders))}")
         loaders = {loader: loaders[loader]}

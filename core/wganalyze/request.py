@@ -61,6 +61,10 @@ class Opened:
 def open_request(request: Request) -> Opened:
     """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
     host = load_host(request.no_plugins)
+    for name in request.no_plugins:
+        if all(name != plugin.name for plugin in host.plugins):
+            there = ", ".join(plugin.name for plugin in host.plugins)
+            raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
     config = configuration(request)
     files = open_path(request.path, host, request.loader)
     assembled = assemble(files, request.path, config, host, trust=request.trust)
@@ -98,7 +102,9 @@ def choose_analyzers(request: Request, host: Host) -> tuple[list[Analyzer], list
         raise WganalyzeError("; ".join(lost.values()))
     if not chosen:
         raise UsageError("--only and --skip leave no analyzer to run")
-    return [analyzer(make_options(analyzer, texts.get(analyzer.name, {}))) for analyzer in chosen], [*lost.values()]
+    options = {name: make_options(host.analyzers[name], given) for name, given in texts.items() if name not in lost}
+    found = [analyzer(options.get(analyzer.name) or make_options(analyzer, {})) for analyzer in chosen]
+    return found, [*lost.values()]
 
 
 def choose_device(text: str) -> str:

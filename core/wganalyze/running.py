@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
 import time
@@ -26,7 +27,8 @@ from wganalyze.snapshot import Snapshot
 from wganalyze.study import Cache, Study
 
 RECORDED = (
-    "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy",
+    "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy", "click",
+    "rich", "pillow", "packaging",
 )  # fmt: skip
 
 
@@ -252,6 +254,8 @@ class Run:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "device": self.device,
+            "gpu": _gpu(self.device),
+            "cores": os.cpu_count(),
             "versions": {name: found for name in ("wganalyze", *RECORDED) if (found := _version(name))},
             "plugins": [vars(plugin) for plugin in self.opened.host.plugins],
             "data": None
@@ -276,6 +280,13 @@ class Run:
         except OSError as error:
             if record["status"] == "complete":
                 raise WganalyzeError(f"{path}: the views could not be written ({error.strerror})") from error
+
+
+def _gpu(device: str) -> str | None:
+    """Name of the GPU that the networks run on."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else None
 
 
 def _version(name: str) -> str | None:

@@ -80,12 +80,17 @@ class CriticGap(Analyzer):
             direction="higher",
             source="SCIENCE: K_pair = max (f(x_i) - f(y_j))+ / c(x_i, y_j)",
         ),
-        Metric("dual_c", "The better of the two c-transform duals: a certified lower bound of W1.", source=C_TRANSFORM),
+        Metric(
+            "dual_c",
+            "The better of the two c-transform duals: a certified lower bound of the sample W1.",
+            source=C_TRANSFORM,
+        ),
         Metric("dual_c_from_real", "mean f(real) + mean f^c(fake): a lower bound for any f.", source=C_TRANSFORM),
         Metric("dual_c_from_fake", "The c-transform dual from the other side.", source=C_TRANSFORM),
         Metric(
             "dual_c_best_scale",
-            "The largest c-transform dual of s f over s >= 0: how good is this critic up to scale? Certified.",
+            "The largest c-transform dual of s f over s >= 0, a certified lower bound of the sample W1: how good is "
+            "this critic up to scale?",
             direction="higher",
             source=C_TRANSFORM,
         ),
@@ -128,13 +133,19 @@ class CriticGap(Analyzer):
         yield from self._penalty(study, pairs)
         yield from _findings(study, pairs)
 
-    def _orientation(self, study: Study) -> Iterator[Measurement]:
+    def _orientation(self, study: Study) -> Iterator[Yielded]:
         found = "said by the user" if study.snapshot.orientation is not None else "found from the first replicate"
         for metric, value, method in (
             ("orientation", study.orientation, found),
             ("auc", study.orientation_auc, "first replicate"),
         ):
             yield Measurement(metric, value, n=study.n, space=study.space, mode="eval", method=method)
+        if study.snapshot.orientation is None and study.orientation < 0:
+            message = (
+                f"the critic scores real low here (AUC {study.orientation_auc:.2f}), and its sign was turned; if it "
+                "was trained to score real high, these data contradict it: say --orientation 1"
+            )
+            yield Finding("warning", "scores-real-low", message, ("orientation", "auc"))
 
     def _against_exact(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         ratios = [p.ratio for p in pairs if p.ratio is not None]

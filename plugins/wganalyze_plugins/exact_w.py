@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from wganalyze.analyzer import Analyzer, Need
 from wganalyze.errors import NotMeasurable
 from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Yielded
+from wganalyze.measurement import OF_THE_DATA, Finding, Measurement, Metric, Yielded
 
 if TYPE_CHECKING:
     from wganalyze.data import Samples
@@ -124,13 +124,14 @@ class ExactW(Analyzer):
         pvalue = study.cached(
             ("exact-w pvalue", self.options), lambda: self._pvalue(reals, fakes, n, study.seed), scope=scope
         )
+        method = f"{self.options.permutations} permutations within replicates, statistic summed over them"
         yield Measurement(
             "w1_pvalue",
             pvalue,
             replicates=study.replicates,
             n=n,
             space=f"{study.space}, {self.options.metric}",
-            method=f"{self.options.permutations} permutations within replicates, statistic summed over them",
+            method="; ".join(filter(None, (method, OF_THE_DATA if scope == "data" else ""))),
             message=_memorisation(study),
         )
         evidence = ("w1", "w1_floor", "w1_pvalue")
@@ -139,8 +140,8 @@ class ExactW(Analyzer):
             yield Finding("info", "not-told-apart", f"{message}; {_memorisation(study) or 'held-out data'}", evidence)
         else:
             message = (
-                f"generated samples differ from real ones: W1 {value:.4g} against a floor of {floor:.4g} "
-                f"(p = {pvalue:.3g} before Holm's correction)"
+                f"W1 {value:.4g} against a floor of {floor:.4g}: told apart at n = {n} (p = {pvalue:.3g}, before "
+                "Holm's correction over the snapshots: w1_pvalue_holm)"
             )
             yield Finding("info", "told-apart", message, evidence)
 

@@ -12,10 +12,11 @@ from wganalyze.hooks import hookimpl
 from wganalyze.measurement import Finding, Measurement, Metric, Yielded
 
 if TYPE_CHECKING:
-    from wganalyze.data import Samples
+    from wganalyze.data import Points, Samples
     from wganalyze.study import Study
 
 CLASH = 0.1
+NEAR, PILE = 0.02, 0.002
 """The share of the generator's range by which reals may go beyond it at each end."""
 N_WITHOUT_DATA = 500
 
@@ -65,15 +66,20 @@ class SnapshotAnalyzer(Analyzer):
         margin = CLASH * (high - low)
         outside = float(((points < low - margin) | (points > high + margin)).mean())
         yield Measurement("real_out_of_reach", outside, n=len(points), space=study.space, method="share of values")
-        if study.lacks(Need.GENERATOR) or study.plan is None or study.plan.source.value_range is None:
-            return
+        if study.lacks(Need.GENERATOR) or study.plan is None or study.plan.source.size is None:
+            return  # a law without bounds is out of reach of any tanh
         if outside:
+            fakes = samples["fake"].points
+            stuck = (real_high > high + margin and _piles_up(fakes, high)) or (
+                real_low < low - margin and _piles_up(fakes, low)
+            )
+            span = f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]"
+            beyond = f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone"
             yield Finding(
-                "warning",
+                "warning" if stuck else "info",
                 "range-clash",
-                f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]: "
-                f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone; "
-                "check --range or --normalize",
+                f"{span}: {beyond}; "
+                + ("check --range or --normalize" if stuck else "a generator early in its training does so too"),
                 ("real_min", "real_max", "fake_min", "fake_max", "real_out_of_reach"),
             )
         elif high - low > (1 + 2 * CLASH) * (real_high - real_low):
@@ -84,6 +90,12 @@ class SnapshotAnalyzer(Analyzer):
                 "the two live on different scales; check --range or --normalize",
                 ("real_min", "real_max", "fake_min", "fake_max"),
             )
+
+
+def _piles_up(points: Points, end: float) -> bool:
+    """Do many values stand at this end of the range, as at that of a tanh which would go further?"""
+    near = abs(points - end) <= NEAR * float(points.max() - points.min())
+    return bool(near.mean() >= PILE)
 
 
 def _assumptions(study: Study) -> tuple[str, ...]:

@@ -165,7 +165,22 @@ def test_without_a_generator_the_usual_range_is_assumed(distinct_rows: MakeRows)
     assert plan.preprocessing.name == "[-1, 1]"
     assert len(plan.assumptions) == 1
     source.value_range = None
-    assert make_plan(source, "rows", Config(), None).preprocessing == Preprocessing()
+    stored = make_plan(source, "rows", Config(), None)
+    assert stored.preprocessing == Preprocessing()
+    assert stored.assumptions == ("data used as stored, in [0, 99.5] (set --range or --normalize)",)
+
+
+def test_a_range_without_one_of_their_own_maps_what_the_values_span(distinct_rows: MakeRows) -> None:
+    source = distinct_rows(100)
+    plan = make_plan(source, "rows", Config(range=(-1, 1)), None)
+    assert plan.assumptions == ("data mapped to [-1, 1] from [0, 99.5], which their values span",)
+    points = plan.preprocessing.apply(source.everything.values, source.shape)
+    assert (points.min(), points.max()) == (-1, 1)
+
+
+def test_a_law_has_no_range_to_map_from() -> None:
+    with pytest.raises(UsageError, match="--range: ring states no range of its own"):
+        make_plan(Gaussian(2), "ring", Config(range=(-1, 1)), None)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +188,6 @@ def test_without_a_generator_the_usual_range_is_assumed(distinct_rows: MakeRows)
     [
         (Config(range=(1, -1)), (0, 1), r"--range/--normalize: a range needs LOW < HIGH"),
         (Config(normalize=((0.5,), (0.0,))), (0, 1), r"--range/--normalize: --normalize needs"),
-        (Config(range=(-1, 1)), None, r"--range: rows states no range of its own"),
     ],
 )
 def test_a_map_that_makes_no_sense_is_a_usage_error(

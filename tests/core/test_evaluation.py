@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -120,12 +121,47 @@ class Reused(nn.Module):
         return score
 
 
-@pytest.mark.parametrize("net", [Squared(), Hidden(), Reused()], ids=lambda net: type(net).__name__)
-def test_a_sigmoid_that_is_not_proven_final_stays(net: nn.Module) -> None:
+def test_a_sigmoid_in_the_middle_stays_and_a_score_is_assumed() -> None:
+    net, x = Hidden(), samples()
     head = prepare_critic(critic_of(net), [(3,)], "cpu")
     assert (head.note, head.output, head.invert) == ("", "score", False)
-    x = samples()
+    assert head.assumptions == ("critic output: a score, as of a WGAN (set [critic] output or --output)",)
     np.testing.assert_allclose(head.scores(x, "eval", 16), plain_scores(net, x), rtol=1e-12)
+    assert prepare_critic(critic_of(net, output="score"), [(3,)], "cpu").assumptions == ()
+
+
+def test_a_sigmoid_that_is_used_twice_is_cut_where_it_is_last() -> None:
+    net, x = Reused(), samples()
+    head = prepare_critic(critic_of(net), [(3,)], "cpu")
+    assert (head.note, head.output, head.invert) == ("final sigmoid cut: the logit is analysed", "logit", False)
+    expected = plain_scores(net, x)
+    np.testing.assert_allclose(1 / (1 + np.exp(-head.scores(x, "eval", 16))), expected, rtol=1e-12)
+
+
+def test_what_stays_in_the_unit_interval_is_taken_for_a_probability_and_said() -> None:
+    net, x = Squared(), samples()
+    head = prepare_critic(critic_of(net), [(3,)], "cpu")
+    assert (head.output, head.invert) == ("logit", True)
+    assert head.assumptions[0].startswith("critic output: a probability, since it stays in [0, 1]")
+    odds = plain_scores(net, x)
+    np.testing.assert_allclose(head.scores(x, "eval", 16), np.log(odds / (1 - odds)), rtol=1e-9)
+    said = prepare_critic(critic_of(net, output="score"), [(3,)], "cpu")
+    np.testing.assert_allclose(said.scores(x, "eval", 16), odds, rtol=1e-12)
+
+
+@pytest.mark.parametrize("make", [lambda: seeded(nn.Linear(3, 8), nn.ReLU()), lambda: mlp(nn.Tanh())])
+def test_small_scores_are_no_probabilities(make: Callable[[], nn.Module]) -> None:
+    """Of one sign at moderate inputs, or bounded, but not in [0, 1]."""
+
+    class Critic(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = make()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 0.01 * self.net(x).sum(1, keepdim=True)
+
+    assert prepare_critic(critic_of(Critic()), [(3,)], "cpu").output == "score"
 
 
 class Functional(nn.Module):
@@ -140,20 +176,32 @@ class Functional(nn.Module):
 
 
 def test_a_probability_is_inverted_where_the_user_says_so() -> None:
-    net, x = Functional(), samples()
+    net, x = Squared(), samples()
+    odds = plain_scores(net, x)
     head = prepare_critic(critic_of(net, output="probability"), [(3,)], "cpu")
-    assert (head.output, head.invert) == ("logit", True)
+    assert (head.output, head.invert, head.assumptions) == ("logit", True, ())
     assert head.note == "probabilities inverted: the logit is analysed"
-    np.testing.assert_allclose(head.scores(x, "eval", 16), plain_scores(net.net, x), rtol=1e-9)
+    np.testing.assert_allclose(head.scores(x, "eval", 16), np.log(odds / (1 - odds)), rtol=1e-9)
+    logit = np.log(odds / (1 - odds))
+    moved = x.with_points(x.points + 1e-6 * head.gradient(x, "eval"))
+    assert (head.scores(moved, "eval", 16) > logit).all(), "the gradient is that of the logit"
+
+
+@pytest.mark.parametrize("output", [None, "score", "probability"])
+def test_a_functional_sigmoid_is_cut(output: Output | None) -> None:
+    net, x = Functional(), samples()
+    head = prepare_critic(critic_of(net, output=output), [(3,)], "cpu")
+    assert (head.output, head.invert, head.assumptions) == ("logit", False, ())
+    assert head.note == "final sigmoid cut: the logit is analysed"
+    np.testing.assert_allclose(head.scores(x, "eval", 16), plain_scores(net.net, x), rtol=1e-12)
     logit = prepare_critic(critic_of(net.net), [(3,)], "cpu")
-    np.testing.assert_allclose(head.gradient(x, "eval"), logit.gradient(x, "eval"), rtol=1e-7)
-    unsaid = prepare_critic(critic_of(net), [(3,)], "cpu")
-    assert not unsaid.invert
-    np.testing.assert_allclose(unsaid.scores(x, "eval", 16), plain_scores(net, x), rtol=1e-12)
+    np.testing.assert_allclose(head.gradient(x, "eval"), logit.gradient(x, "eval"), rtol=1e-12)
 
 
 def test_saturated_probabilities_are_no_logits() -> None:
-    head = prepare_critic(critic_of(Functional(1e4), output="probability"), [(3,)], "cpu")
+    net = nn.Sequential(Functional(1e4), nn.Threshold(-1, 0)).eval()  # behind which no sigmoid can be cut
+    net[1].forward = lambda p: p**2  # type: ignore[method-assign]
+    head = prepare_critic(critic_of(net, output="probability"), [(3,)], "cpu")
     with pytest.raises(CheckpointError, match="saturate"):
         head.scores(samples(), "eval", 16)
 
@@ -248,10 +296,11 @@ def test_a_gradient_in_train_mode_is_that_of_the_whole_batch() -> None:
 def test_the_first_shape_that_gives_one_score_is_taken() -> None:
     net = nn.Sequential(nn.Flatten(), seeded(nn.Linear(12, 1)))
     head = prepare_critic(critic_of(net), [(3, 2, 2), (12,)], "cpu")
-    assert (head.shape, head.assumptions) == ((3, 2, 2), ())
+    assert head.shape == (3, 2, 2)
+    assert not any("reshaped" in text for text in head.assumptions)
     flat = prepare_critic(critic_of(seeded(nn.Linear(12, 1))), [(3, 2, 2), (12,)], "cpu")
     assert flat.shape == (12,)
-    assert flat.assumptions == ("critic input reshaped to (12,)",)
+    assert flat.assumptions[0] == "critic input reshaped to (12,)"
 
 
 def test_a_critic_that_takes_no_shape_says_what_it_met() -> None:

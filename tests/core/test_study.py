@@ -261,7 +261,7 @@ def test_the_critics_input_has_the_shape_of_the_samples() -> None:
     study = Study(drawn, None)
     assert study.critic_shape == (1, 3, 3)
     assert len(study.scores(study.fake(6))) == 6
-    assert study.assumptions == ("critic input reshaped to (1, 3, 3)",)
+    assert study.assumptions[0] == "critic input reshaped to (1, 3, 3)"
     with pytest.raises(NotMeasurable, match="shape of the critic's input is unknown"):
         _ = Study(replace(drawn, make_generator=None), None).head
 

@@ -341,8 +341,8 @@ def test_laws_far_apart_are_told_apart() -> None:
     (finding,) = outcome.findings
     assert (finding.level, finding.code) == ("info", "told-apart")
     assert finding.message == (
-        f"generated samples differ from real ones: W1 {value(found['w1']):.4g} against a floor of "
-        f"{value(found['w1_floor']):.4g} (p = 0.01 before Holm's correction)"
+        f"W1 {value(found['w1']):.4g} against a floor of {value(found['w1_floor']):.4g}: told apart at n = 60 "
+        "(p = 0.01, before Holm's correction over the snapshots: w1_pvalue_holm)"
     )
     assert finding.evidence == ("w1", "w1_floor", "w1_pvalue")
 

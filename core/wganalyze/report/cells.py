@@ -79,7 +79,8 @@ class CellStore:
             shutil.rmtree(draft, ignore_errors=True)
 
     def choose(self, slots: Mapping[str, str]) -> None:
-        """Say which keys count for these slots from now on."""
+        """Say which keys count for these slots from now on; what other runs said of other slots stays."""
+        self.plan = self._read_plan()
         if any(self.plan.get(slot) != key for slot, key in slots.items()):
             self.plan.update(slots)
             text = json.dumps({"slots": self.plan}, indent=0, sort_keys=True)
@@ -87,6 +88,7 @@ class CellStore:
 
     def current(self) -> list[str]:
         """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
+        self.plan = self._read_plan()
         committed = {e.name for e in os.scandir(self.folder)} if self.folder.is_dir() else set()
         last: dict[str, str] = {}
         for name in sorted(committed, key=lambda name: (len(name), name)):

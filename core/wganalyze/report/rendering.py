@@ -108,9 +108,10 @@ def _legend(frame: pd.DataFrame, report: Report) -> str:
     spaces = sorted({str(s) for s in frame["space"].dropna()})
     told = f"n = {', '.join(map(str, sizes))}, {'; '.join(spaces)}. " if sizes else ""
     return (
-        f"{told}W1: exact on samples of size n, interval for its expectation at this n. floor: W1 between two real "
-        "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake) as the critic gives it; "
-        "best dual: certified lower bound of W1 over all scales of f. K: bracket of the critic's Lipschitz constant."
+        f"{told}W1: between samples of size n, interval for its expectation at this n. floor: W1 between two real "
+        "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake), the critic's loss, sign fixed; "
+        "best dual: certified lower bound of the sample W1 over all scales of f. K: bracket of the critic's Lipschitz "
+        "constant."
     )
 
 
@@ -121,6 +122,11 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
         place = where(list(group["snapshot"]))
         style = "bold red" if status == "failed" else "dim"
         console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
+    noted = report.measurements
+    noted = noted[noted["metric"].isin(HEADLINES) & (noted["status"] == "ok") & noted["snapshot"].isin(shown)]
+    told = [str(text).partition("; ")[0] for text in noted["message"] if str(text).startswith("Holm: ")]
+    for line in dict.fromkeys(told):
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     absent = report.measurements
     absent = absent[(absent["status"] == "skipped") & absent["metric"].isin(HEADLINES) & absent["snapshot"].isin(shown)]
     for (metric, message), group in absent.groupby(["metric", "message"], sort=False, dropna=False):

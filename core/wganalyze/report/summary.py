@@ -6,7 +6,7 @@ import fnmatch
 import html
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import UsageError
 from wganalyze.report.condensing import Told, condense
@@ -52,12 +52,30 @@ def summarise(report: Report) -> pd.DataFrame:
     interval = ["w1_ci_low", "w1_ci_high", "n", "space"]
     if order.empty:  # which pandas cannot join
         return order.reindex(columns=[*order.columns, *HEADLINES, *interval])
-    found = rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")]
+    found = _of_one_setting(rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")])
     wide = found.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
     ends = found[found["metric"] == "w1"].set_index("snapshot")[["ci_low", "ci_high", "n", "space"]]
     ends.columns = pd.Index(interval)
     wide = wide.reindex(columns=list(HEADLINES))
     return order.join(wide, on="snapshot").join(ends[~ends.index.duplicated()], on="snapshot")
+
+
+def _of_one_setting(rows: pd.DataFrame) -> pd.DataFrame:
+    """Without headlines that were measured on other data, or at another n, than W1 of the same snapshot.
+
+    p-values have an n of their own. A report keeps what earlier runs measured; one line is to be about one setting.
+    """
+    settings = {
+        row.snapshot: (str(row.seed), str(row.data_id), row.n)
+        for row in rows[rows["metric"] == "w1"].drop_duplicates("snapshot").itertuples()
+    }
+
+    def agrees(row: Any) -> bool:
+        seed, data, n = settings.get(row.snapshot, (str(row.seed), str(row.data_id), row.n))
+        free = row.unit == "p-value" or math.isnan(row.n) or math.isnan(n)
+        return (str(row.seed), str(row.data_id)) == (seed, data) and (free or row.n == n)
+
+    return rows[[agrees(row) for row in rows.itertuples()]] if len(rows) else rows
 
 
 def select(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import WganalyzeError
+from wganalyze.measurement import OF_THE_DATA
 from wganalyze.report.cells import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, sync_folder, write_table
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INTERVAL_S = 30.0
+LEVEL = 0.05
 DERIVED = "wganalyze.report"
 _PART = "part-0.parquet"
 
@@ -204,23 +206,41 @@ def _holm(measurements: pa.Table) -> list[pa.Table]:
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found.to_pylist():
         families.setdefault((row["analyzer"], row["metric"]), []).append(row)
-    corrected = []
-    for rows in families.values():
-        values = holm([row["value"] for row in rows])
-        for row, value in zip(rows, values, strict=True):
-            corrected.append(
-                {
-                    **row,
-                    "metric": f"{row['metric']}_holm",
-                    "value": value,
-                    "method": f"Holm over {len(rows)} snapshots of {row['metric']}",
-                    "plugin": DERIVED,
-                    "ci_low": None,
-                    "ci_high": None,
-                    "ci_method": None,
-                }
-            )
+    corrected = [row for rows in families.values() for row in _corrected(rows)]
     return [pa.Table.from_pylist(corrected, schema=measurements.schema)] if corrected else []
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Corrected rows of one metric; a hypothesis that was tested once for all snapshots counts once."""
+    tests: dict[Any, float] = {_test_of(row): row["value"] for row in rows}
+    corrected = dict(zip(tests, holm([*tests.values()]), strict=True))
+    least, best = min(tests.values()), min(corrected.values())
+    note = ""
+    if least <= LEVEL < best:
+        note = (
+            f"Holm: over {len(tests)} tests the least p of {least:.3g} becomes {best:.3g}, so that none is below "
+            f"{LEVEL}: ask for more permutations"
+        )
+    return [
+        {
+            **row,
+            "metric": f"{row['metric']}_holm",
+            "value": corrected[_test_of(row)],
+            "method": f"Holm over {len(tests)} tests of {row['metric']}",
+            "message": "; ".join(filter(None, (note, row["message"]))),
+            "plugin": DERIVED,
+            "ci_low": None,
+            "ci_high": None,
+            "ci_method": None,
+        }
+        for row in rows
+    ]
+
+
+def _test_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    if (row["method"] or "").endswith(OF_THE_DATA):
+        return tuple(row[name] for name in ("value", "n", "seed", "data_id", "options"))
+    return (row["cell"],)
 
 
 def holm(pvalues: list[float]) -> list[float]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from wganalyze.errors import WganalyzeError
 from wganalyze.transport.metrics import Array, cost_blocks
+
+
+class CertificateError(WganalyzeError):
+    """A dual value above the cost of a coupling: one of the two is computed wrongly, and neither may be believed."""
 
 
 def feasible_potentials(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.certificate import dual_value, feasible_potentials
+from wganalyze.transport.certificate import CertificateError, dual_value, feasible_potentials
 from wganalyze.transport.metrics import Array, as_points, check_metric, cost_matrix, paired_cost
 
 if TYPE_CHECKING:
@@ -156,6 +156,11 @@ def _certified(
     dual = dual_value(u_all, v_all, a, b)
     whole = coo_array((plan.data, (rows[plan.row], columns[plan.col])), shape=(len(x), len(y)))
     scale = float(np.linalg.norm(x - x.mean(axis=0), axis=1).max()) if metric != "cosine" else 1.0
+    if not dual <= power + RELATIVE_GAP * power + ROUNDING * scale**p:
+        raise CertificateError(
+            f"the dual value {dual:.12g} exceeds the cost {power:.12g} of a coupling: a fault of wganalyze; "
+            "please report it"
+        )
     lower = min(max(dual, 0.0), power)
     return Transport(
         power ** (1 / p), lower ** (1 / p), (u_all, v_all), csr_array(whole), float(p), metric, "pot-emd", scale

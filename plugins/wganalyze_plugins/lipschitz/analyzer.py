@@ -107,6 +107,8 @@ class Lipschitz(Analyzer):
         places = sample_places(study, self.options.samples)
         yield from _gradients(study, places)
         there = {place: samples for place, samples in places.items() if not isinstance(samples, str)}
+        if not there:
+            raise NotMeasurable(f"neither data nor a generator: no point to look at ({study.lacks(Need.REAL)})")
         if mixes_samples(study, next(iter(there.values()))[0]):
             reason = "the score is no function of one sample: the critic mixes the samples of a batch in eval mode"
             yield from (Measurement.absent(metric, reason) for metric in BRACKET)

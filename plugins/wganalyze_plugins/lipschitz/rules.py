@@ -264,7 +264,9 @@ def stretch_of_function(target: Any, arguments: Sequence[Any], keywords: Mapping
 def _slope(largest: float, name: str) -> Stretch | str:
     if not math.isfinite(largest):
         return f"{name} has no largest slope with these arguments"
-    return Stretch(largest, f"{name}: largest slope")
+    # Where torch returns x in the place of softplus(x), at threshold 20, it jumps by 2.1e-9 / beta.
+    jump = ", but for a jump of 2.1e-9 / beta at its threshold" if name.lower() == "softplus" else ""
+    return Stretch(largest, f"{name}: largest slope{jump}")
 
 
 def normalisation(module: Any, name: str) -> Stretch | str:

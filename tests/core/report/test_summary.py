@@ -58,6 +58,19 @@ def test_snapshots_without_steps_are_listed_too(report: Path, write_cell: WriteC
     assert open_report(report).summary["snapshot"].tolist() == ["c_9", "c_10", "a", "b"]
 
 
+def test_a_line_is_about_one_setting(report: Path, write_cell: WriteCell) -> None:
+    """A report keeps what earlier runs measured at another n or on other data; they are not put side by side."""
+    setting = {"seed": 0, "data_id": "d", "n": 100}
+    write_cell(report, "s", {"w1": {"value": 7.0, **setting}, "w1_pvalue": {"value": 0.5, **setting}}, analyzer="w")
+    write_cell(report, "s", {"dual_raw": {"value": 2.0, **setting, "n": 60}}, analyzer="other n")
+    write_cell(report, "s", {"dual_ratio": {"value": 3.0, **setting, "data_id": "e"}}, analyzer="other data")
+    bracket = {"lipschitz_lower": {"value": 4.0, **setting, "n": None}, "w1_floor": {"value": 5.0, **setting}}
+    write_cell(report, "s", bracket, analyzer="same")
+    line = open_report(report).summary.iloc[0]
+    assert (line["w1"], line["lipschitz_lower"], line["w1_floor"]) == (7.0, 4.0, 5.0)
+    assert line[["dual_raw", "dual_ratio"]].isna().all()
+
+
 def test_two_numbers_of_one_name_give_one_line(report: Path, write_cell: WriteCell) -> None:
     write_cell(report, "s", {"w1": 1.0}, analyzer="one")
     write_cell(report, "s", {"w1": 1.0}, analyzer="two")

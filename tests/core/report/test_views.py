@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wganalyze.errors import WganalyzeError
+from wganalyze.measurement import OF_THE_DATA
 from wganalyze.report.cells import CellStore, slot
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, table_of
 from wganalyze.report.views import DERIVED, Views, holm
@@ -300,6 +301,33 @@ def test_holm_of_known_values() -> None:
     assert holm([]) == []
 
 
+def test_a_hypothesis_tested_once_for_all_snapshots_counts_once(report: Path, write_cell: WriteCell) -> None:
+    once = {"value": 0.005, "unit": "p-value", "n": 64, "seed": 0, "data_id": "d", "options": "{}"}
+    once["method"] = f"199 permutations; {OF_THE_DATA}"
+    for label in ("a", "b", "c"):
+        write_cell(report, label, {"p": once})
+    views_of(report).refresh(force=True)
+    numbers = pd.read_parquet(report / "measurements")
+    corrected = numbers[numbers["metric"] == "p_holm"]
+    assert list(corrected["value"]) == [0.005] * 3
+    assert set(corrected["method"]) == {"Holm over 1 tests of p"}
+
+
+@pytest.mark.parametrize(("snapshots", "noted"), [(10, False), (11, True)])
+def test_too_few_permutations_for_so_many_snapshots_are_said(
+    snapshots: int, noted: bool, report: Path, write_cell: WriteCell
+) -> None:
+    for label in range(snapshots):
+        write_cell(report, f"s{label}", {"p": {"value": 0.005, "unit": "p-value", "message": "training data"}})
+    views_of(report).refresh(force=True)
+    numbers = pd.read_parquet(report / "measurements")
+    (message,) = set(numbers.loc[numbers["metric"] == "p_holm", "message"])
+    told = (
+        "Holm: over 11 tests the least p of 0.005 becomes 0.055, so that none is below 0.05: ask for more permutations"
+    )
+    assert message == (f"{told}; training data" if noted else "training data")
+
+
 def test_pvalues_are_corrected_over_the_snapshots_of_each_metric(report: Path, write_cell: WriteCell) -> None:
     for snapshot, p in (("a", 0.01), ("b", 0.02), ("c", 0.5)):
         write_cell(report, snapshot, {"p": {"value": p, "unit": "p-value", "ci_low": 0.0, "ci_method": "x"}, "w": 1.0})
@@ -316,7 +344,7 @@ def test_pvalues_are_corrected_over_the_snapshots_of_each_metric(report: Path, w
         ("c", "p_holm"): pytest.approx(0.5),
         ("a", "q_holm"): pytest.approx(0.04),
     }
-    assert corrected["method"].to_dict()["a", "p_holm"] == "Holm over 3 snapshots of p"
+    assert corrected["method"].to_dict()["a", "p_holm"] == "Holm over 3 tests of p"
     assert corrected["ci_low"].isna().all()
     assert corrected["ci_method"].isna().all()
     # Cells stay as they were measured.

@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
 from wganalyze.transport import METRICS, Transport, cost_matrix, exact, wasserstein
+from wganalyze.transport.certificate import CertificateError
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]
@@ -98,6 +99,15 @@ def test_on_the_line_sorted_samples_are_coupled(p: int) -> None:
     w = wasserstein(x, y, p)
     assert w.value == pytest.approx(expected, rel=1e-12)
     assert w.exact
+
+
+@pytest.mark.parametrize("factor", [0.9, 0.999999])
+def test_a_coupling_below_its_own_certificate_is_an_error(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = exact.paired_cost
+    monkeypatch.setattr(exact, "paired_cost", lambda *arguments: factor * real(*arguments))
+    rng = np.random.default_rng(0)
+    with pytest.raises(CertificateError, match="exceeds the cost"):
+        wasserstein(rng.standard_normal((20, 3)), rng.standard_normal((20, 3)))
 
 
 def test_quantiles_of_gaussians_approach_the_bures_distance() -> None:
