@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wganalyze.config import Config, Net
+from wganalyze.errors import UsageError
 from wganalyze.report.reading import Report
 from wganalyze.request import Request
 from wganalyze.running import Progress, execute
@@ -52,6 +53,9 @@ def run(
     could be run.
     """
     command = _command(dict(locals()))
+    for role, factory in (("generator", generator), ("critic", critic)):
+        if factory is not None and not isinstance(factory, str):
+            raise UsageError(f"{role}={factory!r}: name the factory as a text, 'MODULE:NAME' or 'FILE.py:NAME'")
     said = Config(
         generator=Net(generator) if generator else None,
         critic=Net(critic) if critic else None,

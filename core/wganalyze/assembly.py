@@ -192,10 +192,21 @@ def _group_of(part: Part, relative: Path) -> Group:
 
 
 def _pair_leftovers(groups: list[Group]) -> list[Group]:
-    """In a folder with one lone generator and one lone critic, under names that do not match: a pair, assumed."""
-    for folder in {group.folder for group in groups}:
-        here = {next(iter(g.roles)): g for g in groups if g.folder == folder and len(g.roles) == 1}
-        known = [group for group in groups if group.folder == folder and group.roles]
+    """A lone generator and a lone critic, under names that do not match, are taken as a pair; that is assumed.
+
+    Alone at one step of a folder, or alone in a folder where not both have a step.
+    """
+    for step in {group.step.number for group in groups if group.step}:
+        groups = _paired(groups, step)
+    return _paired(groups, None)
+
+
+def _paired(groups: list[Group], step: int | None) -> list[Group]:
+    """Pairs among the groups of one step, or (None) among all."""
+    at_step = [g for g in groups if step is None or (g.step is not None and g.step.number == step)]
+    for folder in {group.folder for group in at_step}:
+        known = [group for group in at_step if group.folder == folder and group.roles]
+        here = {next(iter(group.roles)): group for group in known if len(group.roles) == 1}
         if len(known) != 2 or len(here) != 2:
             continue
         generator, critic = here["generator"], here["critic"]

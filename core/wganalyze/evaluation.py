@@ -46,9 +46,10 @@ def generate(snapshot: Snapshot, n: int, split: Split, *, seed: int, device: str
                     arguments.append(_encoded(labels[i : i + BATCH], snapshot.latent, device))
                 made.append(_tensor(generator(*arguments)).float().cpu())
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        labels_too = f" and labels of {snapshot.latent.classes} classes" if labels is not None else ""
         raise CheckpointError(
-            f"{snapshot.label}: the generator does not take a latent of shape {snapshot.latent.shape} "
-            f"({_line(error)}); set [latent] shape in a wganalyze.toml, or --latent"
+            f"{snapshot.label}: the generator does not take a latent of shape {snapshot.latent.shape}{labels_too} "
+            f"({_line(error)}); say --latent SHAPE (or [latent] shape), and --classes N if it is conditional"
         ) from error
     images = torch.cat(made).numpy()
     if not np.isfinite(images).all():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import importlib
+import io
 import re
 import sys
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,16 @@ def _module(where: str, folder: Path | None, option: str) -> Any:
         return module
     except UsageError:
         raise
-    except (Exception, SystemExit) as error:  # a script may parse the command line when it is imported
+    except SystemExit as error:  # it parses the command line, or trains, when it is imported
+        raise UsageError(
+            f"{option}: importing {where} failed (SystemExit: {error}, it ended the program); put what it runs behind "
+            "if __name__ == '__main__':"
+        ) from error
+    except ModuleNotFoundError as error:
+        ours = error.name is not None and where.partition(".")[0] == error.name
+        hint = "; run from the folder that holds it, or name FILE.py:NAME" if ours else ""
+        raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error}){hint}") from error
+    except Exception as error:
         raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error
 
 
@@ -102,9 +112,13 @@ def _as_on_disk(folder: Path, package: str = "") -> Iterator[None]:
     before = sys.dont_write_bytecode, sys.pycache_prefix
     sys.dont_write_bytecode, sys.pycache_prefix = True, str(folder / ".no-such-cache")
     importlib.invalidate_caches()
+    arguments = sys.argv
+    sys.argv = [str(folder)]  # ours are not meant for a script that parses them
     try:
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
+        sys.argv = arguments
         sys.dont_write_bytecode, sys.pycache_prefix = before
         sys.modules.update(known)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.config import Net
-from wganalyze.errors import CheckpointError, TrustError
+from wganalyze.errors import CheckpointError, TrustError, WganalyzeError
 from wganalyze.factories import import_factory
 from wganalyze.host import Host
 from wganalyze.snapshot import Part, TensorSpec
@@ -48,7 +50,13 @@ class Piece:
         """The weights, read now; CheckpointError names keys that hold NaN or infinity."""
         if self.part.read_tensors is None:
             raise CheckpointError(f"{self.place}: holds a program, whose weights cannot be read by themselves")
-        stored = self.part.read_tensors()
+        try:
+            stored = self.part.read_tensors()
+        except WganalyzeError:
+            raise
+        except Exception as error:  # a loader may be anybody's
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise CheckpointError(f"{self.place}: the loader {self.part.kind} cannot read it ({reason})") from error
         found = {k[len(self.prefix) :]: t for k, t in stored.items() if k.startswith(self.prefix)}
         bad = [k for k, t in found.items() if t.is_floating_point() and not bool(t.isfinite().all())]
         if bad:
@@ -128,6 +136,8 @@ def build(piece: Piece, design: Design, role: str, host: Host) -> Module:
 def _run_program(piece: Piece) -> Module:
     if piece.part.read_module is None:
         raise TrustError(f"{piece.place}: no program in it")
+    if str(Path.cwd()) not in sys.path:  # where a pickled class looks for its module, as a factory does
+        sys.path.insert(0, str(Path.cwd()))
     module = piece.part.read_module().eval()
     for parameter in module.parameters():  # TorchScript knows no requires_grad_ of a module
         parameter.requires_grad_(False)

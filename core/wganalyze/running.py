@@ -146,6 +146,11 @@ class Run:
         record = self._open_report(path)
         tally = self.tally
         self.store.sweep()
+        here = {snapshot.label for snapshot in self.opened.snapshots}
+        gone = [label for label, earlier in self.records.items() if label not in here and _is_gone(earlier)]
+        if gone:
+            more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+            self.progress.note(f"{gone[0]}{more}: the files are gone; what was measured earlier stays in the report")
         self.progress.begin(len(self.opened.snapshots) * len(self.analyzers))
         status = "interrupted"
         try:
@@ -280,6 +285,10 @@ class Run:
         except OSError as error:
             if record["status"] == "complete":
                 raise WganalyzeError(f"{path}: the views could not be written ({error.strerror})") from error
+
+
+def _is_gone(record: Mapping[str, Any]) -> bool:
+    return not all(Path(file).exists() for file in record.get("files", ()))
 
 
 def _gpu(device: str) -> str | None:

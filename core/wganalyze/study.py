@@ -206,10 +206,13 @@ class Study:
 
     @cached_property
     def orientation(self) -> Literal[1, -1]:
-        """+1 where real is scored high; where the user did not say it, found from the first replicate's AUC."""
+        """+1 where real is scored high; where the user did not say it, found from the first replicate's AUC.
+
+        -1 only where the AUC is below 1/2 by three standard errors of equal laws: noise turns no sign.
+        """
         if self.snapshot.orientation is not None:
             return self.snapshot.orientation
-        return 1 if self.orientation_auc >= 0.5 else -1
+        return -1 if self.orientation_auc < 0.5 - 3 / math.sqrt(6 * self.n) else 1
 
     @cached_property
     def orientation_auc(self) -> float:

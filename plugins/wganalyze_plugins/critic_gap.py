@@ -307,15 +307,15 @@ def _against_floors(study: Study, raw: float, value: float) -> Iterator[Yielded]
     share = f"the critic's loss {raw:.4g} is {raw / value:.0%} of the sample W1 {value:.4g}"
     if total >= value:
         message = (
-            f"{share}; but at n = {study.n} two real samples alone are {sum(reals) / len(reals):.4g} apart, and the "
-            f"floors of both sides sum to {total:.4g}, no less than W1: this ratio mixes critic and sampling"
+            f"{share}; but at n = {study.n} two real samples are {sum(reals) / len(reals):.4g} apart themselves: so "
+            "much of W1 may be sampling that the ratio cannot judge the critic"
         )
         yield Finding("info", "floor-dominates", message, evidence)
     elif raw < SHORT * (value - total):
-        message = f"{share}, and sampling explains at most {total:.4g} of it: the loss understates W1"
+        message = f"{share}, of which at most {total:.4g} is sampling: the loss understates W1"
         yield Finding("warning", "dual-below-w1", message, evidence)
     else:
-        message = f"{share}; sampling explains up to {total:.4g} of it, so that the loss may be right"
+        message = f"{share}; up to {total:.4g} of it may be sampling, so that the loss may be right"
         yield Finding("info", "dual-consistent", message, evidence)
 
 

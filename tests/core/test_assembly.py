@@ -312,6 +312,16 @@ def test_files_can_be_left_out(opened: Open) -> None:
     assert [*assembled.notes.values()] == [("left out: [files] says ignore",)]
 
 
+def test_patterns_make_pairs_of_each_step(opened: Open) -> None:
+    config = Config(GENERATOR, CRITIC, roles={"foo*": "generator", "bar*": "critic"})
+    files = {
+        f"{name}_{step}.pt": net(step) for step in (1, 2, 10) for name, net in (("foo", generator), ("bar", critic))
+    }
+    assembled = opened(config, **files)
+    assert [(s.step, pair(s)) for s in assembled.snapshots] == [(step, (step, step)) for step in (1, 2, 10)]
+    assert "foo_2.pt and bar_2.pt taken as a pair" in assembled.snapshots[1].assumptions
+
+
 def test_leftovers_are_a_pair_and_that_is_assumed(opened: Open) -> None:
     snapshot = only(opened(**{"my_generator_final.pt": generator(1), "critic-v2.pt": critic(2)}))
     assert pair(snapshot) == (1, 2)

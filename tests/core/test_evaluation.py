@@ -418,7 +418,10 @@ def test_generated_samples_are_flattened_with_their_shape() -> None:
 
 def test_a_latent_that_does_not_fit_is_explained() -> None:
     snapshot = generator_of(seeded(nn.Linear(2, 3)), Latent(shape=(5,)))
-    with pytest.raises(CheckpointError, match=r"does not take a latent of shape \(5,\).*set \[latent\] shape"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"does not take a latent of shape \(5,\).*say --latent SHAPE \(or \[latent\] shape\), and --classes N",
+    ):
         generate(snapshot, 4, Split("x"), seed=0, device="cpu")
 
 

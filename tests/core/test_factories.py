@@ -127,7 +127,7 @@ def test_what_cannot_be_imported_is_a_usage_error(train: Path, text: str, reason
         ("def broken(:", r"SyntaxError"),
         (
             "import argparse\np = argparse.ArgumentParser()\np.add_argument('x', type=int)\np.parse_args([])",
-            "SystemExit",
+            r"SystemExit: 2, it ended the program\); put what it runs behind",
         ),
     ],
 )

@@ -383,7 +383,7 @@ def test_plugins_name_explains_metrics_and_options(
     out = capsys.readouterr().out
     for text in (
         "alpha-plugin 1.2.3, ok",
-        "How many real samples a split holds.",
+        "How many real samples a split holds, higher is better",
         "[samples]",
         "higher is better",
         "Doe 2020, eq. 4",

@@ -223,6 +223,17 @@ def test_an_architecture_that_raises_recognises_nothing_and_harms_nobody() -> No
     assert design.architecture == "scaled"
 
 
+def test_a_loader_that_raises_is_named_with_the_file() -> None:
+    def broken() -> Tensors:
+        raise ValueError("buffer size must be a multiple\nof element size")
+
+    reason = (
+        r"critic\.jbin: the loader jbin cannot read it \(ValueError: buffer size must be a multiple of element size\)"
+    )
+    with pytest.raises(CheckpointError, match=reason):
+        Piece(Part(Path("critic.jbin"), "jbin", read_tensors=broken)).tensors()
+
+
 def test_a_program_has_no_weights_to_read() -> None:
     program = Part(Path("critic.pt"), "pickled module", read_module=network)
     with pytest.raises(CheckpointError, match=r"critic\.pt: holds a program"):

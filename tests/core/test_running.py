@@ -275,6 +275,35 @@ def test_another_request_is_another_cell(trainer: Trainer, more: dict[str, Any])
     pd.testing.assert_frame_equal(again.measurements, first.measurements)
 
 
+def test_a_module_that_was_edited_is_imported_anew(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one process, as in a notebook: by MODULE:NAME, and through a module that it imports."""
+    folder = trainer.factories.parent
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "my_layers.py").write_text("SLOPE = 0.2\n")
+    (folder / "my_nets.py").write_text(
+        FACTORIES.replace("nn.LeakyReLU(0.2)", "nn.LeakyReLU(my_layers.SLOPE)").replace(
+            "from torch import nn", "import my_layers\nfrom torch import nn"
+        )
+    )
+    nets = {"generator": "my_nets:Generator", "critic": "my_nets:Critic", "data": "digits", "only": "snapshot"}
+    sizes = {"n": 40, "replicates": 2, "out": folder / "out"}
+    wganalyze.run(trainer.folder, **nets, **sizes)  # type: ignore[arg-type]
+    assert cells(wganalyze.run(trainer.folder, **nets, **sizes))["reused"] == len(STEPS)  # type: ignore[arg-type]
+    (folder / "my_layers.py").write_text("SLOPE = 0.1\n")
+    assert cells(wganalyze.run(trainer.folder, **nets, **sizes))["ok"] == len(STEPS)  # type: ignore[arg-type]
+
+
+def test_what_was_measured_on_files_that_are_gone_stays_and_is_said(trainer: Trainer) -> None:
+    trainer.run()
+    for file in trainer.folder.glob("*_step_2.pt"):
+        file.unlink()
+    events = Events()
+    report = trainer.run(progress=events)
+    assert "step_2: the files are gone; what was measured earlier stays in the report" in events.notes
+    assert len(report.summary) == len(STEPS)
+
+
 def test_words_in_the_factory_file_change_nothing(trainer: Trainer) -> None:
     trainer.run()
     trainer.factories.write_text(f"# A comment.\n{FACTORIES}")

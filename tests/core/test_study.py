@@ -252,6 +252,14 @@ def test_the_orientation_is_found_from_data_and_said(slope: float, expected: int
     assert said.assumptions == ()
 
 
+def test_noise_turns_no_sign() -> None:
+    """Of a critic that cannot tell real from fake, the AUC lies below 1/2 half of the time."""
+    for seed in range(8):
+        known = shifted_gaussians(shift=0, n=50, seed=seed)
+        study = Study(replace(known.snapshot, orientation=None), known.plan)
+        assert study.orientation == 1
+
+
 def test_the_critics_input_has_the_shape_of_the_samples() -> None:
     critic = nn.Sequential(nn.Conv2d(1, 1, 2), nn.Flatten(), nn.Linear(4, 1)).eval()
     image = nn.Sequential(linear(1.0, 9), nn.Unflatten(1, (3, 3))).eval()

@@ -128,7 +128,7 @@ def _print_one(plugin: dict[str, Any], only: str | None) -> None:
             better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric["direction"], "")
             unit = f" [{metric['unit']}]" if metric["unit"] else ""
             source = f" ({metric['source']})" if metric["source"] else ""
-            click.echo(f"  metric  {metric['name']}{unit}: {metric['help']}{better}{source}")
+            click.echo(f"  metric  {metric['name']}{unit}: {metric['help'].rstrip('.')}{better}{source}")
         for table in thing.get("tables", []):
             click.echo(
                 f"  table   {thing['name']}.{table['name']}: {table['help']} Columns: {', '.join(table['columns'])}"

@@ -83,6 +83,8 @@ def open_report(path: str | Path) -> Report:
         there = (folder / PLAN_FILE).is_file()
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror}); see to its permissions") from None
+    if not there and (folder / "report" / PLAN_FILE).is_file():
+        raise UsageError(f"{folder}: no report, but {folder / 'report'} is one")
     if not there:
         raise UsageError(f"{folder}: no report (it has no {PLAN_FILE}); wganalyze run PATH --out {folder} makes one")
     return Report(folder)

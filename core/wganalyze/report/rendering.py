@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wganalyze.report.condensing import condense
-from wganalyze.report.summary import HEADLINES, number, select, spread
+from wganalyze.report.summary import HEADLINES, number, of_one_setting, select, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def _table(narrow: bool, title: str | None = None) -> Table:
 def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
     table = _table(narrow, str(report.path))
     table.add_column("snapshot", overflow="fold")
-    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best dual", "Lipschitz K"):
+    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best dual (f = 0)", "Lipschitz K"):
         table.add_column(_stacked(name.replace("/", " /"), narrow) if narrow else name, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         step = row["step"]
@@ -80,7 +80,7 @@ def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
             number(row["w1_pvalue_holm"]),
             number(row["dual_raw"]),
             number(row["dual_ratio"]),
-            number(row["dual_c_best_scale"]),
+            _stacked(_beside(row["dual_c_best_scale"], row["dual_zero"]), narrow),
             _stacked(bracket(row["lipschitz_lower"], row["lipschitz_upper"]), narrow),
         )
     return table
@@ -96,6 +96,11 @@ def _text(value: object) -> Text:
     return Text(value if isinstance(value, str) else "")
 
 
+def _beside(value: float, floor: float) -> str:
+    """A value, and in brackets what knowing nothing gives."""
+    return number(value) if math.isnan(floor) else f"{number(value)} ({number(floor)})"
+
+
 def bracket(low: float, high: float) -> str:
     """A Lipschitz bracket; an end without a number is an open end."""
     if math.isnan(low) and math.isnan(high):
@@ -106,18 +111,24 @@ def bracket(low: float, high: float) -> str:
 def _legend(frame: pd.DataFrame, report: Report) -> str:
     sizes = sorted({int(n) for n in frame["n"].dropna()})
     spaces = sorted({str(s) for s in frame["space"].dropna()})
-    told = f"n = {', '.join(map(str, sizes))}, {'; '.join(spaces)}. " if sizes else ""
+    rows = report.measurements
+    said = rows.loc[(rows["metric"] == "w1") & rows["snapshot"].isin(frame["snapshot"]), "message"]
+    why = sorted({str(text) for text in said.dropna() if str(text).startswith("n = ")})
+    size = "; ".join(why) or f"n = {', '.join(map(str, sizes))}"
+    told = f"{size}. Space: {'; '.join(spaces)}. " if sizes else ""
     return (
         f"{told}W1: between samples of size n, interval for its expectation at this n. floor: W1 between two real "
         "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake), the critic's loss, sign fixed; "
-        "best dual: certified lower bound of the sample W1 over all scales of f. K: bracket of the critic's Lipschitz "
-        "constant."
+        "best dual: certified lower bound of the sample W1 over all scales of f, beside that of f = 0, which knows "
+        "nothing. K: bracket of the critic's Lipschitz constant."
     )
 
 
 def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
     rows = report.measurements
     rows = rows[(rows["status"] != "ok") & (rows["metric"] == "") & rows["snapshot"].isin(shown)]
+    # A message that begins with its snapshot is the same for all of them.
+    rows = rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
     for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False, dropna=False):
         place = where(list(group["snapshot"]))
         style = "bold red" if status == "failed" else "dim"
@@ -135,7 +146,7 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
 
 
 def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
-    told = condense(report.findings, labels)
+    told = condense(of_one_setting(report.findings, report), labels)
     if not told:
         return
     console.print(Text("\nFindings", style="bold"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import UsageError
@@ -23,9 +23,12 @@ HEADLINES = (
     "dual_raw",
     "dual_ratio",
     "dual_c_best_scale",
+    "dual_zero",
     "lipschitz_lower",
     "lipschitz_upper",
 )
+SIZED = ("w1", "dual_raw", "dual_ratio", "dual_c_best_scale")
+"""Headlines whose n is that of the run; other metrics may have one of their own."""
 LONG = (
     "snapshot",
     "step",
@@ -52,7 +55,7 @@ def summarise(report: Report) -> pd.DataFrame:
     interval = ["w1_ci_low", "w1_ci_high", "n", "space"]
     if order.empty:  # which pandas cannot join
         return order.reindex(columns=[*order.columns, *HEADLINES, *interval])
-    found = _of_one_setting(rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")])
+    found = of_one_setting(rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")], report)
     wide = found.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
     ends = found[found["metric"] == "w1"].set_index("snapshot")[["ci_low", "ci_high", "n", "space"]]
     ends.columns = pd.Index(interval)
@@ -60,22 +63,25 @@ def summarise(report: Report) -> pd.DataFrame:
     return order.join(wide, on="snapshot").join(ends[~ends.index.duplicated()], on="snapshot")
 
 
-def _of_one_setting(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without headlines that were measured on other data, or at another n, than W1 of the same snapshot.
+def of_one_setting(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
+    """Without rows of cells that another seed, other data or another n went into than W1 of the same snapshot.
 
-    p-values have an n of their own. A report keeps what earlier runs measured; one line is to be about one setting.
+    A report keeps what earlier runs measured; what is read side by side is to be about one setting.
     """
-    settings = {
-        row.snapshot: (str(row.seed), str(row.data_id), row.n)
-        for row in rows[rows["metric"] == "w1"].drop_duplicates("snapshot").itertuples()
-    }
+    numbers = report.measurements
+    w1 = numbers[(numbers["metric"] == "w1") & (numbers["status"] == "ok")].drop_duplicates("snapshot")
+    settings = {row["snapshot"]: _setting(row) for row in w1.to_dict("records")}
+    other: set[Any] = set()
+    for row in numbers.to_dict("records"):
+        ours, (seed, data, n) = _setting(row), settings.get(row["snapshot"], _setting(row))
+        sized = row["metric"] in SIZED and not math.isnan(row["n"]) and not math.isnan(n)
+        if ours[:2] != (seed, data) or (sized and ours[2] != n):
+            other.add(row["cell"])
+    return rows[~rows["cell"].isin(other)]
 
-    def agrees(row: Any) -> bool:
-        seed, data, n = settings.get(row.snapshot, (str(row.seed), str(row.data_id), row.n))
-        free = row.unit == "p-value" or math.isnan(row.n) or math.isnan(n)
-        return (str(row.seed), str(row.data_id)) == (seed, data) and (free or row.n == n)
 
-    return rows[[agrees(row) for row in rows.itertuples()]] if len(rows) else rows
+def _setting(row: Mapping[Hashable, Any]) -> tuple[str, str, float]:
+    return str(row["seed"]), str(row["data_id"]), row["n"]
 
 
 def select(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
@@ -119,7 +125,7 @@ def to_html(report: Report) -> str:
     """The summary and the findings, for a notebook."""
     whole = {"step": "Int64", "n": "Int64"}  # numbers of steps and samples have no decimals, even beside missing ones
     summary = report.summary.astype(whole).to_html(index=False, float_format=number, na_rep="-", border=0)
-    items = "".join(map(_item, condense(report.findings, list(report.summary["snapshot"]))))
+    items = "".join(map(_item, condense(of_one_setting(report.findings, report), list(report.summary["snapshot"]))))
     return f"<div><p><b>{html.escape(str(report.path))}</b></p>{summary}<ul>{items}</ul></div>"
 
 

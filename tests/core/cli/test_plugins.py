@@ -130,8 +130,8 @@ def test_one_in_words_by_its_name_or_by_what_it_gives(command: Command, counter:
     for line in (
         "analyzer counter: Counts the real samples.",
         "  needs real samples",
-        "  metric  count [samples]: How many samples., higher is better (Doe 2020, eq. 4)",
-        "  metric  spread: How far apart., lower is better",
+        "  metric  count [samples]: How many samples, higher is better (Doe 2020, eq. 4)",
+        "  metric  spread: How far apart, lower is better",
         "  table   counter.each: One row a sample. Columns: index, norm",
         "  option  counter.factor=1.5: Multiplies the count. (float)",
     ):

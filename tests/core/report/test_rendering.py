@@ -67,7 +67,7 @@ def test_a_wide_terminal_has_a_snapshot_on_a_line(report: Path, write_cell: Writ
         assert re.search(r"G_100\.pt\D+100\D+12\.35 \[12\.10, 12\.60\]\D+11\.99\D.*\[1\.234, 1\.23e\+05\]", text)
         for title in ("W1 [95% CI]", "floor", "p (Holm)", "dual/W1", "best dual", "Lipschitz K", "ckpt-report"):
             assert title in text
-        assert "n = 2000, euclidean, range [-1, 1]." in text
+        assert "n = 2000. Space: euclidean, range [-1, 1]." in text
         assert "W1 between two real samples" in " ".join(text.split())
         assert "pd.read_parquet(" in text
 

@@ -403,3 +403,10 @@ def test_the_kwdahun_discriminator_is_turned_around_by_its_mode(field: Path, tmp
     for epoch in (10, 50, 100):
         found = rows_of(report, f"checkpoint_epoch_{epoch}")
         assert found["lipschitz_lower"] <= found["lipschitz_upper"]  # the sigmoid is cut, so that there is one
+
+
+def test_without_data_and_generator_there_is_no_point_to_look_at() -> None:
+    known = shifted_gaussians()
+    outcome = measure(Study(replace(known.snapshot, make_generator=None), None), Lipschitz())
+    assert outcome.status == "skipped"
+    assert "say --data" in outcome.message
