@@ -68,7 +68,7 @@ def _table(narrow: bool, title: str | None = None) -> Table:
 def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
     table = _table(narrow, str(report.path))
     table.add_column("snapshot", overflow="fold")
-    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best dual (f = 0)", "Lipschitz K"):
+    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best (f=0)", "Lipschitz K"):
         table.add_column(_stacked(name.replace("/", " /"), narrow) if narrow else name, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         step = row["step"]
@@ -80,7 +80,7 @@ def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
             number(row["w1_pvalue_holm"]),
             number(row["dual_raw"]),
             number(row["dual_ratio"]),
-            _stacked(_beside(row["dual_c_best_scale"], row["dual_zero"]), narrow),
+            _stacked(_shares(row["dual_c_best_scale"], row["dual_zero"], row["w1"]), narrow),
             _stacked(bracket(row["lipschitz_lower"], row["lipschitz_upper"]), narrow),
         )
     return table
@@ -96,9 +96,11 @@ def _text(value: object) -> Text:
     return Text(value if isinstance(value, str) else "")
 
 
-def _beside(value: float, floor: float) -> str:
-    """A value, and in brackets what knowing nothing gives."""
-    return number(value) if math.isnan(floor) else f"{number(value)} ({number(floor)})"
+def _shares(best: float, zero: float, w1: float) -> str:
+    """What a critic certifies of W1, and in brackets what knowing nothing does."""
+    if math.isnan(best) or not w1 > 0:
+        return "-"
+    return f"{best / w1:.0%}" if math.isnan(zero) else f"{best / w1:.0%} ({zero / w1:.0%})"
 
 
 def bracket(low: float, high: float) -> str:
@@ -119,8 +121,8 @@ def _legend(frame: pd.DataFrame, report: Report) -> str:
     return (
         f"{told}W1: between samples of size n, interval for its expectation at this n. floor: W1 between two real "
         "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake), the critic's loss, sign fixed; "
-        "best dual: certified lower bound of the sample W1 over all scales of f, beside that of f = 0, which knows "
-        "nothing. K: bracket of the critic's Lipschitz constant."
+        "best: share of the sample W1 that f certifies at its best scale, and that f = 0 does, which knows nothing. "
+        "K: bracket of the critic's Lipschitz constant."
     )
 
 
@@ -163,7 +165,7 @@ def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
         )
     console.print(lines)
     if any(line.earlier for line in told):
-        hint = f"of each trajectory its last snapshot speaks; wganalyze show {report.path} --snapshot NAME for another"
+        hint = f"Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
         console.print(Text(hint, style="dim"))
 
 
