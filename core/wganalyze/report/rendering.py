@@ -165,7 +165,7 @@ def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
         )
     console.print(lines)
     if any(line.earlier for line in told):
-        hint = f"Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
+        hint = "Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
         console.print(Text(hint, style="dim"))
 
 
