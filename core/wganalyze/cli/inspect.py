@@ -85,3 +85,5 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     ):
         for text, labels in texts.items():
             console.print(f"{where(labels)}: {title}{text}", style=style or None, soft_wrap=True)
+    if opened.snapshots and opened.config.data is None:
+        console.print("missing data: say --data NAME (wganalyze plugins lists the sources)", style="yellow")

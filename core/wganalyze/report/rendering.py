@@ -37,6 +37,9 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
         return
     console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
     console.print(Text(_legend(frame, report), style="dim"))
+    status = str(report.run.get("status", "complete"))
+    if status != "complete":
+        console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
     shown = set(frame["snapshot"])
     _trouble(console, report, shown)
     _findings(console, report, list(frame["snapshot"]))

@@ -45,7 +45,9 @@ def test_what_is_assumed_is_shown_once_for_all_snapshots(command: Command, train
     assert answer.code == 0
     (line,) = [line for line in answer.out.splitlines() if "latent law" in line]
     assert line == "step_2, step_10: assumed: latent law: standard normal (set [latent] law or --latent-law)"
-    assert "missing" not in answer.out
+    assert "missing data: say --data NAME" in answer.out
+    assert "missing generator" not in answer.out
+    assert "missing" not in command("inspect", trainer.folder, "--data", "digits", *trainer.nets).out
     assert f"critic from D_step_2.pt: factory {trainer.factories}:Critic" in answer.out
 
 

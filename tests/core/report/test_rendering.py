@@ -122,6 +122,15 @@ def test_a_headline_without_a_number_has_its_reason(report: Path, write_cell: Wr
     assert text.count("GroupSort") == 1
 
 
+@pytest.mark.parametrize(("status", "told"), [("complete", False), ("interrupted", True), ("running", True)])
+def test_a_run_that_did_not_end_is_said(
+    status: str, told: bool, report: Path, write_cell: WriteCell, show: Show
+) -> None:
+    write_cell(report, "a", {"w1": 1.0})
+    (report / "run.json").write_text(json.dumps({"status": status, "snapshots": []}))
+    assert (f"The last run did not come to its end ({status})" in show(report)) is told
+
+
 def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: WriteCell, show: Show) -> None:
     labels = ["a", "b", "c"]
     for label in labels:
