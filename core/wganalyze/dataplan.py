@@ -56,7 +56,7 @@ class DataPlan:
                 f"replicate {split.replicate} of the split {split.name!r} was asked for, counted from 0; "
                 f"the plan holds {self.replicates}"
             )
-        drawn = self.source.draw(n, split, offset=self._offset(split), seed=self.seed)
+        drawn = self.source.draw(n, split, offset=self.offset(split), seed=self.seed)
         points = self.preprocessing.apply(drawn.values, self.source.shape)
         key = ("real", split.name, split.replicate, n)
         return Samples(points, self.source.shape, drawn.labels, key, shared=True)
@@ -68,7 +68,8 @@ class DataPlan:
         key = ("other side", split.name, split.replicate, n)
         return Samples(points, self.source.shape, drawn.labels, key, shared=True)
 
-    def _offset(self, split: Split) -> int:
+    def offset(self, split: Split) -> int:
+        """Where a split begins in the shuffled order of all samples."""
         if split.name == "fit":
             return 2 * self.n * self.replicates
         return (2 * split.replicate + (split.name == "x2")) * self.n

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -61,6 +61,8 @@ class Study:
             return "" if self.plan else "no data: say --data NAME (wganalyze plugins lists the sources)"
         if need is Need.FAKE and self.snapshot.make_generator is None and self.plan and self.plan.source.is_pair:
             return ""
+        if need is Need.FAKE and self.snapshot.make_generator is None and self.snapshot.samples is not None:
+            return ""
         if need in (Need.FAKE, Need.GENERATOR):
             missing = self.snapshot.missing.get("generator", "the snapshot has none")
             return "" if self.snapshot.make_generator else f"no generator: {missing}"
@@ -106,7 +108,7 @@ class Study:
     @property
     def known_w1(self) -> float | None:
         """True W1 between the two sides of a pair, where the data are one and no generator takes a side."""
-        if self.plan is None or self.snapshot.make_generator is not None:
+        if self.plan is None or self._has_own_fakes:
             return None
         return self.plan.source.known_w1
 
@@ -123,6 +125,11 @@ class Study:
 
     # Samples
 
+    @property
+    def _has_own_fakes(self) -> bool:
+        """A generator, or stored samples: then a pair's other side takes no part."""
+        return self.snapshot.make_generator is not None or self.snapshot.samples is not None
+
     def real(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
         """Real samples in the critic's input space, (n, d); splits are disjoint from each other and over replicates."""
         size = self._plan.n if n is None else n
@@ -133,20 +140,41 @@ class Study:
         )
 
     def fake(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
-        """Generated samples, or the other side of a pair; the same z at every snapshot."""
+        """Generated samples (the same z at every snapshot), stored ones, or the other side of a pair.
+
+        NotMeasurable where the snapshot stores fewer than this and all other splits need.
+        """
         size = self._plan.n if n is None else n
         which = Split(split, replicate)
-        if self.snapshot.make_generator is None and self.plan is not None and self.plan.source.is_pair:
+        if not self._has_own_fakes and self.plan is not None and self.plan.source.is_pair:
             return self.cached(("fake", size, which), lambda: self._plan.other_side(size, which), scope="data")
+        if self.snapshot.make_generator is None and self.snapshot.samples is not None:
+            return self.cached(("fake", size, which), lambda: self._stored(size, which))
         if self.snapshot.make_generator is None:
             raise NotMeasurable(self.lacks(Need.FAKE))
         return self.cached(("fake", size, which), lambda: self._generate(size, which))
 
+    def _stored(self, n: int, split: Split) -> Samples:
+        """Rows of the stored samples, in one shuffled order; splits are disjoint, as those of real samples are."""
+        stored = cast(Samples, self.snapshot.samples)
+        start = self._plan.offset(split) if self.plan is not None else 0
+        if start + n > len(stored):
+            raise NotMeasurable(
+                f"{self.snapshot.label} stores {len(stored)} samples, {start + n} are needed for all splits: choose a "
+                "smaller --n or fewer --replicates"
+            )
+        self._fitting(stored, f"its stored samples have the shape {stored.shape}")
+        rows = np.random.default_rng(self.seed).permutation(len(stored))[start : start + n]
+        return replace(stored.take(rows), key=("fake", split.name, split.replicate, n))
+
     def _generate(self, n: int, split: Split) -> Samples:
         samples, shape = generate(self.snapshot, n, split, seed=self.seed, device=self.device)
+        return self._fitting(samples, f"the generator makes samples of shape {shape}")
+
+    def _fitting(self, samples: Samples, found: str) -> Samples:
         if self.plan is not None and samples.dim != self.dim:
             raise CheckpointError(
-                f"{self.snapshot.label}: the generator makes samples of shape {shape}, "
+                f"{self.snapshot.label}: {found}, "
                 f"the data are {self.plan.source.shape}; use data of the size it was trained on"
             )
         return samples
@@ -165,6 +193,8 @@ class Study:
         if self.snapshot.make_generator is not None:
             fakes, _ = generate(self.snapshot, 2, Split("probe"), seed=0, device=self.device)
             shapes.append(fakes.shape)
+        elif self.snapshot.samples is not None:
+            shapes.append(self.snapshot.samples.shape)
         if self.plan is not None:
             shapes.append(self.plan.source.shape)
         if not shapes:

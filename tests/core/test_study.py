@@ -252,6 +252,22 @@ def test_the_orientation_is_found_from_data_and_said(slope: float, expected: int
     assert said.assumptions == ()
 
 
+def test_stored_samples_stand_in_for_a_generator() -> None:
+    known = shifted_gaussians(n=20, replicates=2)
+    stored = Samples(np.arange(240, dtype=np.float32).reshape(120, 2), (2,))
+    study = Study(replace(known.snapshot, make_generator=None, samples=stored), known.plan)
+    assert not study.lacks(Need.FAKE)
+    assert study.lacks(Need.GENERATOR)
+    drawn = [study.fake(replicate=r, split=split) for r in (0, 1) for split in ("x", "x2")]
+    drawn.append(study.fake(40, split="fit"))
+    rows = np.concatenate([samples.points for samples in drawn])
+    assert len(np.unique(rows[:, 0])) == len(rows) == 120
+    assert study.fake() is study.fake()
+    assert study.transport(study.real(), study.fake()).exact
+    with pytest.raises(NotMeasurable, match="stores 120 samples, 121 are needed for all splits"):
+        study.fake(41, split="fit")
+
+
 def test_noise_turns_no_sign() -> None:
     """Of a critic that cannot tell real from fake, the AUC lies below 1/2 half of the time."""
     for seed in range(8):
