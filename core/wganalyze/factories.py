@@ -10,6 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,30 +62,15 @@ def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dic
 
 
 def _module(where: str, folder: Path | None, option: str) -> Any:
-    """The module, from its source as it is now: it may have been edited since it was imported."""
     try:
         if not where.endswith(".py"):
-            here = Path.cwd()
-            if str(here) not in sys.path:
-                sys.path.insert(0, str(here))
-            with _as_on_disk(here, where.partition(".")[0]):
-                return importlib.import_module(where)
+            return _named(where, Path.cwd())
         path = Path(where).expanduser()
         if folder is not None and not path.is_absolute() and not path.exists():
             path = folder / path
         if not path.is_file():
             raise UsageError(f"{option}: there is no file {path}")
-        module = types.ModuleType(f"_wganalyze_factory_{path.stem}")
-        module.__file__ = str(path)
-        sys.modules[module.__name__] = module
-        beside = path.resolve().parent
-        sys.path.insert(0, str(beside))
-        try:
-            with _as_on_disk(beside):
-                exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
-        finally:
-            sys.path.remove(str(beside))
-        return module
+        return _filed(path.resolve(), path.read_bytes())
     except UsageError:
         raise
     except SystemExit as error:  # it parses the command line, or trains, when it is imported
@@ -98,6 +84,34 @@ def _module(where: str, folder: Path | None, option: str) -> Any:
         raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error}){hint}") from error
     except Exception as error:
         raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error
+
+
+def forget_modules() -> None:
+    """Import factories anew from here on, from their source as it is then: it may have been edited."""
+    _named.cache_clear()
+    _filed.cache_clear()
+
+
+@cache
+def _named(name: str, here: Path) -> Any:
+    if str(here) not in sys.path:
+        sys.path.insert(0, str(here))
+    with _as_on_disk(here, name.partition(".")[0]):
+        return importlib.import_module(name)
+
+
+@cache
+def _filed(path: Path, source: bytes) -> Any:
+    module = types.ModuleType(f"_wganalyze_factory_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        with _as_on_disk(path.parent):
+            exec(compile(source, str(path), "exec"), module.__dict__)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
 
 
 @contextmanager

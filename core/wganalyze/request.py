@@ -11,6 +11,7 @@ from wganalyze.analyzer import Analyzer
 from wganalyze.assembly import Assembled, assemble
 from wganalyze.config import CONFIG_NAME, Config, read_config
 from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.factories import forget_modules
 from wganalyze.host import Host, load_host
 from wganalyze.opening import OpenedFile, open_path
 from wganalyze.options import make_options, split_options
@@ -60,6 +61,7 @@ class Opened:
 
 def open_request(request: Request) -> Opened:
     """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
+    forget_modules()
     host = load_host(request.no_plugins)
     for name in request.no_plugins:
         if all(name != plugin.name for plugin in host.plugins):

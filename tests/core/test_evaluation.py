@@ -130,6 +130,20 @@ def test_a_sigmoid_in_the_middle_stays_and_a_score_is_assumed() -> None:
     assert prepare_critic(critic_of(net, output="score"), [(3,)], "cpu").assumptions == ()
 
 
+def test_a_critic_that_refuses_large_inputs_is_no_probability_by_that() -> None:
+    class Careful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Squared()
+
+        def forward(self, x: Tensor) -> Tensor:
+            assert bool(x.abs().max() < 50), "inputs are images"
+            return torch.as_tensor(self.net(x))
+
+    head = prepare_critic(critic_of(Careful()), [(3,)], "cpu")
+    assert (head.output, head.invert) == ("score", False)
+
+
 def test_a_sigmoid_that_is_used_twice_is_cut_where_it_is_last() -> None:
     net, x = Reused(), samples()
     head = prepare_critic(critic_of(net), [(3,)], "cpu")

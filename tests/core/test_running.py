@@ -294,6 +294,14 @@ def test_a_module_that_was_edited_is_imported_anew(trainer: Trainer, monkeypatch
     assert cells(wganalyze.run(trainer.folder, **nets, **sizes))["ok"] == len(STEPS)  # type: ignore[arg-type]
 
 
+def test_the_module_of_factories_runs_once_a_run(trainer: Trainer) -> None:
+    log = trainer.factories.with_name("imports.log")
+    trainer.factories.write_text(f"open({str(log)!r}, 'a').write('x')\n{FACTORIES}")
+    for runs in (1, 2):
+        trainer.run()
+        assert log.read_text() == "x" * runs
+
+
 def test_what_was_measured_on_files_that_are_gone_stays_and_is_said(trainer: Trainer) -> None:
     trainer.run()
     for file in trainer.folder.glob("*_step_2.pt"):

@@ -72,7 +72,7 @@ def of_one_setting(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
     w1 = numbers[(numbers["metric"] == "w1") & (numbers["status"] == "ok")].drop_duplicates("snapshot")
     settings = {row["snapshot"]: _setting(row) for row in w1.to_dict("records")}
     other: set[Any] = set()
-    for row in numbers.to_dict("records"):
+    for row in numbers[["snapshot", "seed", "data_id", "n", "metric", "cell"]].to_dict("records"):
         ours, (seed, data, n) = _setting(row), settings.get(row["snapshot"], _setting(row))
         sized = row["metric"] in SIZED and not math.isnan(row["n"]) and not math.isnan(n)
         if ours[:2] != (seed, data) or (sized and ours[2] != n):
