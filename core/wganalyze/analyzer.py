@@ -44,6 +44,8 @@ class Analyzer(ABC):
     metrics: ClassVar[tuple[Metric, ...]] = ()
     tables: ClassVar[tuple[Table, ...]] = ()
     Options: ClassVar[type[Any]] = NoOptions
+    reports_loading: ClassVar[bool] = False
+    """Does it repeat ``snapshot.findings``, so that new ones make its cells new?"""
 
     def __init__(self, options: Any = None) -> None:
         self.options: Any = self.Options() if options is None else options

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from wganalyze.errors import UsageError
-from wganalyze.snapshot import Output, Weights
+from wganalyze.snapshot import Encoding, Output, Weights
 
 CONFIG_NAME = "wganalyze.toml"
 ROLES = ("generator", "critic", "ignore")
@@ -39,12 +39,13 @@ class Config:
     generator: Net | None = None
     critic: Net | None = None
     weights: Weights | None = None
+    generator_mode: Literal["eval", "train"] | None = None
     output: Output | None = None
     orientation: Literal[1, -1] | None = None
     law: Literal["normal", "uniform"] | None = None
     latent_shape: tuple[int, ...] | None = None
     classes: int | None = None
-    encoding: Literal["index", "onehot"] | None = None
+    encoding: Encoding | None = None
     data: str | None = None
     range: tuple[float, float] | None = None
     normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
@@ -66,7 +67,7 @@ class Config:
 
 
 _SCHEMA: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
-    "generator": {"factory": str, "architecture": str, "arguments": dict, "weights": str},
+    "generator": {"factory": str, "architecture": str, "arguments": dict, "weights": str, "mode": str},
     "critic": {"factory": str, "architecture": str, "arguments": dict, "output": str, "orientation": int},
     "latent": {"law": str, "shape": list, "classes": int, "encoding": str},
     "data": {"source": str, "range": list, "normalize": dict, "held_out": bool},
@@ -78,7 +79,8 @@ _CHOICES = {
     ("critic", "output"): ("score", "logit", "probability"),
     ("critic", "orientation"): (1, -1),
     ("latent", "law"): ("normal", "uniform"),
-    ("latent", "encoding"): ("index", "onehot"),
+    ("latent", "encoding"): ("index", "onehot", "concat"),
+    ("generator", "mode"): ("eval", "train"),
 }
 
 
@@ -101,6 +103,7 @@ def read_config(path: Path, *, trusted: bool) -> Config:
             generator=_net(part["generator"], path, trusted),
             critic=_net(part["critic"], path, trusted),
             weights=part["generator"].get("weights"),
+            generator_mode=part["generator"].get("mode"),
             output=part["critic"].get("output"),
             orientation=part["critic"].get("orientation"),
             law=latent.get("law"),

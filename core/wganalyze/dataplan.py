@@ -34,6 +34,8 @@ class DataPlan:
     assumptions: tuple[str, ...] = ()
     size_note: str = ""
     """Why ``n`` is below the default, where nobody chose it."""
+    stored: int | None = None
+    """The fewest samples that a snapshot stores in place of a generator."""
 
     @property
     def space(self) -> str:
@@ -42,9 +44,10 @@ class DataPlan:
 
     @property
     def fit_size(self) -> int:
-        """Samples in the split "fit": what is left of a finite source, at most 10 n."""
-        left = 10 * self.n if self.source.size is None else self.source.size - 2 * self.n * self.replicates
-        return min(left, 10 * self.n)
+        """Samples in the split "fit": what is left of a finite source and of stored samples, at most 10 n."""
+        sizes = [size for size in (self.source.size, self.stored) if size is not None]
+        left = [size - 2 * self.n * self.replicates for size in sizes]
+        return min([10 * self.n, *(k for k in left if k >= self.n)])  # stored samples too few for n say so themselves
 
     def real(self, n: int, split: Split) -> Samples:
         """``n`` real samples of a split; DataError where the split holds fewer, or the plan no such replicate."""
@@ -68,6 +71,11 @@ class DataPlan:
         key = ("other side", split.name, split.replicate, n)
         return Samples(points, self.source.shape, drawn.labels, key, shared=True)
 
+    def from_range(self, points: Points, shape: tuple[int, ...], own: tuple[float, float]) -> Points:
+        """Values that lie in ``own`` brought to where the real samples' range lies in the critic's input space."""
+        low, high = self.source.value_range or own
+        return self.preprocessing.apply(low + (points - own[0]) * ((high - low) / (own[1] - own[0])), shape)
+
     def offset(self, split: Split) -> int:
         """Where a split begins in the shuffled order of all samples."""
         if split.name == "fit":
@@ -75,28 +83,35 @@ class DataPlan:
         return (2 * split.replicate + (split.name == "x2")) * self.n
 
 
-def make_plan(source: DataSource, text: str, config: Config, first: Snapshot | None) -> DataPlan:
-    """Sizes, seed and preprocessing of a run; what is unsaid is found or set by default, and said so."""
+def make_plan(
+    source: DataSource, text: str, config: Config, first: Snapshot | None, stored: int | None = None
+) -> DataPlan:
+    """Sizes, seed and preprocessing of a run; what is unsaid is found or set by default, and said so.
+
+    ``stored``: the fewest samples that a snapshot stores in place of a generator, which bound the default of n too.
+    """
     replicates = config.replicates if config.replicates is not None else DEFAULT_REPLICATES
     if replicates < 1:
         raise UsageError(f"--replicates {replicates}: at least 1 (3 for an interval)")
     parts = 2 * replicates + 1
     most = DEFAULT_N if source.size is None else source.size // parts
-    n = config.n if config.n is not None else min(DEFAULT_N, most)
+    few = stored is not None and stored // parts < most
+    n = config.n if config.n is not None else min(DEFAULT_N, stored // parts if stored is not None and few else most)
     if source.size is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
             f"{text} has {source.size}: at most --n {most}, or fewer --replicates"
         )
+    owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
     if n < MIN_N:
-        raise DataError(f"--n {n}: at least {MIN_N} samples a split are needed; {text} has {source.size}")
+        raise DataError(f"--n {n}: at least {MIN_N} samples a split are needed; there are {owner}")
     preprocessing, assumptions = _preprocessing(source, text, config, first)
     seed = config.seed or 0
     held_out = config.held_out if config.held_out is not None else source.held_out
     note = ""
     if config.n is None and n < DEFAULT_N:
-        note = f"n = {n}: the most that the {source.size} samples of {text} allow for {parts} disjoint splits"
-    return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note)
+        note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits"
+    return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored)
 
 
 def _preprocessing(
@@ -139,13 +154,18 @@ def _span(source: DataSource) -> tuple[float, float] | None:
 
 def _range_of_generator(first: Snapshot | None) -> tuple[float, float, str]:
     """The range that the first generator's samples fill: [-1, 1] or [0, 1]."""
-    if first is None or first.make_generator is None:
-        return -1.0, 1.0, "no generator shows the range, [-1, 1] is the usual one"
-    from wganalyze.evaluation import generate
+    stored = first.samples if first is not None and first.samples_range is None else None
+    if first is not None and first.make_generator is not None:
+        from wganalyze.evaluation import generate
 
-    points: Points = generate(first, 64, Split("x"), seed=0, device="cpu")[0].points
+        points: Points = generate(first, 64, Split("x"), seed=0, device="cpu")[0].points
+        seen = f"the generator of {first.label} ends"
+    elif first is not None and stored is not None:
+        points, seen = stored.points, f"the samples of {first.label} lie"
+    else:
+        return -1.0, 1.0, "no generator shows the range, [-1, 1] is the usual one"
     low, high = float(points.min()), float(points.max())
-    seen = f"the generator of {first.label} ends between {low:.3g} and {high:.3g}"
+    seen = f"{seen} between {low:.3g} and {high:.3g}"
     if low >= -1e-3 and high <= 1.001:
         return 0.0, 1.0, seen
     if low >= -1.001 and high <= 1.001:

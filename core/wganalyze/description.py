@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wganalyze.request import Opened
-from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
+from wganalyze.snapshot import Input, Latent, Part, Snapshot, TensorSpec
 
 _KEYS_SHOWN = 4
 
@@ -27,6 +27,8 @@ def describe(opened: Opened) -> dict[str, Any]:
             "parameters": sum(part.parameters for part in file.parts),
             "keys": [line for part in file.parts for line in layout(part)],
             "facts": {key: _json(value) for part in file.parts[:1] for key, value in part.facts.items()},
+            "inputs": [_input(entry) for part in file.parts for entry in part.inputs],
+            "asks_for": list(dict.fromkeys(name for part in file.parts for name in part.asks_for)),
             "problems": [*file.problems, *assembled.notes.get(file.path, ())],
         }
         for file in opened.files
@@ -39,6 +41,14 @@ def _json(value: object) -> object:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _input(entry: Input) -> str:
+    """ "noise (b, 96) float32"."""
+    if entry.shape is None:
+        return f"{entry.name} {entry.dtype}".strip()
+    axes = ", ".join("b" if i == 0 and k is None else "?" if k is None else str(k) for i, k in enumerate(entry.shape))
+    return f"{entry.name} ({axes}) {entry.dtype}".strip()
+
+
 def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "label": snapshot.label,
@@ -48,10 +58,17 @@ def _snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "generator": snapshot.designs.get("generator"),
         "critic": snapshot.designs.get("critic"),
         "weights": snapshot.weights,
-        "latent": {"law": snapshot.latent.law, "shape": list(snapshot.latent.shape)},
+        "samples": snapshot.make_samples is not None,
+        "latent": {
+            "law": snapshot.latent.law,
+            "shape": list(snapshot.latent.shape),
+            "classes": snapshot.latent.classes,
+            "encoding": snapshot.latent.encoding,
+        },
         "penalty": snapshot.penalty,
         "assumptions": list(snapshot.assumptions),
         "missing": dict(snapshot.missing),
+        "findings": [finding.message for finding in snapshot.findings],
     }
 
 
@@ -86,6 +103,7 @@ def to_toml(opened: Opened) -> str:
         "[generator]",
         *_net(opened, "generator"),
         _line("weights", config.weights, first.weights if first else "raw", "raw or ema"),
+        _line("mode", config.generator_mode, "eval", "eval or train: the mode in which it samples"),
         "",
         "[critic]",
         *_net(opened, "critic"),
@@ -96,7 +114,7 @@ def to_toml(opened: Opened) -> str:
         _line("law", config.law, latent.law, "normal, or uniform on [-1, 1]"),
         _line("shape", config.latent_shape, latent.shape or (64,), "without the batch axis"),
         _line("classes", config.classes, 10, "of a conditional model"),
-        _line("encoding", config.encoding, "index", "index or onehot"),
+        _line("encoding", config.encoding, "index", "index, onehot, or concat"),
         "",
         "[data]",
         _line("source", config.data, "digits", "see: wganalyze plugins"),
@@ -162,11 +180,19 @@ def _comment(text: str) -> str:
 
 
 def missing_by_reason(opened: Opened) -> Mapping[str, list[str]]:
-    """What is missing, each reason with the snapshots it holds for."""
+    """What is missing, each reason with the snapshots it holds for; reasons that differ in the file's name are one."""
+    reasons: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for snapshot in opened.snapshots:
+        by_reason: dict[str, list[str]] = {}
         for role, reason in snapshot.missing.items():
-            found.setdefault(f"{role}: {reason}", []).append(snapshot.label)
+            by_reason.setdefault(reason, []).append(role)
+        for reason, roles in by_reason.items():
+            text = f"{' and '.join(roles)}: {reason}"
+            kind = text
+            for path in snapshot.files:
+                kind = kind.replace(path.name, "FILE")
+            found.setdefault(reasons.setdefault(kind, text), []).append(snapshot.label)
     return found
 
 

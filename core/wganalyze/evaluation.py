@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from wganalyze.data import Samples, Split
 from wganalyze.errors import CheckpointError
+from wganalyze.snapshot import Latent
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from wganalyze.snapshot import Latent, Snapshot
+    from wganalyze.adapters import Place
+    from wganalyze.snapshot import Snapshot
 
 Mode = Literal["eval", "train"]
 Scores = npt.NDArray[np.float64]
@@ -27,8 +29,10 @@ BATCH = 256
 PROBES, PROBE_SCALES = 8, (1.0, 1e1, 1e2, 1e3, 1e4)
 
 
-def generate(snapshot: Snapshot, n: int, split: Split, *, seed: int, device: str) -> tuple[Samples, str]:
-    """``n`` samples of the snapshot's generator in eval mode, and the space's shape as text.
+def generate(
+    snapshot: Snapshot, n: int, split: Split, *, seed: int, device: str, mode: Mode | None = None
+) -> tuple[Samples, str]:
+    """``n`` samples of the snapshot's generator, and the space's shape as text; ``mode`` None: as the snapshot says.
 
     z and labels depend on (seed, split) only, so that every snapshot sees the same. CheckpointError where the
     generator does not take that latent or yields NaN.
@@ -37,25 +41,34 @@ def generate(snapshot: Snapshot, n: int, split: Split, *, seed: int, device: str
 
     assert snapshot.generator is not None
     generator = snapshot.generator.to(device)
+    mode = mode or snapshot.generator_mode
+    if mode == "train":
+        generator = copy.deepcopy(generator).train()
     z, labels = latent_draw(snapshot.latent, n, split, seed)
     made: list[Tensor] = []
     try:
-        with torch.no_grad():
-            for i in range(0, n, BATCH):
-                arguments = [torch.from_numpy(z[i : i + BATCH]).to(device)]
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for rows in _batches(n, BATCH):
+                arguments = [torch.from_numpy(z[rows]).to(device)]
                 if labels is not None:
-                    arguments.append(_encoded(labels[i : i + BATCH], snapshot.latent, device))
+                    arguments.append(_encoded(labels[rows], snapshot.latent, device))
+                if labels is not None and snapshot.latent.encoding == "concat":
+                    from wganalyze.adapters import join
+
+                    arguments = [join(*arguments)]
                 made.append(_tensor(generator(*arguments)).float().cpu())
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         labels_too = f" and labels of {snapshot.latent.classes} classes" if labels is not None else ""
         raise CheckpointError(
             f"{snapshot.label}: the generator does not take a latent of shape {snapshot.latent.shape}{labels_too} "
-            f"({_line(error)}); say --latent SHAPE (or [latent] shape), and --classes N if it is conditional"
+            f"({_line(error)}); say --latent SHAPE (or [latent] shape), and --classes N with --label-encoding if it is "
+            "conditional"
         ) from error
     images = torch.cat(made).numpy()
     if not np.isfinite(images).all():
         raise CheckpointError(f"{snapshot.label}: the generator yields NaN or infinity")
-    key = ("fake", split.name, split.replicate, n)
+    key = ("fake", split.name, split.replicate, n, mode)
     return Samples(images.reshape(n, -1), tuple(images.shape[1:]), labels, key), str(images.shape[1:])
 
 
@@ -144,30 +157,51 @@ def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device
     """The critic of a snapshot, fitted to the samples: the first candidate shape that gives one score a sample."""
     import torch
 
+    from wganalyze.adapters import LabelsJoined, OneScore, tensors_of
+
     assert snapshot.critic is not None
     original = copy.deepcopy(snapshot.critic).double().to(device).eval()
     failures = []
-    for shape in candidates:
+    latents = [snapshot.latent, Latent()] if snapshot.latent.classes else [snapshot.latent]
+    for latent, shape in ((latent, shape) for latent in latents for shape in candidates):
         probe = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double().to(device)
         arguments: list[Any] = [probe]
-        if snapshot.latent.classes:
-            arguments.append(_encoded(np.zeros(2, np.int64), snapshot.latent, device, double=True))
+        if latent.classes:
+            arguments.append(_encoded(np.zeros(2, np.int64), latent, device, double=True))
+        critic: Module = LabelsJoined(original) if latent.classes and latent.encoding == "concat" else original
         try:
             with torch.no_grad():
-                scores = _tensor(original(*arguments))
+                outputs = dict(tensors_of(critic(*arguments)))
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             failures.append(f"{shape}: {_line(error)}")
             continue
-        if scores.numel() == 2:
-            out = _output(original, arguments, snapshot.output)
-            reshaped = "" if shape == candidates[0] else f"critic input reshaped to {shape}"
-            guesses = tuple(filter(None, (reshaped, out.assumption)))
-            return CriticHead(out.module, shape, out.note, out.kind, out.invert, guesses, device, snapshot.latent)
-        failures.append(f"{shape}: {scores.numel() // 2} scores a sample")
+        place = next((place for place, output in outputs.items() if output.numel() == 2), None)
+        if place is None:
+            first = next(iter(outputs.values()), None)
+            failures.append(f"{shape}: {0 if first is None else first.numel() // 2} scores a sample")
+            continue
+        out = _output(critic if not place else OneScore(critic, place), arguments, snapshot.output)
+        guesses = [
+            f"critic input reshaped to {shape}" if shape != candidates[0] else "",
+            "the critic takes no labels" if latent is not snapshot.latent else "",
+            _set_aside(outputs, place),
+            out.assumption,
+        ]
+        return CriticHead(out.module, shape, out.note, out.kind, out.invert, (*filter(None, guesses),), device, latent)
     raise CheckpointError(
-        f"{snapshot.label}: the critic does not take the samples ({'; '.join(failures)}); "
+        f"{snapshot.label}: the critic does not take the samples ({'; '.join(dict.fromkeys(failures))}); "
         "use data of the size that it was trained on"
     )
+
+
+def _set_aside(outputs: Mapping[Place, Tensor], chosen: Place) -> str:
+    """Which outputs beside the score were left: the head of an auxiliary classifier, features."""
+    others = [
+        f"{'.'.join(map(str, place))} {tuple(out.shape[1:])}" for place, out in outputs.items() if place != chosen
+    ]
+    if not others:
+        return ""
+    return f"critic output {'.'.join(map(str, chosen))} taken as the score, set aside: {', '.join(others)}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from wganalyze.analyzer import Analyzer
 from wganalyze.study import Study
 
-NUMBERS = ("data.py", "dataplan.py", "evaluation.py", "networks.py", "study.py")
+NUMBERS = ("adapters.py", "data.py", "dataplan.py", "evaluation.py", "networks.py", "spectral.py", "study.py")
 DTYPE = "critic float64, generator float32"
 
 
@@ -38,6 +38,8 @@ def cell_key(study: Study, analyzer: Analyzer) -> str:
         "missing": dict(snapshot.missing),
         "latent": asdict(snapshot.latent),
         "weights": snapshot.weights,
+        "generator_mode": snapshot.generator_mode,
+        "findings": [f.message for f in snapshot.findings] if analyzer.reports_loading else [],
         "output": snapshot.output,
         "orientation": snapshot.orientation,
         "penalty": snapshot.penalty,

@@ -11,18 +11,23 @@ from typing import Literal
 
 NetRole = Literal["generator", "critic"]
 
-_GENERATOR = {"generator", "gen", "g", "netg", "modelg"}
-_CRITIC = {"critic", "crit", "discriminator", "disc", "dis", "d", "netd", "modeld"}
-_AVERAGED_GENERATOR = {"gema", "ge", "avgg", "emag", "generatorema", "gavg"}
-_AVERAGE = {"ema", "avg", "averaged", "swa"}
-_FILLER = {"state", "dict", "model", "net", "weights", "params", "module"}
+_GENERATOR = {"generator", "gen", "g", "netg", "gnet", "modelg", "gmodel"}
+_CRITIC = {"critic", "crit", "discriminator", "disc", "dis", "d", "netd", "dnet", "modeld", "dmodel"}
+_AVERAGED_GENERATOR = {"gema", "ge", "gs", "netge", "avgg", "emag", "generatorema", "gavg"}
+_AVERAGE = {"ema", "avg", "average", "averaged", "running", "swa"}
+_FILLER = {"state", "dict", "checkpoint", "model", "models", "net", "nets", "network", "networks", "weights", "module"}
+_SETTINGS = {"params"}  # weights as a name; as a container of numbers, the settings of a run
 _UNITS = {
     "step": "step", "steps": "step", "globalstep": "step", "kimg": "kimg",
     "iter": "iteration", "iters": "iteration", "itr": "iteration", "iteration": "iteration", "iterations": "iteration",
+    "it": "iteration", "i": "iteration",
     "epoch": "epoch", "epochs": "epoch", "ep": "epoch",
     "ckpt": "", "checkpoint": "", "snapshot": "",
 }  # fmt: skip
+_FINEST_FIRST = ("step", "iteration", "kimg", "epoch", "")
 _STEP_FACTS = ("step", "global_step", "iteration", "iterations", "iter", "itr", "n_iter", "epoch")
+_LONG_ROLES = {"generator", "gen", "critic", "discriminator", "disc"}
+_CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,26 @@ class Step:
     source: str
 
 
+def bare(filename: str) -> str:
+    """The name of a file without its extension, which is of letters: netG.1000 has none, and G.pth.tar has two."""
+    return re.sub(r"\.[A-Za-z]+\d?$", "", filename.removesuffix(".tar"))
+
+
 def words(name: str) -> list[str]:
     """The words of a name: split at everything but letters and digits, and between a word and its number."""
-    pieces = re.findall(r"[A-Za-z0-9]+", name)
-    found: list[str] = []
-    for piece in pieces:
-        numbered = re.fullmatch(r"([A-Za-z]+)(\d+)", piece)
-        known = numbered is not None and (numbered[1].lower() in _UNITS or numbered[1].lower() in _GENERATOR | _CRITIC)
-        found += [numbered[1], numbered[2]] if numbered is not None and known else [piece]
-    return found
+    return [word for piece in re.findall(r"[A-Za-z0-9]+", name) for word in _split(piece)]
+
+
+def _split(piece: str) -> list[str]:
+    """ "epoch10", "100steps" and "BestGenerator" are two words each; "seed3", "stylegan2" and "netG" are one."""
+    counted = re.fullmatch(r"([A-Za-z]+)(\d+)", piece) or re.fullmatch(r"(\d+)([A-Za-z]+)", piece)
+    if counted is not None:
+        first, last = counted.groups()
+        known = _UNITS.keys() | (_GENERATOR | _CRITIC if last.isdigit() else set())
+        if first.lower() in known or last.lower() in known:
+            return [first, last]
+    parts: list[str] = _CAMEL.findall(piece)
+    return parts if any(part.lower() in _LONG_ROLES for part in parts) else [piece]
 
 
 def read_name(name: str) -> Named:
@@ -76,16 +92,19 @@ def read_name(name: str) -> Named:
 
 def is_filler(named: Named) -> bool:
     """Does the name say nothing beyond "here are weights"?"""
-    return all(word.lower() in _FILLER or word.isdigit() for word in named.rest)
+    return all(word.lower() in _FILLER | _SETTINGS or word.isdigit() for word in named.rest)
 
 
 def read_step(facts: Mapping[str, float | int | str | bool], stem: str, folders: Sequence[str]) -> Step | None:
     """The step a file was saved at: from the scalars in it, else its name, else the names of its folders."""
+    # What stands in a container of networks ("model.iter") counts, a setting ("args.iter") does not.
+    stated = {key: value for key, value in facts.items() if _is_plain(key.rpartition(".")[0])}
     for fact in _STEP_FACTS:
-        value = facts.get(fact)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
-            unit = _UNITS.get(fact.replace("_", ""), "iteration")
-            return Step(int(value), unit, f"{fact!r} in the file")
+        for key, value in stated.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+            if number and key.rpartition(".")[2] == fact:
+                unit = _UNITS.get(fact.replace("_", ""), "iteration")
+                return Step(int(value), unit, f"{key!r} in the file")
     for name, anywhere in [(stem, True), *((folder, False) for folder in reversed(folders))]:
         found = _step_in(words(name), anywhere=anywhere)
         if found is not None:
@@ -93,14 +112,19 @@ def read_step(facts: Mapping[str, float | int | str | bool], stem: str, folders:
     return None
 
 
+def _is_plain(container: str) -> bool:
+    return all(word.lower() in _FILLER for word in read_name(container).rest)
+
+
 def _step_in(tokens: Sequence[str], *, anywhere: bool) -> tuple[int, str] | None:
-    """A number after a word that means steps; failing that, the last number (in folders: only where it is alone)."""
-    for word, number in pairwise(tokens):
-        if word.lower() in _UNITS and number.isdigit():
-            return int(number), _UNITS[word.lower()]
-    for number, word in pairwise(tokens):
-        if word.lower() in _UNITS and number.isdigit():
-            return int(number), _UNITS[word.lower()]
+    """The number at the word for the finest steps; failing that, the last one (in folders: only where it is alone)."""
+    after = [(number, word.lower()) for word, number in pairwise(tokens)]
+    before = [(number, word.lower()) for number, word in pairwise(tokens)]
+    for pairs in (after, before):
+        found = {_UNITS[word]: int(number) for number, word in reversed(pairs) if word in _UNITS and number.isdigit()}
+        for unit in _FINEST_FIRST:
+            if unit in found:
+                return found[unit], unit
     numbers = [token for token in tokens if token.isdigit()]
     if numbers and (anywhere or len(tokens) == 1):
         return int(numbers[-1]), ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +40,14 @@ def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedF
         if loader not in loaders:
             raise UsageError(f"--loader {loader}: no such loader; there are: {', '.join(sorted(loaders))}")
         loaders = {loader: loaders[loader]}
-    return [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path)))]
+    return [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path, loaders)))]
 
 
-def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Files below a folder, without hidden ones, text and code by their names, and reports of earlier runs."""
+def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Files below a folder, without hidden ones, text and code by their names, and reports of earlier runs.
+
+    A folder that a loader claims (images, say) counts as one file.
+    """
     real = folder.resolve()
     if real in above:  # a link to a folder that holds it
         return
@@ -51,19 +55,31 @@ def _files(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror})") from None
+    if any(_claims(loader, folder) for loader in loaders.values()):
+        yield folder
+        return
     if any(entry.name == REPORT_MARK for entry in entries) and (folder / "cells").is_dir():
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _files(entry, above | {real})
+            yield from _files(entry, loaders, above | {real})
         elif entry.is_file() and entry.suffix not in _NOT_CHECKPOINTS:
             yield entry
 
 
-def _open(path: Path, loaders: dict[str, Loader]) -> OpenedFile:
-    if not path.stat().st_size:
+def _claims(loader: Loader, folder: Path) -> bool:
+    """Does a loader of folders know this one? What it raises is said where it is offered files."""
+    with suppress(Exception):
+        return bool(getattr(loader, "folders", False)) and loader.sniff(folder) > 0
+    return False
+
+
+def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
+    if path.is_dir():
+        loaders = {name: loader for name, loader in loaders.items() if getattr(loader, "folders", False)}
+    elif not path.stat().st_size:
         return OpenedFile(path, "unknown", problems=("the file is empty",))
     confidence: dict[str, float] = {}
     faults: list[str] = []

@@ -13,6 +13,7 @@ from wganalyze.config import CONFIG_NAME, Config, read_config
 from wganalyze.errors import UsageError, WganalyzeError
 from wganalyze.factories import forget_modules
 from wganalyze.host import Host, load_host
+from wganalyze.networks import Permission
 from wganalyze.opening import OpenedFile, open_path
 from wganalyze.options import make_options, split_options
 from wganalyze.snapshot import Snapshot
@@ -31,6 +32,8 @@ class Request:
     options: Sequence[str] = ()
     device: str = "auto"
     trust: bool = False
+    allow: Sequence[str] = ()
+    infer: bool = False
     loader: str | None = None
     no_plugins: Sequence[str] = ()
     command: Sequence[str] = ()
@@ -69,7 +72,8 @@ def open_request(request: Request) -> Opened:
             raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
     config = configuration(request)
     files = open_path(request.path, host, request.loader)
-    assembled = assemble(files, request.path, config, host, trust=request.trust)
+    permission = Permission(request.trust, tuple(request.allow), request.infer)
+    assembled = assemble(files, request.path, config, host, permission)
     return Opened(files, assembled, config, host)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wganalyze.analyzer import Analyzer
+from wganalyze.data import DataSource
 from wganalyze.dataplan import DataPlan, make_plan, with_assumptions
 from wganalyze.errors import CheckpointError, UsageError, WganalyzeError
 from wganalyze.execution import Outcome, measure
@@ -78,13 +79,40 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
         raise UsageError(nothing_found(request.path, opened))
     analyzers, lost = choose_analyzers(request, opened.host)
     device = choose_device(request.device)
-    if not any(snapshot.make_generator or snapshot.make_critic or snapshot.samples for snapshot in opened.snapshots):
-        raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(opened.snapshots))}")
-    for line in [*lost, *_missing(opened.snapshots)]:
+    source = _source(opened, progress)
+    snapshots, plan = _resolved(request, opened, source)
+    if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
+        raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
+    for line in [*lost, *_missing(snapshots)]:
         progress.note(line)
-    plan = _plan(opened, progress)
-    report = Run(request, opened, analyzers, plan, device, progress).execute()
+    report = Run(request, opened, snapshots, analyzers, plan, device, progress).execute()
     return Report(report.path, exit_code=1) if lost else report
+
+
+def _source(opened: Opened, progress: Progress) -> DataSource | None:
+    if opened.config.data is None:
+        progress.note("no --data: analyzers that need real samples are skipped")
+        return None
+    return opened.host.data_source(opened.config.data)
+
+
+def _resolved(
+    request: Request, opened: Opened, source: DataSource | None
+) -> tuple[Sequence[Snapshot], DataPlan | None]:
+    """The snapshots and the plan of their data; with --infer, architectures that nobody named are guessed on the way.
+
+    Generators come first, since the range of the data may be read from what they make, and critics need both.
+    """
+    snapshots: Sequence[Snapshot] = opened.snapshots
+    if not request.infer or not any(snapshot.unbuilt for snapshot in snapshots):
+        return snapshots, None if source is None else _plan(source, opened, snapshots)
+    if source is None:
+        raise UsageError("--infer tries its guesses on the data: say --data NAME (wganalyze plugins lists the sources)")
+    from wganalyze.inference import infer_critics, infer_generators
+
+    snapshots = infer_generators(snapshots, source, opened.host)
+    plan = _plan(source, opened, snapshots)
+    return infer_critics(snapshots, plan, opened.host), plan
 
 
 def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
@@ -96,16 +124,12 @@ def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
             yield f"{lacking[0].label}{more}: no {role}: {lacking[0].missing[role]}"
 
 
-def _plan(opened: Opened, progress: Progress) -> DataPlan | None:
-    text = opened.config.data
-    if text is None:
-        progress.note("no --data: analyzers that need real samples are skipped")
-        return None
-    source = opened.host.data_source(text)
+def _plan(source: DataSource, opened: Opened, snapshots: Sequence[Snapshot]) -> DataPlan:
     failures: list[CheckpointError] = []
-    for snapshot in [s for s in opened.snapshots if s.make_generator is not None] or opened.snapshots[:1]:
+    stored = min((s.samples_stored for s in snapshots if s.samples_stored is not None), default=None)
+    for snapshot in [s for s in snapshots if s.make_generator is not None] or snapshots[:1]:
         try:
-            return make_plan(source, text, opened.config, snapshot)
+            return make_plan(source, opened.config.data or "", opened.config, snapshot, stored)
         except CheckpointError as error:  # this one's cells will say so; the next one may show the range of the data
             failures.append(error)
             snapshot.release()
@@ -118,6 +142,7 @@ class Run:
 
     request: Request
     opened: Opened
+    snapshots: Sequence[Snapshot]
     analyzers: Sequence[Analyzer]
     plan: DataPlan | None
     device: str
@@ -146,15 +171,15 @@ class Run:
         record = self._open_report(path)
         tally = self.tally
         self.store.sweep()
-        here = {snapshot.label for snapshot in self.opened.snapshots}
+        here = {snapshot.label for snapshot in self.snapshots}
         gone = [label for label, earlier in self.records.items() if label not in here and _is_gone(earlier)]
         if gone:
             more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
             self.progress.note(f"{gone[0]}{more}: the files are gone; what was measured earlier stays in the report")
-        self.progress.begin(len(self.opened.snapshots) * len(self.analyzers))
+        self.progress.begin(len(self.snapshots) * len(self.analyzers))
         status = "interrupted"
         try:
-            for snapshot in self.opened.snapshots:
+            for snapshot in self.snapshots:
                 self._snapshot(snapshot)
             status = "complete"
         except OSError as error:

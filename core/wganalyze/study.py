@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -13,7 +14,7 @@ import numpy as np
 from wganalyze.analyzer import Need
 from wganalyze.data import Samples, Split
 from wganalyze.dataplan import DataPlan
-from wganalyze.errors import CheckpointError, NotMeasurable, UsageError
+from wganalyze.errors import CheckpointError, NotMeasurable, UsageError, WganalyzeError
 from wganalyze.evaluation import CriticHead, Mode, Scores, generate, prepare_critic, rounded
 from wganalyze.measurement import Interval
 
@@ -61,13 +62,16 @@ class Study:
             return "" if self.plan else "no data: say --data NAME (wganalyze plugins lists the sources)"
         if need is Need.FAKE and self.snapshot.make_generator is None and self.plan and self.plan.source.is_pair:
             return ""
-        if need is Need.FAKE and self.snapshot.make_generator is None and self.snapshot.samples is not None:
+        if need is Need.FAKE and self.snapshot.make_generator is None and self.snapshot.make_samples is not None:
             return ""
         if need in (Need.FAKE, Need.GENERATOR):
             missing = self.snapshot.missing.get("generator", "the snapshot has none")
             return "" if self.snapshot.make_generator else f"no generator: {missing}"
         if self.snapshot.make_critic is None:
             return f"no critic: {self.snapshot.missing.get('critic', 'the snapshot has none')}"
+        if need is Need.GRADIENT:
+            with suppress(WganalyzeError):  # a critic that cannot be built says so where it is used
+                return str(getattr(self.snapshot.critic, "no_gradient", ""))
         return ""
 
     @property
@@ -128,7 +132,7 @@ class Study:
     @property
     def _has_own_fakes(self) -> bool:
         """A generator, or stored samples: then a pair's other side takes no part."""
-        return self.snapshot.make_generator is not None or self.snapshot.samples is not None
+        return self.snapshot.make_generator is not None or self.snapshot.make_samples is not None
 
     def real(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
         """Real samples in the critic's input space, (n, d); splits are disjoint from each other and over replicates."""
@@ -139,20 +143,24 @@ class Study:
             scope="data",
         )
 
-    def fake(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
+    def fake(
+        self, n: int | None = None, replicate: int = 0, split: SplitName = "x", mode: Mode | None = None
+    ) -> Samples:
         """Generated samples (the same z at every snapshot), stored ones, or the other side of a pair.
 
-        NotMeasurable where the snapshot stores fewer than this and all other splits need.
+        ``mode``: of the generator, where it is not to sample in the one that the snapshot says. NotMeasurable where
+        the snapshot stores fewer than this and all other splits need.
         """
         size = self._plan.n if n is None else n
         which = Split(split, replicate)
         if not self._has_own_fakes and self.plan is not None and self.plan.source.is_pair:
             return self.cached(("fake", size, which), lambda: self._plan.other_side(size, which), scope="data")
-        if self.snapshot.make_generator is None and self.snapshot.samples is not None:
+        if self.snapshot.make_generator is None and self.snapshot.make_samples is not None:
             return self.cached(("fake", size, which), lambda: self._stored(size, which))
         if self.snapshot.make_generator is None:
             raise NotMeasurable(self.lacks(Need.FAKE))
-        return self.cached(("fake", size, which), lambda: self._generate(size, which))
+        chosen = mode or self.snapshot.generator_mode
+        return self.cached(("fake", size, which, chosen), lambda: self._generate(size, which, chosen))
 
     def _stored(self, n: int, split: Split) -> Samples:
         """Rows of the stored samples, in one shuffled order; splits are disjoint, as those of real samples are."""
@@ -165,10 +173,13 @@ class Study:
             )
         self._fitting(stored, f"its stored samples have the shape {stored.shape}")
         rows = np.random.default_rng(self.seed).permutation(len(stored))[start : start + n]
-        return replace(stored.take(rows), key=("fake", split.name, split.replicate, n))
+        taken = replace(stored.take(rows), key=("fake", split.name, split.replicate, n))
+        if self.plan is None or self.snapshot.samples_range is None:
+            return taken
+        return replace(taken, points=self.plan.from_range(taken.points, taken.shape, self.snapshot.samples_range))
 
-    def _generate(self, n: int, split: Split) -> Samples:
-        samples, shape = generate(self.snapshot, n, split, seed=self.seed, device=self.device)
+    def _generate(self, n: int, split: Split, mode: Mode) -> Samples:
+        samples, shape = generate(self.snapshot, n, split, seed=self.seed, device=self.device, mode=mode)
         return self._fitting(samples, f"the generator makes samples of shape {shape}")
 
     def _fitting(self, samples: Samples, found: str) -> Samples:

@@ -19,12 +19,15 @@ CLASH = 0.1
 NEAR, PILE = 0.02, 0.002
 """The share of the generator's range by which reals may go beyond it at each end."""
 N_WITHOUT_DATA = 500
+BATCH = 256
+"""Samples that a generator makes at once."""
 
 
 class SnapshotAnalyzer(Analyzer):
     """What was loaded: ranges of real and generated values (do they clash?), and what was assumed on the way."""
 
     name = "snapshot"
+    reports_loading = True
     metrics = (
         Metric("real_min", "Smallest value of the real samples in the critic's input space."),
         Metric("real_max", "Largest value of the real samples in the critic's input space."),
@@ -33,11 +36,19 @@ class SnapshotAnalyzer(Analyzer):
         Metric(
             "real_out_of_reach", "Share of real values beyond the range of generated ones by over a tenth of its width."
         ),
+        Metric(
+            "generator_mode_change",
+            "Root mean square difference between samples in train and eval mode from the same z, over the deviation of "
+            "those in eval mode: what BatchNorm's mode and dropout change.",
+        ),
     )
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         for text in _assumptions(study):
-            yield Finding("info", "assumed", f"assumed: {text}")
+            guessed = "architecture inferred" in text
+            yield Finding("warning" if guessed else "info", "inferred" if guessed else "assumed", f"assumed: {text}")
+        yield from study.snapshot.findings
+        yield _mode_change(study)
         ends: dict[str, tuple[float, float]] = {}
         samples: dict[str, Samples] = {}
         for side, need in (("real", Need.REAL), ("fake", Need.FAKE)):
@@ -90,6 +101,20 @@ class SnapshotAnalyzer(Analyzer):
                 "the two live on different scales; check --range or --normalize",
                 ("real_min", "real_max", "fake_min", "fake_max"),
             )
+
+
+def _mode_change(study: Study) -> Measurement:
+    if reason := study.lacks(Need.GENERATOR):
+        return Measurement.absent("generator_mode_change", reason)
+    n = None if study.plan else N_WITHOUT_DATA
+    evaluated, trained = (study.fake(n, mode=mode).points.astype(float) for mode in ("eval", "train"))
+    spread = float(evaluated.std())
+    if not spread:
+        return Measurement.absent("generator_mode_change", "all generated values are equal")
+    change = float(((trained - evaluated) ** 2).mean()) ** 0.5 / spread
+    return Measurement(
+        "generator_mode_change", change, n=len(trained), space=study.space, mode="train", method=f"batches of {BATCH}"
+    )
 
 
 def _piles_up(points: Points, end: float) -> bool:

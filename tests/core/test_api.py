@@ -71,8 +71,9 @@ def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
         "ckpt", data="digits", generator="t:G", critic="t:D", only=["a"], skip=["b"], out="o", n=9, replicates=4,
         seed=0, device="cpu", options={"a.x": 1, "a.y": ["p", "q"], "a.z": (1, 2), "a.w": True, "a.v": None},
         range=(0, 1), normalize=([0.5], [0.25]), latent=[64, 1, 1], latent_law="uniform", classes=10,
-        label_encoding="onehot", weights="raw", output="logit", orientation=-1, gradient_penalty=10, held_out=False,
-        roles={"*": "critic"}, config="c.toml", trust=True, loader="l", no_plugins=["p"],
+        label_encoding="onehot", weights="raw", generator_mode="train", output="logit", orientation=-1,
+        gradient_penalty=10, held_out=False, roles={"*": "critic"}, config="c.toml", trust=True, allow="m:C",
+        infer=True, loader="l", no_plugins=["p"],
     )  # fmt: skip
     assert replace(request, command=()) == Request(
         Path("ckpt"),
@@ -81,6 +82,7 @@ def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
             generator=Net("t:G"),
             critic=Net("t:D"),
             weights="raw",
+            generator_mode="train",
             output="logit",
             orientation=-1,
             law="uniform",
@@ -102,6 +104,8 @@ def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
         ["b"],
         ["a.x=1", "a.y=p,q", "a.z=1,2", "a.w=True", "a.v=None"],
         "cpu",
+        True,
+        ["m:C"],
         True,
         "l",
         ["p"],

@@ -15,6 +15,7 @@ from torch import nn
 from wganalyze.assembly import Assembled, assemble
 from wganalyze.config import Config, Net
 from wganalyze.host import Host, load_host
+from wganalyze.networks import Permission
 from wganalyze.opening import OpenedFile, open_path
 from wganalyze.snapshot import Part, Snapshot, TensorSpec
 
@@ -381,8 +382,8 @@ def test_the_only_network_that_was_named(opened: Open, role: str) -> None:
 def test_an_unknown_role_comes_with_its_option(opened: Open, name: str, option: str) -> None:
     snapshot = only(opened(**{name: critic(1)}))
     assert (snapshot.make_generator, snapshot.make_critic) == (None, None)
-    for role in ("generator", "critic"):
-        assert snapshot.missing[role] == f"the role of {name} is unknown; say {option.format(role)}"
+    said = " or ".join(option.format(role) for role in ("generator", "critic"))
+    assert snapshot.missing == dict.fromkeys(("generator", "critic"), f"the role of {name} is unknown; say {said}")
     pattern = option.removeprefix("--role ").strip("'").removesuffix("={}")
     assert filled(only(opened(Config(critic=CRITIC, roles={pattern: "critic"}))).critic) == 1
 
@@ -407,7 +408,7 @@ def test_a_program_needs_no_factory(host: Host, tmp_path: Path) -> None:
     files = [OpenedFile(path, "made-up", (part,))]
     snapshot = only(assemble(files, tmp_path, BOTH, host))
     assert snapshot.missing["generator"] == "G.pt is a program (made-up); --trust runs it"
-    assert isinstance(only(assemble(files, tmp_path, BOTH, host, trust=True)).generator, nn.Linear)
+    assert isinstance(only(assemble(files, tmp_path, BOTH, host, Permission(trust=True))).generator, nn.Linear)
 
 
 # What the generator eats

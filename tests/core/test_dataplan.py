@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from wganalyze.config import Config
-from wganalyze.data import FiniteSource, Preprocessing, Split
+from wganalyze.data import FiniteSource, Preprocessing, Samples, Split, Values
 from wganalyze.dataplan import DEFAULT_N, DataPlan, make_plan, with_assumptions
 from wganalyze.errors import DataError, UsageError
 from wganalyze.snapshot import Latent, Snapshot
@@ -82,7 +82,7 @@ def test_too_few_samples_are_refused_in_numbers(distinct_rows: MakeRows) -> None
 def test_a_split_needs_two(distinct_rows: MakeRows, n: int) -> None:
     with pytest.raises(DataError, match=rf"--n {n}: at least 2 samples a split"):
         make_plan(distinct_rows(100), "rows", Config(n=n), None)
-    with pytest.raises(DataError, match=r"at least 2 samples a split are needed; rows has 9"):
+    with pytest.raises(DataError, match=r"at least 2 samples a split are needed; there are 9 samples of rows"):
         make_plan(distinct_rows(9), "rows", Config(), None)
 
 
@@ -197,3 +197,49 @@ def test_a_map_that_makes_no_sense_is_a_usage_error(
     source.value_range = value_range
     with pytest.raises(UsageError, match=reason):
         make_plan(source, "rows", config, None)
+
+
+def test_stored_samples_bound_the_default_of_n_too(distinct_rows: MakeRows) -> None:
+    def plan(stored: int, n: int | None = None) -> DataPlan:
+        return make_plan(distinct_rows(600), "rows", Config(n=n, replicates=2), None, stored)
+
+    assert plan(300).n == 300 // 5
+    assert plan(300).size_note == "n = 60: the most that the 300 samples that are stored allow for 5 disjoint splits"
+    assert plan(9000).n == 600 // 5
+    assert plan(300, n=100).n == 100
+    assert [plan(stored, n=100).fit_size for stored in (300, 500, 590, 900)] == [200, 100, 190, 200]
+    with pytest.raises(DataError, match="there are 7 samples that are stored"):
+        plan(7)
+
+
+class Levels(FiniteSource):
+    """Rows of values from 0 to 16, as scikit-learn's digits have them."""
+
+    name = "levels"
+    help = "for tests"
+    shape = (2,)
+    value_range = (0, 16)
+
+    def load(self) -> Values:
+        return Values(np.arange(200, dtype=np.float64).reshape(100, 2) % 17)
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(-1, 1, (-1, 1)), (0.02, 0.99, (0, 1))])
+def test_the_range_is_read_from_stored_samples_where_no_generator_shows_it(
+    low: float, high: float, expected: tuple[float, float]
+) -> None:
+    points = np.linspace(low, high, 12, dtype=np.float32).reshape(6, 2)
+    stored = Snapshot("s", 0, "", (), make_samples=lambda: Samples(points, (2,)))
+    plan = make_plan(Levels(), "levels", Config(n=4, replicates=2), stored)
+    assert plan.preprocessing == Preprocessing.to_range((0, 16), *expected)
+    assert "the samples of s lie between" in plan.assumptions[0]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 1)])
+def test_bytes_are_brought_to_the_space_of_the_data(low: float, high: float) -> None:
+    """The data, quantised to bytes in their own range, are the data again."""
+    source = Levels()
+    plan = make_plan(source, "levels", Config(n=4, replicates=2, range=(low, high)), None)
+    stored = np.asarray(source.everything.values * 255 / 16, np.float32)
+    expected = plan.preprocessing.apply(source.everything.values, source.shape)
+    np.testing.assert_allclose(plan.from_range(stored, (2,), (0, 255)), expected, atol=1e-6)

@@ -16,7 +16,7 @@ from wganalyze.description import describe, layout, missing_by_reason, relative,
 from wganalyze.host import Host
 from wganalyze.opening import OpenedFile
 from wganalyze.request import Opened
-from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
+from wganalyze.snapshot import Input, Latent, Part, Snapshot, TensorSpec
 
 PATH = Path("ckpt/a.pt")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -57,11 +57,21 @@ def test_a_file_in_full() -> None:
                 "parameters": 2 * (0 + 1 + 2) + 2 * (0 + 1),
                 "keys": ["k0 (2, 0)", "k1 (2, 1)", "k2 (2, 2)", "k0 (2, 0)", "k1 (2, 1)"],
                 "facts": {"epoch": 7, "loss": "nan"},
+                "inputs": [],
+                "asks_for": [],
                 "problems": ["damaged", "left: x"],
             }
         ],
         "snapshots": [],
     }
+
+
+def test_what_a_program_takes_and_asks_for() -> None:
+    inputs = (Input("noise", (None, 96), "float32"), Input("y", (16, None), "int64"), Input("flag"))
+    program = Part(PATH, "kind", inputs=inputs, asks_for=("train.Critic",))
+    file = describe(opened(parts=(program,)))["files"][0]
+    assert file["inputs"] == ["noise (b, 96) float32", "y (16, ?) int64", "flag"]
+    assert file["asks_for"] == ["train.Critic"]
 
 
 def test_reasons_are_given_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wganalyze.naming import Named, Step, is_filler, read_name, read_step, words
+from wganalyze.naming import Named, Step, bare, is_filler, read_name, read_step, words
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,18 @@ from wganalyze.naming import Named, Step, is_filler, read_name, read_step, words
         ("G_ema", "generator", True, ()),
         ("ema_generator", "generator", True, ()),
         ("GE", "generator", True, ()),
+        ("Gs", "generator", True, ()),
+        ("avgG", "generator", True, ()),
+        ("g_running", "generator", True, ()),
+        ("model=G_ema-best-weights", "generator", True, ("model", "best", "weights")),
+        ("GNet", "generator", False, ()),
+        ("D_model", "critic", False, ("model",)),
+        ("BestGenerator_5", "generator", False, ("Best", "5")),
+        ("WGANGPDiscriminator", "critic", False, ("WGANGP",)),
+        ("Conv2D", None, False, ("Conv2D",)),
+        ("ResNetD", None, False, ("ResNetD",)),
+        ("GAN", None, False, ("GAN",)),
+        ("D_aug", "critic", False, ("aug",)),
         ("generator_state_dict", "generator", False, ("state", "dict")),
         ("discriminator_state_dict", "critic", False, ("state", "dict")),
         ("G_1000", "generator", False, ("1000",)),
@@ -47,7 +59,28 @@ def test_the_halves_of_a_pair_share_their_rest(generator: str, critic: str) -> N
 def test_words_split_a_known_word_from_its_number() -> None:
     assert words("epoch10") == ["epoch", "10"]
     assert words("ckpt-0010_G5") == ["ckpt", "0010", "G", "5"]
-    assert words("stylegan2 run3") == ["stylegan2", "run3"]
+    assert words("celeba_s5_i96000") == ["celeba", "s5", "i", "96000"]
+    assert words("G_100steps") == ["G", "100", "steps"]
+    assert words("stylegan2 run3 copy0 64x64 3d") == ["stylegan2", "run3", "copy0", "64x64", "3d"]
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("netG.pth", "netG"),
+        ("netG.pth.tar", "netG"),
+        ("model.safetensors", "model"),
+        ("net.pt2", "net"),
+        ("net.h5", "net"),
+        ("netG.1000", "netG.1000"),
+        ("model.ckpt-3000", "model.ckpt-3000"),
+        ("wgan.v1.2", "wgan.v1.2"),
+        ("lr0.0002_G.pt", "lr0.0002_G"),
+        ("netG", "netG"),
+    ],
+)
+def test_a_name_without_its_extension(filename: str, name: str) -> None:
+    assert bare(filename) == name
 
 
 @pytest.mark.parametrize(("name", "filler"), [("state_dict", True), ("model_3", True), ("", True), ("mapping", False)])
@@ -63,6 +96,17 @@ def test_filler(name: str, filler: bool) -> None:
         ("checkpoint_epoch_50", (50, "epoch")),
         ("step-000500", (500, "step")),
         ("G_step_2000_epoch_3", (2000, "step")),
+        ("epoch=3-step=2000", (2000, "step")),
+        ("epoch_3_iter_70_G", (70, "iteration")),
+        ("celeba_s5_i96000", (96000, "iteration")),
+        ("gen_it5000", (5000, "iteration")),
+        ("G_100steps", (100, "step")),
+        ("netG_10000_steps", (10000, "step")),
+        ("model=D-best-weights-step=188000", (188000, "step")),
+        ("epoch_3_step_4_step_5", (4, "step")),
+        ("G--150", (150, "")),
+        ("netG.1000", (1000, "")),
+        ("G_copy0", None),
         ("iter12000", (12000, "iteration")),
         ("network-snapshot-025000", (25000, "")),
         ("25_kimg_G", (25, "kimg")),
@@ -105,3 +149,14 @@ def test_the_file_is_believed_before_its_name() -> None:
 @pytest.mark.parametrize("value", [True, "four", -1, float("nan"), float("inf")])
 def test_a_step_in_the_file_that_is_no_step_is_passed_over(value: float | str | bool) -> None:
     assert read_step({"epoch": value}, "epoch_10", []) == Step(10, "epoch", "the name 'epoch_10'")
+
+
+@pytest.mark.parametrize("container", ["model", "state", "checkpoint.networks", "G", "discriminator_state_dict"])
+def test_a_step_in_a_container_of_networks(container: str) -> None:
+    facts = {f"{container}.iter": 31, "epoch": 2}
+    assert read_step(facts, "x_5", []) == Step(31, "iteration", f"'{container}.iter' in the file")
+
+
+@pytest.mark.parametrize("container", ["args", "config", "hyper_parameters", "params", "opt.G", "model.args"])
+def test_a_setting_is_no_step(container: str) -> None:
+    assert read_step({f"{container}.iter": 800_000, f"{container}.step": 9}, "x_5", []) == Step(5, "", "the name 'x_5'")

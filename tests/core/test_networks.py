@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wganalyze.config import Net
 from wganalyze.errors import CheckpointError
 from wganalyze.host import Host
-from wganalyze.networks import Design, Piece, build, find_design, load_strict
+from wganalyze.networks import Design, Permission, Piece, Unknown, build, find_design, load_strict
 from wganalyze.snapshot import Part, TensorSpec
 
 Tensors = Mapping[str, Tensor]
@@ -169,10 +169,10 @@ def test_an_architecture_is_recognised_and_built(prefix: str) -> None:
     host = Host(architectures={"scaled": Scaled()})
     tensors = Scaled().build(width=5).state_dict()
     piece = Piece(part({prefix + key: t for key, t in tensors.items()}))
-    design = find_design(piece, None, "critic", host, trust=False)
+    design = find_design(piece, None, "critic", host, Permission())
     assert isinstance(design, Design)
     assert design.text() == "architecture scaled {'width': 5}"
-    assert "recognised" in design.assumption
+    assert any("recognised" in text for text in design.assumptions)
     module = build(piece, design, "critic", host)
     assert_loaded(module, tensors)
     assert not module.training
@@ -191,14 +191,14 @@ def test_an_architecture_is_recognised_and_built(prefix: str) -> None:
 def test_why_there_is_no_design(net: Net | None, architectures: list[Scaled], reason: str) -> None:
     host = Host(architectures={a.name: a for a in architectures})
     piece = Piece(part(Scaled().build(width=5).state_dict()))
-    found = find_design(piece, net, "critic", host, trust=False)
-    assert isinstance(found, str)
-    assert re.search(reason, found), found
+    found = find_design(piece, net, "critic", host, Permission())
+    assert isinstance(found, Unknown)
+    assert re.search(reason, found.reason), found
 
 
 def test_a_scripted_program_is_built_like_any_other() -> None:
     program = Part(Path("critic.pt"), "torchscript", read_module=lambda: torch.jit.script(network()))
-    design = find_design(Piece(program), None, "critic", Host(), trust=True)
+    design = find_design(Piece(program), None, "critic", Host(), Permission(trust=True))
     assert isinstance(design, Design)
     module = build(Piece(program), design, "critic", Host())
     assert not module.training
@@ -216,9 +216,8 @@ class Broken(Scaled):
 
 def test_an_architecture_that_raises_recognises_nothing_and_harms_nobody() -> None:
     piece = Piece(part(Scaled().build(width=5).state_dict()))
-    design = find_design(
-        piece, None, "critic", Host(architectures={"broken": Broken(), "scaled": Scaled()}), trust=False
-    )
+    host = Host(architectures={"broken": Broken(), "scaled": Scaled()})
+    design = find_design(piece, None, "critic", host, Permission())
     assert isinstance(design, Design)
     assert design.architecture == "scaled"
 
@@ -242,11 +241,96 @@ def test_a_program_has_no_weights_to_read() -> None:
 
 def test_a_program_is_run_only_with_trust() -> None:
     program = Part(Path("critic.pt"), "pickled module", read_module=network)
-    refused = find_design(Piece(program), None, "critic", Host(), trust=False)
-    assert refused == "critic.pt is a program (pickled module); --trust runs it"
-    design = find_design(Piece(program), None, "critic", Host(), trust=True)
+    refused = find_design(Piece(program), None, "critic", Host(), Permission())
+    assert refused == Unknown("critic.pt is a program (pickled module); --trust runs it")
+    design = find_design(Piece(program), None, "critic", Host(), Permission(trust=True))
     assert isinstance(design, Design)
     assert not build(Piece(program), design, "critic", Host()).training
+
+
+def test_a_program_that_runs_no_code_of_its_file_needs_no_trust() -> None:
+    program = Part(Path("critic.onnx"), "onnx", read_module=network, runs_code=False)
+    design = find_design(Piece(program), Net("train:Critic"), "critic", Host(), Permission())
+    assert isinstance(design, Design)
+    assert design.text() == "its own program"
+    assert not build(Piece(program), design, "critic", Host()).training
+
+
+def test_named_classes_are_allowed_where_the_reader_can_tell() -> None:
+    seen: list[Sequence[str]] = []
+
+    def allowed(names: Sequence[str]) -> nn.Module:
+        seen.append(names)
+        return network()
+
+    program = Part(Path("critic.pt"), "pickled module", read_module=network, read_allowed=allowed)
+    design = find_design(Piece(program), None, "critic", Host(), Permission(allow=("train:Critic",)))
+    assert isinstance(design, Design)
+    assert design.text() == "its own program, allowed: train:Critic"
+    build(Piece(program), design, "critic", Host())
+    assert seen == [("train:Critic",)]
+    scripted = Part(Path("critic.pt"), "torchscript", read_module=network)
+    assert isinstance(find_design(Piece(scripted), None, "critic", Host(), Permission(allow=("a:B",))), Unknown)
+
+
+def test_weights_in_a_form_of_their_own_fill_what_the_factory_made(factory_file: Callable[[str], Net]) -> None:
+    def fill(made: object) -> nn.Module:
+        assert made == {"any": "thing"}
+        return network()
+
+    piece = Piece(Part(Path("critic.h5"), "keras-weights", fill=fill))
+    refused = find_design(piece, None, "critic", Host(), Permission())
+    assert isinstance(refused, Unknown)
+    assert "critic.h5 holds weights (keras-weights) and no architecture; say --critic" in refused.reason
+    design = find_design(
+        piece, factory_file("def make():\n    return {'any': 'thing'}"), "critic", Host(), Permission()
+    )
+    assert isinstance(design, Design)
+    assert not build(piece, design, "critic", Host()).training
+
+
+@pytest.mark.parametrize("field", ["read_module", "fill", "read_allowed"])
+def test_a_reader_that_raises_is_named_with_the_file(field: str, factory_file: Callable[[str], Net]) -> None:
+    def broken(*_: object) -> nn.Module:
+        raise ValueError("not today")
+
+    reading = Part(
+        Path("c.x"), "made-up", **{"read_module": network, field: broken} if field != "fill" else {"fill": broken}
+    )
+    net = factory_file("def make():\n    return 1") if field == "fill" else None
+    design = Design(net, allow=("a:B",) if field == "read_allowed" else None)
+    with pytest.raises(CheckpointError, match=r"c\.x: the loader made-up cannot read it \(ValueError: not today\)"):
+        build(Piece(reading), design, "critic", Host())
+
+
+@pytest.mark.parametrize("infer", [False, True])
+def test_a_guess_is_offered_and_made_only_on_demand(infer: bool) -> None:
+    found = find_design(Piece(part(network().state_dict())), None, "critic", Host(), Permission(infer=infer))
+    assert isinstance(found, Unknown)
+    assert found.may_be_inferred is infer
+    assert ("--infer" in found.reason) is not infer
+
+
+class Encoded(Scaled):
+    """Says what it had to assume."""
+
+    def assumed(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        return (f"a slope of .2 at width {arguments['width']}",)
+
+
+def test_an_architecture_is_recognised_through_spectral_norm_and_says_what_it_assumes() -> None:
+    net = Scaled().build(width=5)
+    for index in (0, 2):
+        net[index] = torch.nn.utils.spectral_norm(net[index])  # type: ignore[index, operator]
+    net(torch.ones(1, 3))
+    piece = Piece(part(net.state_dict()))
+    host = Host(architectures={"scaled": Encoded()})
+    design = find_design(piece, None, "critic", host, Permission())
+    assert isinstance(design, Design)
+    assert any("slope of .2 at width 5" in text for text in design.assumptions)
+    assert any("spectral" in text for text in design.assumptions)
+    module, x = build(piece, design, "critic", host), torch.randn(7, 3)
+    assert torch.allclose(module(x), net.eval()(x), rtol=1e-5)
 
 
 @pytest.fixture

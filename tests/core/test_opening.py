@@ -175,3 +175,38 @@ def test_a_pipe_is_not_waited_for(folder: Folder) -> None:
     path = folder(one=b"A")
     os.mkfifo(path / "pipe")
     assert [file.path.name for file in open_path(path, host(Reader("a", b"A")))] == ["one"]
+
+
+@dataclass
+class FolderReader(Reader):
+    """A loader that takes a folder with a file called ``mark`` as one thing."""
+
+    folders: bool = True
+
+    def sniff(self, path: Path) -> float:
+        if self.sniffing is not None:
+            raise self.sniffing
+        return self.confidence if path.is_dir() and (path / self.mark.decode()).exists() else 0.0
+
+
+def test_a_folder_that_a_loader_claims_counts_as_one_file(folder: Folder) -> None:
+    path = folder(**{"a/index": b"AA", "a/deeper/x": b"AA", "b/x": b"AA"})
+    images = FolderReader("images", b"index")
+    files = open_path(path, host(Reader("alpha", b"AA"), images))
+    assert [(str(file.path.relative_to(path)), file.kind) for file in files] == [("a", "images"), ("b/x", "alpha")]
+    assert images.opened == ["a"]
+    assert [file.kind for file in open_path(path / "a", host(images))] == ["images"]
+
+
+def test_a_loader_of_files_is_never_offered_a_folder(folder: Folder) -> None:
+    path = folder(**{"a/index": b"AA"})
+    plain = FolderReader("plain", b"index", folders=False)
+    assert [file.kind for file in open_path(path, host(plain))] == ["unknown"]
+    assert plain.opened == []
+
+
+def test_a_loader_that_fails_on_a_folder_leaves_its_files_to_others(folder: Folder) -> None:
+    path = folder(**{"a/x": b"AA"})
+    broken = FolderReader("broken", b"index", sniffing=RuntimeError("no"))
+    (file,) = open_path(path, host(Reader("alpha", b"AA"), broken))
+    assert file.kind == "alpha"

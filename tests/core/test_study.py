@@ -255,7 +255,7 @@ def test_the_orientation_is_found_from_data_and_said(slope: float, expected: int
 def test_stored_samples_stand_in_for_a_generator() -> None:
     known = shifted_gaussians(n=20, replicates=2)
     stored = Samples(np.arange(240, dtype=np.float32).reshape(120, 2), (2,))
-    study = Study(replace(known.snapshot, make_generator=None, samples=stored), known.plan)
+    study = Study(replace(known.snapshot, make_generator=None, make_samples=lambda: stored), known.plan)
     assert not study.lacks(Need.FAKE)
     assert study.lacks(Need.GENERATOR)
     drawn = [study.fake(replicate=r, split=split) for r in (0, 1) for split in ("x", "x2")]
@@ -266,6 +266,30 @@ def test_stored_samples_stand_in_for_a_generator() -> None:
     assert study.transport(study.real(), study.fake()).exact
     with pytest.raises(NotMeasurable, match="stores 120 samples, 121 are needed for all splits"):
         study.fake(41, split="fit")
+
+
+def test_stored_bytes_are_mapped_as_the_plan_maps_them(distinct_rows: MakeRows) -> None:
+    plan = make_plan(distinct_rows(60), "rows", Config(n=4, replicates=2), None)
+    points = np.arange(60, dtype=np.float32).reshape(30, 2)
+    stored = Snapshot("s", 0, "", (), make_samples=lambda: Samples(points, (2,)), samples_range=(0.0, 255.0))
+    mapped = Study(stored, plan).fake(4).points
+    plain = Study(replace(stored, samples_range=None), plan).fake(4).points
+    np.testing.assert_array_equal(mapped, plan.from_range(plain, (2,), (0.0, 255.0)))
+
+
+def test_a_critic_without_gradients_says_so() -> None:
+    class Program(nn.Module):
+        no_gradient = "an ONNX program; no operator of it has a derivative"
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.detach().sum(1)
+
+    known = shifted_gaussians()
+    study = Study(replace(known.snapshot, make_critic=lambda: Program().eval()), known.plan)
+    assert study.lacks(Need.GRADIENT) == Program.no_gradient
+    assert study.has(Need.SCORES)
+    assert len(study.scores(study.real())) == study.n
+    assert Study(known.snapshot, known.plan).has(Need.GRADIENT)
 
 
 def test_noise_turns_no_sign() -> None:

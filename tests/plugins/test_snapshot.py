@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wganalyze.analyzer import Need
 from wganalyze.config import Config
 from wganalyze.data import FiniteSource, Split, Values
 from wganalyze.dataplan import make_plan, with_assumptions
 from wganalyze.execution import Outcome
+from wganalyze.measurement import Finding
 from wganalyze.snapshot import Latent, Snapshot
 from wganalyze.study import Study
 from wganalyze.testing import check_analyzer, shifted_gaussians
@@ -97,6 +98,7 @@ def test_the_contract_is_kept_and_the_extremes_are_those_of_the_samples() -> Non
     expected = dict(zip(SIDES, (real.min(), real.max(), fake.min(), fake.max()), strict=True))
     found = values(outcome)
     assert found.pop("real_out_of_reach") == pytest.approx(np.mean(beyond))
+    assert found.pop("generator_mode_change") == 0
     assert found == pytest.approx(expected)
     assert all(m.status == "ok" and m.n == 200 and m.space == gaussians.space for m in outcome.measurements)
     assert outcome.findings == []
@@ -276,8 +278,42 @@ def test_a_critic_that_does_not_fit_leaves_the_other_answers() -> None:
     outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, known.plan))
     assert outcome.status == "ok"
     assert assumed(outcome) == ["step 7"]
-    assert len(values(outcome)) == 5
+    assert len(values(outcome)) == 6
     assert Study(snapshot, known.plan).has(Need.CRITIC)
+
+
+# The mode of the generator, and what the files show
+
+
+class Noisy(nn.Module):
+    """Moves by ``shift`` in train mode."""
+
+    def __init__(self, shift: float):
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z + self.shift if self.training else z
+
+
+@pytest.mark.parametrize("said", ["eval", "train"])
+def test_what_the_mode_of_the_generator_changes(said: Literal["eval", "train"]) -> None:
+    known = shifted_gaussians()
+    snapshot = replace(known.snapshot, make_generator=lambda: Noisy(3.0).eval(), generator_mode=said)
+    study = Study(snapshot, known.plan)
+    change = values(check_analyzer(SnapshotAnalyzer, study))["generator_mode_change"]
+    assert change == pytest.approx(3 / study.fake(mode="eval").points.std(), rel=1e-5)
+    assert np.allclose(study.fake().points, study.fake(mode="eval").points + (3 if said == "train" else 0), atol=1e-6)
+
+
+def test_findings_of_the_files_and_guessed_architectures_are_in_the_report() -> None:
+    known = shifted_gaussians()
+    equal = Finding("warning", "equal-files", "a.pt and b.pt hold the same bytes")
+    guess = "critic: architecture inferred from keys and shapes: Linear(2-1)"
+    snapshot = replace(known.snapshot, findings=(equal,), assumptions=(guess,))
+    outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, known.plan))
+    assert equal in outcome.findings
+    assert Finding("warning", "inferred", f"assumed: {guess}") in outcome.findings
 
 
 # Real files

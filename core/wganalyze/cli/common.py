@@ -33,7 +33,10 @@ def opening_options(function: F) -> F:
         click.option("--latent", metavar="SHAPE", help="Shape of the latent without its batch axis: 64 or 64,1,1."),
         click.option("--latent-law", type=click.Choice(["normal", "uniform"]), help="Law of the latent."),
         click.option("--classes", type=click.IntRange(1), help="Number of labels of a conditional model."),
-        click.option("--label-encoding", type=click.Choice(["index", "onehot"]), help="How labels are passed."),
+        click.option("--label-encoding", type=click.Choice(["index", "onehot", "concat"]),
+                     help="How labels are passed: as a second argument, index or one-hot, or joined to the input."),
+        click.option("--generator-mode", type=click.Choice(["eval", "train"]),
+                     help="Mode in which the generator samples (default: eval)."),
         click.option("--weights", type=click.Choice(["raw", "ema"]), help="Which copy of the generator samples."),
         click.option("--output", type=click.Choice(["score", "logit", "probability"]),
                      help="What the critic's output means."),
@@ -42,6 +45,10 @@ def opening_options(function: F) -> F:
         click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
                      help="A wganalyze.toml that you trust."),
         click.option("--trust", is_flag=True, help=TRUST_HELP),
+        click.option("--allow", metavar="MODULE:CLASS", multiple=True,
+                     help="Let pickled networks be made of this class (and torch's layers), and of nothing else."),
+        click.option("--infer", is_flag=True, help="Guess architectures that nobody named from keys and shapes; each "
+                     "guess is tried on the data, reported, and refused where two fit equally well."),
         click.option("--loader", metavar="NAME", help="Read every file with this loader."),
         click.option("--no-plugin", "no_plugins", metavar="NAME", multiple=True, help="Do not import this plugin."),
     ]  # fmt: skip

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from wganalyze.request import Opened
 
 
+SHOWN = 8
+"""Classes that the problem line of a file names by itself."""
+
+
 @click.command(short_help="Say what PATH holds, what is assumed, and what is missing to run.")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--data", metavar="DATA", help="As for run.")
@@ -60,13 +64,16 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     for file in known:
         step = "-" if file["step"] is None else str(file["step"])
         name = relative(file["path"], path)
-        keys = "\n".join(file["keys"][:5])
+        keys = "\n".join([*(f"takes {entry}" for entry in file["inputs"]), *file["keys"][:5]])
         table.add_row(name, file["kind"], file["role"], step, f"{file['parameters']:,}", keys)
     if known:
         console.print(table)
     for file in known:
         for problem in file["problems"]:
             console.print(f"{relative(file['path'], path)}: {problem}", style="yellow")
+        if len(file["asks_for"]) > SHOWN:
+            more = ", ".join(file["asks_for"])
+            console.print(f"{relative(file['path'], path)}: asks for {more}", style="dim", soft_wrap=True)
     for file in unknown:
         console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
@@ -78,8 +85,15 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
         for role in ("generator", "critic"):
             if snapshot[role]:
                 designs.setdefault(f"{role} from {snapshot[role]}", []).append(snapshot["label"])
+    found: dict[str, list[str]] = {}
+    for snapshot in description["snapshots"]:
+        for text in snapshot["findings"]:
+            found.setdefault(text, []).append(snapshot["label"])
+        if snapshot["samples"]:
+            designs.setdefault("stored samples in place of a generator", []).append(snapshot["label"])
     for title, texts, style in (
         ("", designs, ""),
+        ("", found, "yellow"),
         ("assumed: ", assumed, "cyan"),
         ("missing ", missing_by_reason(opened), "yellow"),
     ):

@@ -37,7 +37,8 @@ def test_the_table_says_the_same(command: Command, trainer: Any) -> None:
     assert (answer.code, answer.err) == (0, "")
     for text in ("G_step_10.pt", "torch-state-dict", "generator", "critic", "320", "0.weight (64, 4)", "2 snapshots"):
         assert text in answer.out
-    assert "step_2: missing generator: the architecture of G_step_2.pt is unknown; say --generator" in answer.out
+    line = "step_2, step_10: missing generator: the architecture of G_step_2.pt is unknown; say --generator"
+    assert line in answer.out
 
 
 def test_what_is_assumed_is_shown_once_for_all_snapshots(command: Command, trainer: Any) -> None:

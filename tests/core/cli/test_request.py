@@ -35,6 +35,7 @@ OPTIONS: dict[str, tuple[str, str, Any]] = {
     "generator": ("--generator", "train:G(64)", Net("train:G(64)")),
     "critic": ("--critic", "d.py:D", Net("d.py:D")),
     "weights": ("--weights", "raw", "raw"),
+    "generator_mode": ("--generator-mode", "train", "train"),
     "output": ("--output", "logit", "logit"),
     "orientation": ("--orientation", "-1", -1),
     "law": ("--latent-law", "uniform", "uniform"),
@@ -78,8 +79,10 @@ def test_the_rest_of_a_request(tmp_path: Path) -> None:
     facts = tmp_path / "facts.toml"
     facts.touch()
     arguments = ["--out", "report", "--config", str(facts), "--trust", "--loader", "l", "--device", "cpu"]
+    arguments += ["--allow", "train:Critic", "--allow", "train:Block", "--infer"]
     arguments += ["--option", "a.b=1", "--option", "a.c=2", "--no-plugin", "p", "--no-plugin", "q"]
     request = request_of(run, "ckpt", *arguments)
     assert (request.out, request.config_file) == (Path("report"), facts)
     assert (request.trust, request.loader, request.device) == (True, "l", "cpu")
+    assert (request.allow, request.infer) == (("train:Critic", "train:Block"), True)
     assert (request.options, request.no_plugins) == (("a.b=1", "a.c=2"), ("p", "q"))

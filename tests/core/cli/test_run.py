@@ -90,7 +90,7 @@ def test_what_is_missing_is_said_with_the_option(command: Command, trainer: Any)
     assert answer.code == 0
     assert answer.err.splitlines()[0] == (
         "step_2 (and 1 more snapshots): no critic: the architecture of D_step_2.pt is unknown; "
-        "say --critic MODULE:FACTORY (or FILE.py:FACTORY)"
+        "say --critic MODULE:FACTORY (or FILE.py:FACTORY), or --infer to have one guessed from keys and shapes"
     )
 
 
