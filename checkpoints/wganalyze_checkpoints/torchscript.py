@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wganalyze.errors import CheckpointError
 from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part
+from wganalyze.snapshot import Input, Loader, Part
 from wganalyze_checkpoints import torch_file
-from wganalyze_checkpoints.inert_pickle import DamagedPickle
+from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
+from wganalyze_checkpoints.torch_file import TorchFile
 from wganalyze_checkpoints.torch_modules import script_keys
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+MAX_CODE = 4 * 2**20
+"""Bytes of one file of code; a class with a thousand layers takes a tenth of it."""
+
+_LONGEST_SIGNATURE = 10_000
 
 
 class TorchScript:
@@ -42,18 +51,71 @@ class TorchScript:
             raise torch_file.damaged(path, error) from error
         problem = "a TorchScript program: give --trust to run it if you know who wrote it"
         return [
-            Part(path, self.name, keys=keys, read_module=partial(_read_module, path), problems=(problem,)),
+            Part(
+                path,
+                self.name,
+                keys=keys,
+                read_module=partial(_read_module, path),
+                problems=(problem,),
+                inputs=tuple(_inputs(_code(file))),
+            ),
         ]
+
+
+def _code(file: TorchFile) -> str:
+    """The text of the program's own class, from ``code/__torch__/PACKAGE/MODULE.py``; "" where there is none."""
+    if not isinstance(file.root, Inert):
+        return ""
+    module, _, name = file.root.name.rpartition(".")
+    place = f"/code/{module.replace('.', '/')}.py"
+    try:
+        with zipfile.ZipFile(file.path) as archive:
+            for info in archive.infolist():
+                if info.filename.endswith(place) and info.filename.count("/") == place.count("/"):
+                    with archive.open(info) as record:
+                        text = record.read(min(info.file_size, MAX_CODE)).decode(errors="replace")
+                    return text.partition(f"class {name}(Module):")[2]
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise torch_file.damaged(file.path, error) from error
+    return ""
+
+
+def _inputs(code: str) -> Iterator[Input]:
+    """What ``forward`` takes: names, and the types of all that are not plain tensors."""
+    found = re.search(r"^  def forward\(self\b[^,)]*,?", code, re.MULTILINE)
+    if found is None:
+        return
+    for parameter in _until_closed(code[found.end() : found.end() + _LONGEST_SIGNATURE]):
+        name, _, kind = parameter.partition(":")
+        kind = kind.partition("=")[0].strip()
+        if name.strip().isidentifier() and kind.isprintable():
+            yield Input(name.strip(), None, "" if kind == "Tensor" else kind)
+
+
+def _until_closed(text: str) -> Iterator[str]:
+    """The parameters before the bracket that closes them."""
+    depth = start = 0
+    for i, character in enumerate(text):
+        if character in "([":
+            depth += 1
+        elif depth and character in ")]":
+            depth -= 1
+        elif not depth and character in ",)":
+            yield text[start:i]
+            start = i + 1
+            if character == ")":
+                return
 
 
 def _read_module(path: Path) -> Module:
     import torch
 
+    from wganalyze_checkpoints.torch_programs import Script
+
     try:
-        module: Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        return Script(torch.jit.load(str(path), map_location="cpu"))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError, ValueError) as error:
         raise torch_file.damaged(path, error) from error
-    return module
 
 
 @hookimpl

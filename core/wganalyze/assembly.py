@@ -13,7 +13,7 @@ from wganalyze.config import Config
 from wganalyze.duplicates import equal_files
 from wganalyze.host import Host
 from wganalyze.measurement import Finding
-from wganalyze.naming import Named, NetRole, Step, is_filler, read_name, read_step
+from wganalyze.naming import Named, NetRole, Step, bare, is_filler, read_name, read_step
 from wganalyze.networks import WRAPPERS, Permission, Piece, role_by_architecture
 from wganalyze.opening import OpenedFile
 from wganalyze.resolution import Group, Role, resolve
@@ -61,6 +61,8 @@ class _Sorting:
         for member in members:
             self.roles.setdefault(part.path, set()).add(member.role or "unknown")
             self.steps[part.path] = own.step.number if own.step else None
+            if not part.numbered and not member.piece.prefix:  # a number of networks, which are of one moment
+                own.words = tuple(word for word in own.words if not word.isdigit())
             group = self.groups.setdefault((own.folder, own.words), own)
             group.step = group.step or own.step
             group.members.append(member)
@@ -85,7 +87,9 @@ def assemble(
     base = root if root.is_dir() else root.parent
     seen = _Sorting(host)
     for part in (part for file in files for part in file.parts):
-        seen.add(part, part.path.relative_to(base), config)
+        # A folder of images may be the path itself.
+        relative = Path(base.resolve().name) if part.path == base else part.path.relative_to(base)
+        seen.add(part, relative, config)
     seen.spread_records()
     merged = _pair_leftovers(list(seen.groups.values()))
     merged.sort(key=lambda g: (_natural(g.folder), -1 if g.step is None else g.step.number, _natural(g.words)))
@@ -186,8 +190,8 @@ def _members(part: Part, relative: Path, config: Config, host: Host) -> tuple[li
         return [Role(Piece(part), cast(NetRole, pattern))], []
     if part.role in ("generator", "critic"):
         return [Role(Piece(part), part.role, read_name(part.name).averaged)], []
-    inside, stem = read_name(part.name), read_name(relative.stem)
-    averaged = inside.averaged or (stem.averaged and not part.name)
+    inside, stem = read_name(part.name), read_name(bare(relative.name))
+    averaged = inside.averaged or (stem.averaged and is_filler(inside))
     if inside.role is not None:
         return [Role(Piece(part), inside.role, averaged)], []
     if part.name and not is_filler(inside):
@@ -230,13 +234,13 @@ def _prefixes(part: Part) -> dict[str, Named]:
 
 
 def _group_of(part: Part, relative: Path) -> Group:
-    stem = read_name(relative.stem)
+    stem = read_name(bare(relative.name))
     folders = [read_name(folder) for folder in relative.parts[:-1]]
     # A folder that says nothing but a role ("generator/", "netD/") belongs to the pair, not to its label.
     kept = tuple(
         f for f, named in zip(relative.parts[:-1], folders, strict=True) if not (named.role and not named.rest)
     )
-    step = read_step(part.facts, relative.stem if part.numbered else "", relative.parts[:-1])
+    step = read_step(part.facts, bare(relative.name) if part.numbered else "", relative.parts[:-1])
     if part.step is not None:  # the format itself states it
         step = Step(part.step, step.unit if step is not None and step.number == part.step else "", "the file")
     return Group(kept, stem.rest, step)

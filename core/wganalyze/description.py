@@ -24,7 +24,7 @@ def describe(opened: Opened) -> dict[str, Any]:
             "kind": file.kind,
             "role": assembled.roles.get(file.path, "unknown"),
             "step": assembled.steps.get(file.path),
-            "parameters": sum(part.parameters for part in file.parts),
+            "parameters": sum(part.parameters for part in file.parts if part.read_samples is None),
             "keys": [line for part in file.parts for line in layout(part)],
             "facts": {key: _json(value) for part in file.parts[:1] for key, value in part.facts.items()},
             "inputs": [_input(entry) for part in file.parts for entry in part.inputs],
@@ -185,7 +185,7 @@ def missing_by_reason(opened: Opened) -> Mapping[str, list[str]]:
     found: dict[str, list[str]] = {}
     for snapshot in opened.snapshots:
         by_reason: dict[str, list[str]] = {}
-        for role, reason in snapshot.missing.items():
+        for role, reason in snapshot.lacking.items():
             by_reason.setdefault(reason, []).append(role)
         for reason, roles in by_reason.items():
             text = f"{' and '.join(roles)}: {reason}"

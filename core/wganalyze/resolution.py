@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, float | int | str | bool]
 
-_PENALTIES = ("gradient_penalty", "lambda_gp", "gp_lambda", "gp_weight", "lambda_gradient_penalty", "lambda")
-_LATENT_WIDTHS = ("latent_dim", "z_dim", "latent_size", "nz", "dim_z", "latent_width")
+_PENALTIES = (
+    "gradient_penalty", "lambda_gp", "lambdaGP", "gp_lambda", "gp_weight", "lambda_gradient_penalty", "lambda",
+)  # fmt: skip
+_LATENT_WIDTHS = (
+    "latent_dim", "z_dim", "latent_size", "nz", "dim_z", "latent_width", "noiseVectorDim", "latentVectorDim", "latent",
+)  # fmt: skip
 _SPECTRAL_NAMES = re.compile(r"(?<![a-z])(sn[-_ ]?(gan|dcgan|resnet)|spectral)", re.IGNORECASE)
 _PENALTY_NAMES = re.compile(r"(?<![a-z])w?gan[-_ ]?(gp|lp|div)(?![a-z])", re.IGNORECASE)
 

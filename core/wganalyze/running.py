@@ -118,10 +118,10 @@ def _resolved(
 def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     """A line for each network that snapshots lack, with the option that would supply it."""
     for role in ("generator", "critic"):
-        lacking = [snapshot for snapshot in snapshots if role in snapshot.missing]
+        lacking = [snapshot for snapshot in snapshots if role in snapshot.lacking]
         if lacking:
             more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
-            yield f"{lacking[0].label}{more}: no {role}: {lacking[0].missing[role]}"
+            yield f"{lacking[0].label}{more}: no {role}: {lacking[0].lacking[role]}"
 
 
 def _plan(source: DataSource, opened: Opened, snapshots: Sequence[Snapshot]) -> DataPlan:

@@ -210,6 +210,11 @@ class Snapshot:
         """Stored samples in place of a generator; None where the snapshot has none."""
         return None if self.make_samples is None else self.make_samples()
 
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """``missing``, without a generator that stored samples stand in for."""
+        return {role: why for role, why in self.missing.items() if role != "generator" or self.make_samples is None}
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the content of all its files."""

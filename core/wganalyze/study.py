@@ -171,7 +171,10 @@ class Study:
                 f"{self.snapshot.label} stores {len(stored)} samples, {start + n} are needed for all splits: choose a "
                 "smaller --n or fewer --replicates"
             )
-        self._fitting(stored, f"its stored samples have the shape {stored.shape}")
+        if self.plan is not None and stored.dim != self.dim:
+            raise NotMeasurable(
+                f"its stored samples have the shape {stored.shape}, the data are {self.plan.source.shape}"
+            )
         rows = np.random.default_rng(self.seed).permutation(len(stored))[start : start + n]
         taken = replace(stored.take(rows), key=("fake", split.name, split.replicate, n))
         if self.plan is None or self.snapshot.samples_range is None:

@@ -176,7 +176,15 @@ def test_numbers_that_are_no_numbers_are_read_as_they_are(save: Callable[..., Pa
     [
         {},
         [],
-        {"epoch": 3, "losses": [1.0, 2.0]},
+        {"losses": [1.0, 2.0]},
+        [{"epoch": 3, "loss": 1.0}],
+        {"epoch": "three"},
+        {"epoch": True},
+        {"config": {"epoch": 3}},
+        {"iter": 3, "loss": torch.tensor(1.0)},
+        {"iter": 3, "net": nn.Linear(2, 1)},
+        {"step": 0, "torch_manual_seed": torch.get_rng_state(), "random_state": (3, (1, 2))},
+        torch.optim.lr_scheduler.StepLR(torch.optim.SGD([nn.Parameter(torch.ones(2))]), 10).state_dict(),
         torch.ones(3),
         [torch.ones(3)],
         {"loss": torch.tensor(1.0)},
@@ -220,7 +228,7 @@ def test_facts_are_the_scalars_beside_and_in_the_configuration(save: Callable[..
         "log": {"x": 1},
         "model": {"netG": {"w": torch.ones(2)}, "step": 900},
         "args": Namespace(lam=10.0, hidden=[1, 2], lr=1e-4),
-        "Config": {"n_critic": 5, "deep": {"x": 1}},
+        "Config": {"n_critic": 5, "deep": {"x": 1, "er": {"y": 2, "est": {"z": 3}}}},
     }
     facts = opened(save(content, form))["model.netG"].facts
     assert facts == {
@@ -232,9 +240,82 @@ def test_facts_are_the_scalars_beside_and_in_the_configuration(save: Callable[..
         "args.lam": 10.0,
         "args.lr": 1e-4,
         "Config.n_critic": 5,
+        "Config.deep.x": 1,
+        "Config.deep.er.y": 2,
         "model.step": 900,
     }
     assert isinstance(facts["amp"], bool)
+
+
+def test_facts_of_omegaconf(save: Callable[..., Path]) -> None:
+    """OmegaConf's nodes keep what they hold in ``_content`` and ``_val``, and point back to their parents."""
+    top = Stranger(_metadata=Stranger(optional=True), _parent=None)
+    section = Stranger(_content={"z_dim": Stranger(_val=64, _parent=top)}, _parent=top)
+    vars(top)["_content"] = {"model": section, "lr": Stranger(_val=1e-4, _parent=top), "unset": Stranger(_val="???")}
+    facts = opened(save({"g": {"w": torch.ones(2)}, "cfg": top}))["g"].facts
+    assert facts == {"cfg.model.z_dim": 64, "cfg.lr": 1e-4, "cfg.unset": "???"}
+
+
+def test_a_configuration_that_holds_itself(save: Callable[..., Path]) -> None:
+    config: dict[str, object] = {"lr": 0.5}
+    config["config"] = config
+    facts = opened(save({"g": {"w": torch.ones(2)}, "config": config}))["g"].facts
+    assert facts == {"config.lr": 0.5, "config.config.lr": 0.5, "config.config.config.lr": 0.5}
+
+
+@forms
+@pytest.mark.parametrize("step", ["itr", "epoch", "step", "global_step", "iter"])
+def test_a_record_of_other_files(save: Callable[..., Path], form: str, step: str) -> None:
+    """BigGAN-PyTorch's ``state_dict.pth``: the activation in its configuration is a module."""
+    content = {step: 400, "best_FID": 31.5, "config": {"dim_z": 128, "G_activation": nn.ReLU(inplace=True)}}
+    part = opened(save(content, form))[""]
+    assert part.facts == {step: 400, "best_FID": 31.5, "config.dim_z": 128}
+    assert (part.keys, part.read_tensors, part.read_module, part.parameters) == ({}, None, None, 0)
+    assert part.asks_for == ("torch.nn.modules.activation.ReLU",)
+    assert "torch.nn.modules.activation.ReLU" in part.problems[0]
+
+
+def test_a_step_beside_weights_is_no_record(save: Callable[..., Path]) -> None:
+    part = opened(save({"epoch": 7, "net": {"w": torch.ones(2)}}))["net"]
+    assert (part.facts, list(part.keys)) == ({"epoch": 7}, ["w"])
+
+
+# What the number of a file means
+
+
+def test_lightweight_gan_counts_files_and_not_steps(save: Callable[..., Path]) -> None:
+    nets = {"G.w": torch.ones(2), "D.w": torch.ones(3), "GE.w": torch.ones(2)}
+    numbered = {
+        name: opened(save(content, name="model_12.pt"))[name].numbered
+        for name, content in {
+            "GAN": {"GAN": nets, "version": "1.1.1"},
+            "gan": {"gan": nets, "version": "1.1.1"},
+            "": {**nets, "version": "1.1.1"},
+        }.items()
+    }
+    assert numbered == {"GAN": False, "gan": True, "": True}
+    assert opened(save({"GAN": nets}))["GAN"].numbered
+    assert opened(save({"GAN": {"G.w": torch.ones(2)}, "version": "1.1.1"}))["GAN"].numbered
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "numbered"),
+    [
+        ("pytorch_model.bin", "random_states_0.pkl", False),
+        ("pytorch_model_1.bin", "random_states_0.pkl", False),
+        ("pytorch_model_1.bin", "optimizer.bin", False),
+        ("pytorch_model_1.bin", "optimizer.pt", True),
+        ("pytorch_model_1.pt", "optimizer.bin", True),
+        ("G_1.bin", "optimizer.bin", True),
+    ],
+)
+def test_accelerate_numbers_networks_and_not_steps(
+    save: Callable[..., Path], name: str, beside: str, numbered: bool
+) -> None:
+    path = save({"w": torch.ones(2)}, name=name)
+    assert opened(path)[""].numbered
+    path.with_name(beside).touch()
+    assert opened(path)[""].numbered is numbered
 
 
 def test_the_number_of_facts_is_bounded(save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,6 +355,7 @@ def test_objects_of_classes_are_left_and_named(save: Callable[..., Path], form: 
     part = opened(save(content, form))["g"]
     assert_holds(part, content["g"])  # type: ignore[arg-type]
     (problem,) = part.problems
+    assert {"argparse.Namespace", f"{__name__}.Stranger"} <= {*part.asks_for}
     assert problem.startswith("objects that would need code to read are left unread: ")
     assert "argparse.Namespace" in problem
     assert "Stranger" in problem

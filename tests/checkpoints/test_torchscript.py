@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Tuple  # noqa: UP035  (TorchScript knows no others)
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import TensorSpec
+from wganalyze.snapshot import Input, TensorSpec
 from wganalyze_checkpoints.torch_module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch_state_dict import TorchStateDict
 from wganalyze_checkpoints.torchscript import TorchScript
@@ -67,6 +68,88 @@ def test_a_program_is_described_and_run_on_request(write: Callable[..., Path], p
     found = part.read_module()
     for x in (torch.randn(5, 2), -torch.ones(5, 2)):
         torch.testing.assert_close(found(x), program(x), rtol=0, atol=0)
+
+
+class Conditional(nn.Module):
+    """Takes more than tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(2, 1)
+
+    def forward(
+        self,
+        x: Tensor,
+        labels: Optional[Tensor] = None,  # noqa: UP045
+        size: Tuple[int, int] = (1, 2),  # noqa: UP006
+        scale: float = 0.5,
+    ) -> Tuple[Tensor, Tensor]:  # noqa: UP006
+        y: Tensor = self.last(x) * scale
+        return y if labels is None else y + labels, y
+
+
+def test_the_signature_is_read(write: Callable[..., Path], program: Any) -> None:
+    (part,) = LOADER.open(write(saved(program)))
+    assert [(given.shape, given.dtype) for given in part.inputs] == [(None, "")]
+    assert part.inputs[0].name in ("x", "input")
+    for scripted in (torch.jit.script(Conditional()), torch.jit.freeze(torch.jit.script(Conditional().eval()))):
+        (part,) = LOADER.open(write(saved(scripted)))
+        assert part.inputs == (
+            Input("x"),
+            Input("labels", None, "Optional[Tensor]"),
+            Input("size", None, "Tuple[int, int]"),
+            Input("scale", None, "float"),
+        )
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net", "net.ckpt"])
+def test_the_name_of_the_file_says_nothing(write: Callable[..., Path], name: str) -> None:
+    path = write(saved(torch.jit.script(nn.Linear(2, 1))), name)
+    assert LOADER.sniff(path) == 0.95
+    (part,) = LOADER.open(path)
+    assert (part.runs_code, part.is_program, part.inputs) == (True, True, (Input("input"),))
+
+
+def test_signatures_that_are_none(forge: Any) -> None:
+    for code, names in {
+        b"": [],
+        b"\xff\xfe": [],
+        b"class Net(Module):\n  pass": [],
+        b"class Net(Module):\n  def forward(self: __torch__.Net) -> Tensor:": [],
+        b"class Net(Module):\n  def forward(self: __torch__.Net,": [],
+        b"class Net(Module):\n  def forward(self: __torch__.Net,\n    x: Tensor": [],
+        b"class Net(Module):\n  def forward(self: __torch__.Net,\n    \x1b[2J: Tensor, y: \x1b) -> Tensor": [],
+        b"class Net(Module):\n  def forward(self,\n" + b"    ((((x: Tensor" * 10**5: [],
+        b"class Net(Module):\n  def forward(self,\n    x: Tensor" + b" " * 10**7 + b") -> Tensor": [],
+        b"class Other(Module):\n  def forward(self, a: int) -> int:\n    pass\n"
+        b"class Net(Module):\n  def forward(self, x: Tensor, n: int) -> int:\n": ["x", "n"],
+    }.items():
+        records = {"archive/constants.pkl": b"\x80\x02).", "archive/code/__torch__.py": code}
+        root = b"\x80\x02c__torch__\nNet\n)\x81."
+        (part,) = LOADER.open(forge.archive(root, records=records))
+        assert [given.name for given in part.inputs] == names, code[:100]
+
+
+def frozen(net: nn.Module) -> Any:
+    """A script whose weights are constants of one precision."""
+    return torch.jit.freeze(torch.jit.script(net.eval()))
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, frozen])
+def test_float64_and_gradients(write: Callable[..., Path], make: Callable[..., Any]) -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).eval()
+    (part,) = LOADER.open(write(saved(make(net))))
+    assert part.read_module is not None
+    program = part.read_module().requires_grad_(False)
+    program = copy.deepcopy(program).double().eval()
+    x = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    wanted = net.double()(x)
+    found = program(x)
+    near = 1e-12 if make is torch.jit.script else 1e-4
+    torch.testing.assert_close(found, wanted, rtol=near, atol=near)
+    torch.testing.assert_close(*(torch.autograd.grad(y.sum(), x)[0] for y in (found, wanted)), rtol=near, atol=near)
+    with pytest.raises(RuntimeError):
+        program(torch.randn(5, 3).double())
 
 
 @pytest.mark.parametrize("content", [{"w": torch.ones(2)}, nn.Linear(1, 1)])

@@ -105,8 +105,19 @@ def test_stored_samples_are_a_snapshot_without_networks(assembled: Make) -> None
     assert (snapshot.step, snapshot.samples_range) == (30, (0.0, 255.0))
     assert snapshot.generator is None
     assert "stand in for one" in snapshot.missing["generator"]
+    assert [*snapshot.lacking] == ["critic"]
     assert set(found.roles.values()) == {"unknown"}
     assert "no file of this snapshot is a critic" in snapshot.missing["critic"]
+
+
+def test_a_folder_of_samples_may_be_the_path_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "samples_70"
+    folder.mkdir()
+    (folder / "1.png").touch()
+    stored = Samples(np.zeros((4, 2), np.float32), (2,))
+    part = Part(folder, "samples", read_samples=lambda: stored, others=(folder / "1.png",))
+    snapshot = only(assemble([OpenedFile(folder, "samples", (part,))], folder, Config(), Host()))
+    assert (snapshot.label, snapshot.step, snapshot.files) == ("samples_70", 70, (folder / "1.png",))
 
 
 # Files beside the networks

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from wganalyze.spectral import encodings, fold, folded_keys
+from wganalyze.spectral import encodings, fold, folded_keys, settled
 
 CLOSE = 1e-6
 LAYERS: dict[str, Callable[[], nn.Module]] = {
@@ -318,3 +318,104 @@ def test_ten_thousand_layers_take_no_time() -> None:
     start = time.process_time()
     folded_keys(tenth)
     assert long < 100 * (time.process_time() - start)  # 10 where it is linear, 100 where it is quadratic
+
+
+def test_the_square_kernel_of_a_convolution_that_never_ran_is_one_of_a_convolution() -> None:
+    torch.manual_seed(0)
+    net, plain = nn.utils.spectral_norm(nn.Conv2d(5, 5, 3)).double().eval(), nn.Conv2d(5, 5, 3).double()
+    plain.load_state_dict(fold(net.state_dict()), strict=True)
+    x = torch.randn(2, 5, 6, 6, dtype=torch.float64)
+    assert close(plain(x), net(x), 1e-10)
+
+
+# In networks that are built already
+
+
+class Nested(nn.Module):
+    """A critic of wrappers, some of them deep inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(Bar(nn.Conv2d(2, 3, 3, padding=1)), nn.ReLU(), Bar(nn.ConvTranspose2d(3, 2, 2)))
+        self.head = nn.Sequential(nn.Flatten(), Bar(nn.Linear(50, 1)))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.head(self.features(x))
+
+
+def frozen(net: nn.Module) -> nn.Module:
+    return net.requires_grad_(False).eval()
+
+
+def test_a_settled_network_gives_what_the_next_forward_would_and_changes_no_more() -> None:
+    torch.manual_seed(0)
+    net = frozen(Nested().double())
+    before = {key: tensor.clone() for key, tensor in net.state_dict().items()}
+    x = torch.randn(3, 2, 4, 4, dtype=torch.float64)
+    quiet = settled(net)
+    assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
+    first = quiet(x)
+    assert torch.equal(first, quiet(x))
+    assert not any(isinstance(module, Bar) for module in quiet.modules())
+    expected = net(x)
+    assert close(first, expected, 1e-10)
+    assert not close(net(x), expected, 1e-10)  # the wrapper itself does change
+    assert not any(parameter.requires_grad for parameter in quiet.parameters())
+
+
+def test_a_critic_that_is_a_wrapper() -> None:
+    torch.manual_seed(0)
+    net = frozen(Bar(nn.Linear(5, 1)))
+    quiet = settled(net)
+    assert type(quiet) is nn.Linear
+    assert not quiet.training
+    x = torch.randn(3, 5)
+    assert close(quiet(x), net(x))
+
+
+class More(Bar):
+    """A wrapper that does more than its layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+class Broken(Bar):
+    """A wrapper that takes something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise ValueError("not this")
+
+
+@pytest.mark.parametrize("wrapper", [More, Broken])
+def test_a_wrapper_of_another_kind_is_left(wrapper: type[Bar]) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(wrapper(nn.Linear(5, 1)), Bar(nn.Linear(1, 1)))
+    quiet = settled(net)
+    assert isinstance(quiet, nn.Sequential)
+    assert [type(module) for module in quiet] == [wrapper, nn.Linear]
+
+
+@pytest.mark.parametrize("encoding", ["hooks", "weight norm", "wrapper", "parametrization"])
+def test_what_training_left_behind_does_not_hinder_the_copy(encoding: str) -> None:
+    import copy
+
+    torch.manual_seed(0)
+    net = nn.Sequential(ENCODED[encoding][0](nn.Linear(5, 4)), nn.ReLU(), nn.Linear(4, 1))
+    net(torch.randn(3, 5)).sum().backward()
+    if encoding != "parametrization":
+        with pytest.raises(RuntimeError, match="deepcopy"):  # torch itself cannot
+            copy.deepcopy(net)
+    quiet = settled(frozen(net))
+    x = torch.randn(3, 5)
+    assert close(quiet(x), net(x))
+
+
+def test_networks_without_wrappers_are_copied_as_they_are() -> None:
+    net = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).eval()
+    quiet = settled(net)
+    assert quiet is not net
+    x = torch.randn(3, 5)
+    assert torch.equal(quiet(x), net(x))
+    scripted = torch.jit.script(net)
+    assert torch.equal(settled(scripted)(x), net(x))

@@ -268,6 +268,14 @@ def test_stored_samples_stand_in_for_a_generator() -> None:
         study.fake(41, split="fit")
 
 
+def test_stored_samples_of_another_shape_are_no_answer() -> None:
+    known = shifted_gaussians(n=20, replicates=2)
+    stored = Samples(np.zeros((500, 3), np.float32), (3,))
+    study = Study(replace(known.snapshot, make_generator=None, make_samples=lambda: stored), known.plan)
+    with pytest.raises(NotMeasurable, match=r"its stored samples have the shape \(3,\), the data are \(2,\)"):
+        study.fake()
+
+
 def test_stored_bytes_are_mapped_as_the_plan_maps_them(distinct_rows: MakeRows) -> None:
     plan = make_plan(distinct_rows(60), "rows", Config(n=4, replicates=2), None)
     points = np.arange(60, dtype=np.float32).reshape(30, 2)
