@@ -1,7 +1,7 @@
 """Reads what a pickle says without doing it: every class and function that it names becomes an inert placeholder.
 
-``pickletools.genops`` decodes the opcodes, and the machine below carries them out on plain lists, tuples, dicts and
-scalars. Nothing is imported, looked up or called, except the few pure constructors that the reader hands in.
+``pickletools`` decodes the opcodes, and the machine below carries them out on plain lists, tuples, dicts and scalars.
+Nothing is imported, looked up or called, except the few pure constructors that the reader hands in.
 Time and memory are bounded: by the number of opcodes, and because no value is ever compared, hashed or copied in
 depth (a nest of a million tuples used as a key would overflow the stack of the C implementation).
 """
@@ -9,13 +9,14 @@ depth (a nest of a million tuples used as a key would overflow the stack of the 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 MAX_OPCODES = 4_000_000
 """More than a hundred thousand tensors need; some seconds of work at most."""
 
+_LONG = 128  # bytes; a storage of one number takes about 250, a number alone up to 16
 _LARGEST_KEY = 2**60  # larger ints can be chosen so that their hashes collide
 _LONGEST_NAME = 1000  # of a key or a global: a long one, told once and used a million times, would fill the memory
 
@@ -29,6 +30,60 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes: ...
     def readline(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Bytes that were passed over: where in the file they lie."""
+
+    offset: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class Window:
+    """A stream that ends after ``left`` bytes, so that no length in a header is believed.
+
+    ``end``: the length of the file, up to which bytes may be skipped.
+    """
+
+    def __init__(self, file: BinaryIO, left: int, end: int = 0) -> None:
+        self._file = file
+        self._left = left
+        self._end = end
+
+    def read(self, size: int, /) -> bytes:
+        if size > self._left:
+            raise DamagedPickle("a value longer than the file, or than a structure may be")
+        self._left -= size
+        return self._file.read(size)
+
+    def readline(self) -> bytes:
+        line = self._file.readline(self._left)
+        self._left -= len(line)
+        return line
+
+    def skip(self, size: int) -> Skipped:
+        """Pass over the next bytes, which do not count."""
+        start = self._file.tell()
+        if start + size > self._end:
+            raise DamagedPickle("a value longer than the file")
+        self._file.seek(start + size)
+        return Skipped(start, size)
+
+
+class Steps:
+    """How much work is left for reading one file."""
+
+    def __init__(self) -> None:
+        self.left = MAX_OPCODES
+
+    def spend(self, amount: int) -> None:
+        self.left -= amount
+        if self.left < 0:
+            raise DamagedPickle(f"more than {MAX_OPCODES} steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +104,8 @@ class Inert:
     """Its ``__dict__`` and its slots, as far as ``state`` tells them."""
     entries: dict[object, object] = field(default_factory=dict)
     items: list[object] = field(default_factory=list)
+    called: bool = True
+    """By a call; False: by ``__new__`` alone, as objects of plain classes are."""
 
 
 class InertUnpickler:
@@ -56,6 +113,7 @@ class InertUnpickler:
 
     ``known`` maps names of globals to pure functions of their arguments (they raise TypeError or ValueError where the
     arguments do not fit); ``persistent`` turns a persistent id into a value. ``globals`` collects every name seen.
+    ``skip``, told their length, gives what stands for long bytes; without it they are read.
     """
 
     def __init__(
@@ -63,6 +121,8 @@ class InertUnpickler:
         stream: Stream,
         known: Mapping[str, Callable[..., object]] | None = None,
         persistent: Callable[[object], object] | None = None,
+        skip: Callable[[int], Skipped] | None = None,
+        steps: Steps | None = None,
     ) -> None:
         self.globals: set[str] = set()
         self._stream = stream
@@ -71,14 +131,14 @@ class InertUnpickler:
         self._stack: list[object] = []
         self._outer: list[list[object]] = []
         self._memo: dict[int, object] = {}
-        self._left = MAX_OPCODES
+        self._skip = skip
+        self._spend = (steps or Steps()).spend
 
     def load(self) -> object:
         """The value; DamagedPickle where there is none."""
         try:
-            for opcode, argument, _ in pickletools.genops(self._stream):  # type: ignore[arg-type]
+            for name, argument in self._operations():
                 self._spend(1)
-                name = opcode.name
                 if name in _PUSHES:
                     self._push(argument)
                 elif name == "STOP":
@@ -91,10 +151,19 @@ class InertUnpickler:
             raise DamagedPickle(str(error) or type(error).__name__) from error
         raise DamagedPickle("it ends before its end")
 
-    def _spend(self, amount: int) -> None:
-        self._left -= amount
-        if self._left < 0:
-            raise DamagedPickle(f"more than {MAX_OPCODES} steps")
+    def _operations(self) -> Iterator[tuple[str, object]]:
+        """``pickletools.genops``, which would read all bytes."""
+        stream = self._stream
+        while code := stream.read(1):
+            opcode = _OPCODES[code]
+            if self._skip is not None and opcode.name in _BYTES:
+                length = _BYTES[opcode.name](stream)
+                content = self._skip(length) if length >= _LONG else stream.read(length)
+                if len(content) < length:
+                    raise DamagedPickle("it ends before its end")
+                yield opcode.name, content
+            else:
+                yield opcode.name, None if opcode.arg is None else opcode.arg.reader(stream)  # type: ignore[arg-type]
 
     def _push(self, value: object) -> None:
         self._stack.append(value)
@@ -125,9 +194,14 @@ class InertUnpickler:
         """What ``function(*arguments)`` would be: inert, unless it is one of the known constructors."""
         name = function.name if isinstance(function, Global | Inert) else type(function).__name__
         if isinstance(function, Global) and name in self._known and isinstance(arguments, tuple):
-            self._spend(sum(len(a) for a in arguments if isinstance(a, list | tuple)))
+            self._spend(sum(len(a) for a in arguments if isinstance(a, list | tuple | str | bytes)))
             return self._known[name](*arguments)
         return Inert(name, arguments)
+
+    def _new(self, _: object) -> None:
+        self._call(None)
+        if isinstance(self._stack[-1], Inert):
+            self._stack[-1].called = False
 
     def _call(self, _: object) -> None:
         arguments = self._stack.pop()
@@ -209,30 +283,64 @@ def safe_key(value: object) -> object:
     return Inert(type(value).__name__, (value,))
 
 
-_PUSHES = frozenset(
-    [
-        "INT",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG",
-        "LONG1",
-        "LONG4",
-        "FLOAT",
-        "BINFLOAT",
-        "STRING",
-        "BINSTRING",
-        "SHORT_BINSTRING",
-        "BINBYTES",
-        "SHORT_BINBYTES",
-        "BINBYTES8",
-        "BYTEARRAY8",
-        "UNICODE",
-        "SHORT_BINUNICODE",
-        "BINUNICODE",
-        "BINUNICODE8",
-    ]
-)
+def _ordered_dict(*arguments: object) -> object:
+    pairs = arguments[0] if arguments else ()
+    if not isinstance(pairs, list | tuple):
+        return Inert("collections.OrderedDict", arguments)
+    return {safe_key(k): v for k, v in pairs}
+
+
+def _reconstructed(cls: object, *_: object) -> object:
+    """``copyreg._reconstructor``: an object of ``cls`` without its state."""
+    if not isinstance(cls, Global):
+        raise ValueError("an object of no class")
+    return Inert(cls.name, called=False)
+
+
+def _attribute(owner: object, name: object) -> object:
+    """``getattr``, by which old protocols name a class within a class: a longer name."""
+    if not isinstance(owner, Global) or not isinstance(name, str):
+        return Inert("builtins.getattr", (owner, name))
+    if len(owner.name) + len(name) > _LONGEST_NAME:
+        raise ValueError("a global with an endless name")
+    return Global(f"{owner.name}.{name}")
+
+
+def _bytes(*arguments: object) -> object:
+    """Old protocols write empty bytes as ``bytes()``."""
+    return Inert("builtins.bytes", arguments) if arguments else b""
+
+
+def _encoded(text: object, encoding: object) -> object:
+    """``_codecs.encode``, by which old protocols write bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise ValueError("bytes in an encoding that pickle does not use")
+    return text.encode("latin-1")
+
+
+GETATTR = ("builtins.getattr", "__builtin__.getattr")
+PLAIN: Mapping[str, Callable[..., object]] = {
+    "collections.OrderedDict": _ordered_dict,
+    "copyreg._reconstructor": _reconstructed,
+    "copy_reg._reconstructor": _reconstructed,
+    "_codecs.encode": _encoded,
+    **dict.fromkeys(("builtins.bytes", "__builtin__.bytes"), _bytes),
+    **dict.fromkeys(GETATTR, _attribute),
+}
+"""Pure constructors that pickles of plain values call, for ``known``."""
+
+_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+_BYTES: Mapping[str, Callable[..., int]] = {
+    "SHORT_BINBYTES": pickletools.read_uint1,
+    "BINBYTES": pickletools.read_uint4,
+    "BINBYTES8": pickletools.read_uint8,
+    "BYTEARRAY8": pickletools.read_uint8,
+}
+_PUSHES = frozenset([
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
+    "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE",
+    "BINUNICODE", "BINUNICODE8",
+])  # fmt: skip
 
 _Machine = InertUnpickler
 _ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
@@ -266,7 +374,7 @@ _ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
     "INST": lambda m, a: m._push(m._make(m._name(str(a)), tuple(m._marked()))),
     "OBJ": _Machine._call_marked,
     "REDUCE": _Machine._call,
-    "NEWOBJ": _Machine._call,
+    "NEWOBJ": _Machine._new,
     "NEWOBJ_EX": _Machine._call_with_keywords,
     "BUILD": _Machine._build,
     "PERSID": _Machine._identify,

@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import TensorSpec
-from wganalyze_checkpoints.inert_pickle import DamagedPickle, Global, Inert, InertUnpickler, Stream, safe_key
+from wganalyze_checkpoints import numpy_pickle
+from wganalyze_checkpoints.inert_pickle import (
+    GETATTR,
+    PLAIN,
+    DamagedPickle,
+    Global,
+    Inert,
+    InertUnpickler,
+    Steps,
+    Stream,
+    Window,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +41,7 @@ MAX_PICKLE = 32 * 2**20
 """Bytes of structure (names, shapes, settings); that of a network with ten thousand tensors takes one million."""
 
 # DamagedPickle is a ValueError; RuntimeError: zipfile on encryption, torch on sizes that do not fit.
-_ERRORS = (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
+ERRORS = (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _MAX_AXES = 64
@@ -46,23 +57,12 @@ ITEM_SIZE: Mapping[str, int] = {
     "complex128": 16,
 }
 _STORAGE_DTYPE: Mapping[str, str] = {
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "LongStorage": "int64",
-    "IntStorage": "int32",
-    "ShortStorage": "int16",
-    "CharStorage": "int8",
-    "ByteStorage": "uint8",
-    "BoolStorage": "bool",
-    "QInt8Storage": "int8",
-    "QUInt8Storage": "uint8",
-    "QInt32Storage": "int32",
-    "ComplexFloatStorage": "complex64",
-    "ComplexDoubleStorage": "complex128",
-    "UntypedStorage": "uint8",
-}
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8",
+    "QInt8Storage": "int8", "QUInt8Storage": "uint8", "QInt32Storage": "int32",
+    "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class TorchFile:
     """
 
     path: Path
-    form: Literal["zip", "legacy"]
+    form: Literal["zip", "legacy", "plain"]
     script: bool
     root: object
     foreign: tuple[str, ...]
@@ -118,7 +118,7 @@ class TorchFile:
                         dtype = getattr(torch, tensor.spec.dtype)
                         flat[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
                     result[name] = flat[key].as_strided(tensor.spec.shape, tensor.stride, tensor.offset)
-        except (OSError, KeyError, *_ERRORS) as error:
+        except (OSError, KeyError, *ERRORS) as error:
             raise damaged(self.path, error) from error
         return result
 
@@ -173,7 +173,7 @@ def _read(path: Path, size: int, _changed: int) -> TorchFile | None:
             if head.startswith(b"PK\x03\x04"):
                 return _read_zip(path, file, size, head)
             return _read_legacy(path, file, size) if head.startswith(b"\x80") else None
-        except _ERRORS as error:
+        except ERRORS as error:
             raise damaged(path, error) from error
 
 
@@ -198,13 +198,13 @@ def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile |
         script = prefix + "constants.pkl" in records and any(n.startswith(prefix + "code/") for n in records)
         with archive.open(pickles[0]) as record:  # archive.read() would unpack a bomb that states a small size
             stream = io.BytesIO(record.read(records[pickles[0]].file_size))
-    root, foreign, storages = _unpickle(stream)
+    root, names, storages = _unpickle(stream)
     for key, storage in storages.items():
         info = records.get(f"{prefix}data/{key}")
         if info is None or info.file_size < storage.nbytes:
             raise DamagedPickle(f"storage {key} is missing or too short")
     places: dict[str, str | int] = {key: f"{prefix}data/{key}" for key in storages}
-    return TorchFile(path, "zip", script, root, foreign, places)
+    return TorchFile(path, "zip", script, root, names, places)
 
 
 def _check_archive(infos: list[zipfile.ZipInfo], size: int) -> None:
@@ -223,52 +223,49 @@ def _check_archive(infos: list[zipfile.ZipInfo], size: int) -> None:
         raise DamagedPickle("its records overlap")
 
 
-class _Window:
-    """A stream that ends after ``left`` bytes, so that no length in a header is believed."""
-
-    def __init__(self, file: BinaryIO, left: int) -> None:
-        self._file = file
-        self._left = left
-
-    def read(self, size: int, /) -> bytes:
-        if size > self._left:
-            raise DamagedPickle("a value longer than the file, or than a structure may be")
-        self._left -= size
-        return self._file.read(size)
-
-    def readline(self) -> bytes:
-        line = self._file.readline(self._left)
-        self._left -= len(line)
-        return line
-
-
 def _read_legacy(path: Path, file: BinaryIO, size: int) -> TorchFile | None:
-    try:
-        if InertUnpickler(_Window(file, 64)).load() != _LEGACY_MAGIC:
-            return None
-    except DamagedPickle:
+    if not has_legacy_magic(file):
         return None
-    stream = _Window(file, min(size, MAX_PICKLE))
-    if InertUnpickler(stream).load() != _LEGACY_PROTOCOL:
+    root, names, places = read_legacy(file, min(size, MAX_PICKLE), size, Steps())
+    return TorchFile(path, "legacy", False, root, names, places)
+
+
+def has_legacy_magic(file: BinaryIO) -> bool:
+    """Does a legacy file begin here?"""
+    try:
+        return InertUnpickler(Window(file, 64)).load() == _LEGACY_MAGIC
+    except DamagedPickle:
+        return False
+
+
+def read_legacy(
+    file: BinaryIO, header: int, end: int, steps: Steps
+) -> tuple[object, tuple[str, ...], dict[str, str | int]]:
+    """Root, foreign names and places of storages of what follows the magic number.
+
+    ``header``: how long the pickles may be; ``end``: where in ``file`` the storages end at the latest.
+    """
+    stream = Window(file, header)
+    if InertUnpickler(stream, steps=steps).load() != _LEGACY_PROTOCOL:
         raise DamagedPickle("a protocol other than 1001")
-    system = InertUnpickler(stream).load()
+    system = InertUnpickler(stream, steps=steps).load()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise DamagedPickle("written on a big-endian machine, which this tool does not read")
-    root, foreign, storages = _unpickle(stream)
-    keys = InertUnpickler(stream).load()
+    root, names, storages = _unpickle(stream, steps)
+    keys = InertUnpickler(stream, steps=steps).load()
     if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or set(keys) != set(storages):
         raise DamagedPickle("its list of storages does not match its tensors")
     places: dict[str, str | int] = {}
     for key in keys:
         (numel,) = struct.unpack("<q", file.read(8))
         places[key] = start = file.tell()
-        if numel != storages[key].numel or start + storages[key].nbytes > size:
+        if numel != storages[key].numel or start + storages[key].nbytes > end:
             raise DamagedPickle(f"storage {key} ends early")
         file.seek(start + storages[key].nbytes)
-    return TorchFile(path, "legacy", False, root, foreign, places)
+    return root, names, places
 
 
-def _unpickle(stream: Stream) -> tuple[object, tuple[str, ...], dict[str, Storage]]:
+def _unpickle(stream: Stream, steps: Steps | None = None) -> tuple[object, tuple[str, ...], dict[str, Storage]]:
     storages: dict[str, Storage] = {}
 
     def persistent(identifier: object) -> object:
@@ -287,9 +284,14 @@ def _unpickle(stream: Stream) -> tuple[object, tuple[str, ...], dict[str, Storag
             raise DamagedPickle(f"storage {key} is described twice, differently")
         return found
 
-    unpickler = InertUnpickler(stream, _KNOWN, persistent)
+    unpickler = InertUnpickler(stream, KNOWN, persistent, steps=steps)
     root = unpickler.load()
-    return root, tuple(sorted(name for name in unpickler.globals if not _harmless(name))), storages
+    return root, foreign(unpickler.globals), storages
+
+
+def foreign(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the globals that no tensor needs."""
+    return tuple(sorted(name for name in names if not _harmless(name)))
 
 
 def _natural(value: object) -> bool:
@@ -323,20 +325,6 @@ def _tensor_of_type(function: object, _type: object, arguments: object, _state: 
     return Inert("torch._tensor._rebuild_from_type_v2", (function, arguments))
 
 
-def _ordered_dict(*arguments: object) -> object:
-    pairs = arguments[0] if arguments else ()
-    if not isinstance(pairs, list | tuple):
-        return Inert("collections.OrderedDict", arguments)
-    return {safe_key(k): v for k, v in pairs}
-
-
-def _reconstructed(cls: object, *_: object) -> object:
-    """``copyreg._reconstructor``: an object of ``cls`` without its state."""
-    if not isinstance(cls, Global):
-        raise ValueError("an object of no class")
-    return Inert(cls.name)
-
-
 _TENSORS: Mapping[str, Callable[..., object]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
@@ -344,37 +332,29 @@ _TENSORS: Mapping[str, Callable[..., object]] = {
     "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
 }
-_KNOWN: Mapping[str, Callable[..., object]] = {
+KNOWN: Mapping[str, Callable[..., object]] = {
     **_TENSORS,
-    "collections.OrderedDict": _ordered_dict,
+    **PLAIN,
     "torch._tensor._rebuild_from_type_v2": _tensor_of_type,
     "torch.Size": lambda shape: shape,
-    "copyreg._reconstructor": _reconstructed,
-    "copy_reg._reconstructor": _reconstructed,
+    "numpy.core.multiarray.scalar": numpy_pickle.scalar,
+    "numpy._core.multiarray.scalar": numpy_pickle.scalar,
 }
-_HARMLESS = frozenset(
-    [
-        "torch.Tensor",
-        "torch.device",
-        "torch.nn.parameter.Parameter",
-        "torch.serialization._get_layout",
-        "collections.Counter",
-        "_codecs.encode",
-        "builtins.set",
-        "builtins.bytearray",
-        "builtins.complex",
-        "__builtin__.set",
-        "__builtin__.object",
-        "builtins.object",
-    ]
-)
+_HARMLESS = frozenset([
+    "torch.Tensor", "torch.device", "torch.nn.parameter.Parameter", "torch.serialization._get_layout",
+    "torch.storage._load_from_bytes", "numpy.dtype", "collections.Counter", "typing.Any",
+    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in (
+        "object", "set", "frozenset", "dict", "list", "tuple", "str", "unicode", "bytes", "bytearray",
+        "int", "long", "float", "bool", "complex",
+    )),
+])  # fmt: skip
 
 
 def _harmless(name: str) -> bool:
     module, _, last = name.rpartition(".")
     rebuilds = module == "torch._utils" and last.startswith("_rebuild_")
     kind = module in ("torch", "torch.cuda", "torch.storage") and (last in ITEM_SIZE or last.endswith("Storage"))
-    return name in _KNOWN or name in _HARMLESS or rebuilds or kind
+    return (name in KNOWN and name not in GETATTR) or name in _HARMLESS or rebuilds or kind
 
 
 def path_in_file(parts: Iterable[object]) -> str:

@@ -1,12 +1,13 @@
 """Whole networks pickled by ``torch.save(net, path)``: programs, which are described, and run only with trust.
 
 What is seen without trust comes from the inert reader: the classes that the file asks for, and, where they were
-networks, the keys and shapes of their weights.
+networks, the keys and shapes of their weights. With the names of classes in ``--allow`` what it saw is rebuilt from
+these (torch_rebuild); only ``--trust`` unpickles the file, which runs whatever it names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from wganalyze_checkpoints import torch_file
 from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
 from wganalyze_checkpoints.torch_file import TorchFile
 from wganalyze_checkpoints.torch_modules import module_keys, modules_of
+from wganalyze_checkpoints.torch_rebuild import options_for, rebuild
 from wganalyze_checkpoints.torch_state_dict import find_facts, find_state_dicts
 
 if TYPE_CHECKING:
@@ -52,9 +54,11 @@ class TorchModulePickle:
         if file is None or not found:
             raise CheckpointError(f"{path}: holds no pickled network; inspect it with the loader torch-state-dict")
         classes = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
+        options = options_for(file.foreign)
         problem = (
             f"a whole pickled object: reading it runs code ({classes or 'of its own'}); "
-            "give --trust if you know who wrote it, or save its state_dict() instead"
+            f"give --trust if you know who wrote it, {f'{options} if you know this code, ' if options else ''}"
+            "or save its state_dict() instead"
         )
         facts = find_facts(file.root, [(name,) if name else () for name in found])
         try:
@@ -67,6 +71,8 @@ class TorchModulePickle:
                     facts=facts,
                     read_module=partial(_read_module, path, name),
                     problems=(problem,),
+                    asks_for=tuple(map(torch_file.printable, file.foreign)),
+                    read_allowed=partial(_read_allowed, path, name),
                 )
                 for name, module in found.items()
             ]
@@ -80,16 +86,38 @@ def _read_module(path: Path, name: str) -> Module:
     try:
         value = torch.load(path, weights_only=False, map_location="cpu")
     except (AttributeError, ImportError) as error:
+        reason = torch_file.printable(error)
         raise CheckpointError(
-            f"{path}: {torch_file.printable(error)}; put the code that defined the network on PYTHONPATH, "
-            "or save its state_dict() instead"
+            f"{path}: {reason}; {_where_code_is(reason)}, or save its state_dict() instead"
         ) from error
     except Exception as error:  # the file's own code may raise anything
         raise torch_file.damaged(path, error) from error
-    module = value[name] if name else value
-    if not isinstance(module, torch.nn.Module):
-        raise CheckpointError(f"{path}: holds a {type(module).__name__}, not a network; save the network itself")
-    return module
+    return _network(path, value[name] if name else value)
+
+
+def _where_code_is(reason: str) -> str:
+    if "__main__" in reason:
+        return "its class was defined in a script: say --allow MODULE:CLASS with the script as MODULE"
+    return "put the code that defined the network on PYTHONPATH"
+
+
+def _read_allowed(path: Path, name: str, names: Sequence[str]) -> Module:
+    file = torch_file.read(path)
+    found = {} if file is None else programs(file)
+    if file is None or name not in found:
+        raise CheckpointError(f"{path}: changed while it was read; start again")
+    return _network(path, rebuild(file, found[name], names))
+
+
+def _network(path: Path, value: object) -> Module:
+    """The network itself: what wraps it for several GPUs is taken off."""
+    import torch
+
+    while isinstance(value, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+        value = value.module
+    if not isinstance(value, torch.nn.Module):
+        raise CheckpointError(f"{path}: holds a {type(value).__name__}, not a network; save the network itself")
+    return value
 
 
 @hookimpl

@@ -12,12 +12,39 @@ from wganalyze_checkpoints.torch_file import StoredTensor, printable
 _MAX_VISITS = 200_000
 _MAX_DEPTH = 64
 _LONGEST_KEY = 1000
+PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+"""NVIDIA's StyleGAN code pickles a network as a call of this, with the source text of its class."""
+
+
+def entries_of(value: object) -> Mapping[object, object]:
+    """What a dict holds, or an object of a class derived from dict; {} for anything else."""
+    if isinstance(value, Inert):
+        return value.entries
+    return value if isinstance(value, dict) else {}
+
+
+def persistent_of(value: object) -> Mapping[object, object]:
+    """The ``class_name``, ``module_src`` and ``state`` of a network in NVIDIA's form; {} for anything else."""
+    if not isinstance(value, Inert) or value.name != PERSISTENT:
+        return {}
+    return entries_of(value.arguments[0]) if isinstance(value.arguments, tuple) and value.arguments else {}
+
+
+def attributes_of(value: Inert) -> Mapping[object, object]:
+    """The ``__dict__`` of an object."""
+    return entries_of(persistent_of(value).get("state")) if value.name == PERSISTENT else value.attributes
+
+
+def class_of(value: Inert) -> str:
+    """The class of an object, as its module's and its own name; of NVIDIA's, which bring their code, its own alone."""
+    name = persistent_of(value).get("class_name") if value.name == PERSISTENT else value.name
+    return name if isinstance(name, str) else "?"
 
 
 def is_module(value: object) -> TypeGuard[Inert]:
     """Whether this was a ``torch.nn.Module``: its ``__dict__`` has the tables that every Module has."""
     tables = ("_parameters", "_buffers", "_modules")
-    return isinstance(value, Inert) and all(table in value.attributes for table in tables)
+    return isinstance(value, Inert) and all(table in attributes_of(value) for table in tables)
 
 
 def modules_of(root: object) -> dict[str, Inert]:
@@ -31,7 +58,7 @@ def modules_of(root: object) -> dict[str, Inert]:
 
 def module_names(root: object) -> list[str]:
     """``modules_of``, named for people with their classes."""
-    return [f"{name or 'the file'} ({printable(m.name)})" for name, m in modules_of(root).items()]
+    return [f"{name or 'the file'} ({printable(class_of(m))})" for name, m in modules_of(root).items()]
 
 
 def module_keys(module: Inert) -> dict[str, StoredTensor]:
@@ -58,10 +85,10 @@ class _Walk:
     visits: int = 0
 
     def visit(self, module: Inert, prefix: str, depth: int) -> None:
-        attributes = module.attributes
+        attributes = attributes_of(module)
         tables = [attributes] if self.scripted else [_table(attributes, t) for t in ("_parameters", "_buffers")]
         children = attributes if self.scripted else _table(attributes, "_modules")
-        transient = _members(attributes.get("_non_persistent_buffers_set"))
+        transient = members_of(attributes.get("_non_persistent_buffers_set"))
         self.visits += 1 + sum(map(len, tables)) + len(children) + len(transient)
         if self.visits > _MAX_VISITS or depth > _MAX_DEPTH:
             raise DamagedPickle("a network without end")
@@ -81,7 +108,7 @@ class _Walk:
         return prefix + key
 
 
-def _members(value: object) -> list[object]:
+def members_of(value: object) -> list[object]:
     """The members of a set: its argument in old pickle protocols, its items in new ones."""
     if not isinstance(value, Inert):
         return []

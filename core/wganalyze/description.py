@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,19 +180,25 @@ def _comment(text: str) -> str:
 
 
 def missing_by_reason(opened: Opened) -> Mapping[str, list[str]]:
-    """What is missing, each reason with the snapshots it holds for; reasons that differ in the file's name are one."""
-    reasons: dict[str, str] = {}
-    found: dict[str, list[str]] = {}
+    """What is missing, each reason with the snapshots it holds for."""
+    lines: list[tuple[Snapshot, str]] = []
     for snapshot in opened.snapshots:
         by_reason: dict[str, list[str]] = {}
         for role, reason in snapshot.lacking.items():
             by_reason.setdefault(reason, []).append(role)
-        for reason, roles in by_reason.items():
-            text = f"{' and '.join(roles)}: {reason}"
-            kind = text
-            for path in snapshot.files:
-                kind = kind.replace(path.name, "FILE")
-            found.setdefault(reasons.setdefault(kind, text), []).append(snapshot.label)
+        lines += [(snapshot, f"{' and '.join(roles)}: {reason}") for reason, roles in by_reason.items()]
+    return gathered(lines)
+
+
+def gathered(lines: Iterable[tuple[Snapshot, str]]) -> dict[str, list[str]]:
+    """Each text with the labels of its snapshots; texts that differ in the names of the files alone are one."""
+    first: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for snapshot, text in lines:
+        kind = text
+        for path in sorted(snapshot.files, key=lambda path: -len(path.name)):
+            kind = kind.replace(path.name, "FILE")
+        found.setdefault(first.setdefault(kind, text), []).append(snapshot.label)
     return found
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from wganalyze.data import Samples, Split
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import Latent
+from wganalyze.spectral import settled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -160,7 +161,7 @@ def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device
     from wganalyze.adapters import LabelsJoined, OneScore, tensors_of
 
     assert snapshot.critic is not None
-    original = copy.deepcopy(snapshot.critic).double().to(device).eval()
+    original = settled(snapshot.critic).double().to(device).eval()
     failures = []
     latents = [snapshot.latent, Latent()] if snapshot.latent.classes else [snapshot.latent]
     for latent, shape in ((latent, shape) for latent in latents for shape in candidates):

@@ -178,7 +178,8 @@ def _program(part: Part, permission: Permission) -> Design | Unknown:
         return Design(None)
     if permission.allow and part.read_allowed is not None:
         return Design(None, allow=permission.allow)
-    return Unknown(f"{part.path.name} is a program ({part.kind}); --trust runs it")
+    allow = ", or --allow its classes one by one (see its line)" if part.read_allowed is not None else ""
+    return Unknown(f"{part.path.name} is a program ({part.kind}); --trust runs it{allow}")
 
 
 def _shapes(keys: Mapping[str, TensorSpec]) -> dict[str, tuple[int, ...]]:

@@ -26,7 +26,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 Measure = Callable[["Module", int], "Evidence | None"]
 """Evidence about a network from so many samples; None where it tells nothing."""
 
-FEW, SOME, MANY = 64, 512, 2048
+FEW, SOME, MANY = 32, 512, 2048
 KEPT = 12
 _FAULTS = (RuntimeError, TypeError, ValueError, IndexError, WganalyzeError)
 
@@ -119,7 +119,7 @@ class Court:
         ways = " or ".join(f"{t.text}: --{self.role} {shlex.quote(t.option)}" for t in usual)
         raise Refusal(f"{len(trials)} readings fit about equally well{f', by {found}' if found else ''}; choose {ways}")
 
-    def search(self) -> list[Trial]:
+    def search(self, *, details: bool = True) -> list[Trial]:
         """Distinct readings, by the first measure that tells anything those that few samples leave of all."""
         trials = self.tried(self.proposals())
         if not trials:
@@ -129,9 +129,11 @@ class Court:
             return _distinct(trials)
         for n in (FEW, SOME, MANY):
             trials = self.ranked(trials, measure, n) or []
+            if not details:
+                return trials
             if len(trials) <= KEPT:
-                details = [(t.proposer, near) for t in trials for near in self.propose(t.proposer, t.arguments)]
-                return self.ranked(self.tried(details), measure, FEW) or trials
+                near = [(t.proposer, arguments) for t in trials for arguments in self.propose(t.proposer, t.arguments)]
+                return self.ranked(self.tried(near), measure, FEW) or trials
         raise Refusal(f"{len(trials)} ways through its layers fit about equally well, such as {trials[0].text}")
 
     def proposals(self) -> list[tuple[Proposer, Mapping[str, Any]]]:

@@ -21,7 +21,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wganalyze_checkpoints import inert_pickle
-from wganalyze_checkpoints.inert_pickle import DamagedPickle, Global, Inert, InertUnpickler
+from wganalyze_checkpoints.inert_pickle import (
+    PLAIN,
+    DamagedPickle,
+    Global,
+    Inert,
+    InertUnpickler,
+    Skipped,
+    Steps,
+    Window,
+)
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -280,6 +289,83 @@ def test_random_programs_are_damaged_or_a_value(program: list[bytes]) -> None:
 def test_a_pickle_that_lies_is_damaged(data: bytes) -> None:
     with pytest.raises(DamagedPickle):
         load(data)
+
+
+def test_long_bytes_are_passed_over_and_short_ones_are_read(tmp_path: Path) -> None:
+    short, long = b"s" * 100, b"l" * 10_000
+    for protocol in PROTOCOLS[3:]:
+        data = pickle.dumps([short, long, bytearray(long), "end"], protocol)
+        (tmp_path / "file").write_bytes(data)
+        with (tmp_path / "file").open("rb") as file:
+            window = Window(file, 1000 if protocol == 5 else 20_000, len(data))
+            found: Any = InertUnpickler(window, PLAIN, skip=window.skip).load()
+        assert found[0] == short
+        assert isinstance(found[1], Skipped)
+        assert data[found[1].offset :][: len(found[1])] == long
+        assert found[3] == "end"
+        assert isinstance(found[2], Skipped) == (protocol == 5)
+
+
+def test_a_window_ends_before_the_file_does() -> None:
+    window = Window(io.BytesIO(b"0123456789"), 4, 8)
+    assert window.read(2) == b"01"
+    assert window.skip(3) == Skipped(2, 3)
+    assert window.read(2) == b"56"
+    assert window.readline() == b""
+    with pytest.raises(DamagedPickle, match="longer than"):
+        window.read(1)
+    with pytest.raises(DamagedPickle, match="longer than the file"):
+        window.skip(2)
+
+
+def test_readers_of_one_file_may_share_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inert_pickle, "MAX_OPCODES", 1000)
+    steps = Steps()
+    data = pickle.dumps(list(range(300)))
+    for _ in range(3):
+        InertUnpickler(io.BytesIO(data), steps=steps).load()
+    with pytest.raises(DamagedPickle, match="1000 steps"):
+        InertUnpickler(io.BytesIO(data), steps=steps).load()
+
+
+class Outer:
+    """Has a class in it."""
+
+    class Inner:
+        """A class within a class."""
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_class_within_a_class_has_a_longer_name(protocol: int) -> None:
+    assert load(pickle.dumps(Outer.Inner, protocol), PLAIN) == Global(named(Outer.Inner))
+    assert load(pickle.dumps(Outer.Inner(), protocol), PLAIN).name == named(Outer.Inner)
+
+
+def test_names_do_not_grow_without_end() -> None:
+    grow = b"X" + struct.pack("<I", 300) + b"n" * 300 + b"\x86R"
+    program = b"".join([b"cbuiltins\ngetattr\n" * 5, b"cm\nC\n", grow * 5, b"."])
+    assert complaint(program, PLAIN) == "a global with an endless name"
+    assert load(b"cbuiltins\ngetattr\nK\x01X\x01\x00\x00\x00a\x86R.", PLAIN).name == "builtins.getattr"
+
+
+@given(st.binary(max_size=300), st.sampled_from(PROTOCOLS))
+def test_bytes_of_every_protocol_are_themselves(value: bytes, protocol: int) -> None:
+    assert load(pickle.dumps([value], protocol), PLAIN) == [value]
+
+
+def test_texts_that_are_encoded_count_as_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inert_pickle, "MAX_OPCODES", 10_000)
+    text = b"X" + struct.pack("<I", 1000) + b"n" * 1000 + b"q\x00Vlatin1\nq\x01c_codecs\nencode\nq\x02"
+    once = b"h\x02h\x00h\x01\x86R0"
+    assert load(text + once * 5 + b"N.", PLAIN) is None
+    assert "steps" in str(complaint(text + once * 20 + b"N.", PLAIN))
+    assert "encoding" in str(complaint(b"c_codecs\nencode\nVa\nVrot13\n\x86R.", PLAIN))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_made_by_a_call_or_without(protocol: int) -> None:
+    assert load(pickle.dumps(Loss.GP, protocol), PLAIN).called
+    assert not load(pickle.dumps(Plain(), protocol), PLAIN).called
 
 
 def test_the_number_of_steps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
+import types
 import zipfile
 from argparse import Namespace
 from collections import OrderedDict
@@ -150,6 +152,44 @@ def test_what_needs_code_is_named(save: Callable[..., Path], form: str) -> None:
         form,
     )
     assert read(path).foreign == ("argparse.Namespace", "torch.nn.modules.loss.L1Loss")
+
+
+class Config:
+    """A trainer's own settings."""
+
+    def __init__(self) -> None:
+        self.lr, self.child = 0.1, {"x": torch.ones(1)}
+
+
+def config_of(name: str, content: object) -> object:
+    """An object of a class that a module ``name`` defines, as OmegaConf's are pickled: by ``__setstate__``."""
+    module, _, cls = name.rpartition(".")
+    kind = type(cls, (), {"__module__": module, "__reduce__": lambda self: (kind, (), content)})
+    return kind()
+
+
+@forms
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_foreign_objects_beside_tensors_are_placeholders_and_their_modules_stay_unimported(
+    save: Callable[..., Path], form: str, protocol: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["omegaconf.dictconfig.DictConfig", "omegaconf_nodes.base.AnyNode", "hydra_trainer.config.TrainConfig"]
+    objects = [config_of(name, {"_content": {"lr": 0.1}, "_flags": None}) for name in names]
+    for name, value in zip(names, objects, strict=True):  # pickle looks each class up while it writes
+        package, module, cls = name.split(".")
+        for place in (package, f"{package}.{module}"):
+            monkeypatch.setitem(sys.modules, place, types.ModuleType(place))
+        setattr(sys.modules[f"{package}.{module}"], cls, type(value))
+    weights = {"w": torch.randn(3)}
+    path = save({"G": weights, "cfg": objects, "args": Namespace(lr=1), "config": Config()}, form, protocol=protocol)
+    monkeypatch.undo()
+    file = read(path)
+    assert {*names, "argparse.Namespace"} < set(file.foreign)
+    assert isinstance(file.root, dict)
+    assert [value.name for value in file.root["cfg"]] == names
+    assert file.root["config"].attributes["lr"] == 0.1
+    assert_same(file.tensors(file.root["G"])["w"], weights["w"])
+    assert not {name.partition(".")[0] for name in names} & sys.modules.keys()
 
 
 @forms

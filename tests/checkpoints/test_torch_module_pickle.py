@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from wganalyze.errors import CheckpointError
+from wganalyze.errors import CheckpointError, TrustError
 from wganalyze.snapshot import Part
 from wganalyze_checkpoints.torch_module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch_state_dict import TorchStateDict
@@ -56,6 +57,7 @@ def test_a_network_is_described_and_run_on_request(save: Callable[..., Path], fo
     (problem,) = part.problems
     assert "torch.nn.modules.linear.Linear" in problem
     assert "--trust" in problem
+    assert "--allow" not in problem
     assert_same(run(part), net)
 
 
@@ -67,6 +69,80 @@ def test_two_networks_in_a_dict(save: Callable[..., Path], form: str) -> None:
     for part, net in zip(parts.values(), (g, d), strict=True):
         assert part.facts == {"epoch": 4, "config.lam": 10}
         assert_same(run(part), net)
+
+
+@forms
+def test_what_reading_in_full_would_import_is_listed(save: Callable[..., Path], form: str) -> None:
+    (part,) = opened(save(network(), form)).values()
+    layers = ["activation.ReLU", "batchnorm.BatchNorm1d", "container.Sequential", "linear.Linear"]
+    assert part.asks_for == tuple(f"torch.nn.modules.{layer}" for layer in layers)
+    assert part.runs_code
+
+
+@forms
+def test_a_network_of_torch_is_read_with_no_class_allowed(save: Callable[..., Path], form: str) -> None:
+    net = network()
+    parts = opened(save({"G": net, "opt": torch.optim.Adam(net.parameters())}, form))
+    part = parts["G"]
+    assert part.read_allowed is not None
+    assert_same(part.read_allowed([]).eval(), net)
+
+
+def allow(part: Part, *names: str) -> nn.Module:
+    """The network, from classes of these names."""
+    assert part.read_allowed is not None
+    return part.read_allowed(names).eval()
+
+
+@forms
+def test_a_network_of_another_class_is_read_when_the_class_is_allowed(
+    save: Callable[..., Path], their_code: Callable[[Path], nn.Module], tmp_path: Path, form: str
+) -> None:
+    marker = tmp_path / "imported"
+    net = their_code(marker)
+    (part,) = opened(save(net, form)).values()
+    del sys.modules["nets_of_a_stranger"]
+    marker.unlink()
+    assert part.asks_for == ("nets_of_a_stranger.Critic",)
+    assert "--allow nets_of_a_stranger:Critic if you know this code" in part.problems[0]
+    with pytest.raises(TrustError, match=r"add --allow nets_of_a_stranger:Critic$"):
+        allow(part)
+    assert not marker.exists()
+    assert_same(allow(part, "nets_of_a_stranger:Critic"), net)
+    del sys.modules["nets_of_a_stranger"]
+
+
+def test_what_spreads_a_network_over_devices_is_taken_off(save: Callable[..., Path]) -> None:
+    net = network()
+    (part,) = opened(save(nn.DataParallel(nn.DataParallel(net)))).values()
+    for found in (run(part), allow(part)):
+        assert isinstance(found, nn.Sequential)
+        assert_same(found, net)
+
+
+def test_a_class_of_a_script(save: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type("Critic", (nn.Linear,), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "Critic", kind, raising=False)
+    (part,) = opened(save(kind(2, 1))).values()
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=r"defined in a script: say --allow MODULE:CLASS"):
+        run(part)
+    with pytest.raises(TrustError, match=r"add --allow MODULE:Critic \(MODULE: the script that defined it\)"):
+        allow(part)
+
+
+def test_a_file_that_changes_before_it_is_read(save: Callable[..., Path]) -> None:
+    path = save({"G": network()})
+    part = opened(path)["G"]
+    path.write_bytes(save({"H": network(), "more": 1}).read_bytes())
+    with pytest.raises(CheckpointError, match="changed while it was read"):
+        allow(part)
+
+
+def test_an_object_that_is_no_network_is_said(save: Callable[..., Path]) -> None:
+    part = opened(save(Namespace(a=1)))[""]
+    with pytest.raises(CheckpointError, match="holds a Namespace, not a network"):
+        allow(part)
 
 
 def test_networks_beside_state_dicts_are_left_to_the_other_loader(save: Callable[..., Path]) -> None:
@@ -157,6 +233,11 @@ def test_one_object_that_is_no_network(forge: Any) -> None:
         run(part)
 
 
+def others(part: Part) -> list[str]:
+    """What the file asks for, without the class that does harm of its own: allowed, it would."""
+    return [name for name in part.asks_for if not name.endswith("SetsState")]
+
+
 def test_harm_is_described_and_not_done(forge: Any, marker: Path) -> None:
     for name, value in forge.harm(marker).items():
         for content in (value, {"net": value}, OrderedDict(a=value)):
@@ -164,6 +245,9 @@ def test_harm_is_described_and_not_done(forge: Any, marker: Path) -> None:
             if LOADER.sniff(path):
                 (part,) = LOADER.open(path)
                 assert "reading it runs code" in part.problems[0], name
+                for allowed in ([], [*others(part), "os:system", "posix:system"]):
+                    with pytest.raises(TrustError):
+                        allow(part, *allowed)
         assert not marker.exists()
     assert "posix.system" in opened(forge.archive(forge.harm(marker)["os.system"]))[""].problems[0]
 
@@ -174,6 +258,8 @@ def test_harm_in_a_network_is_not_done(forge: Any, marker: Path) -> None:
         state = {"_parameters": weights, "_buffers": {}, "_modules": {"m": value}, "hook": value}
         (part,) = opened(forge.archive(forge.call(nn.Identity, state=state), {"0": bytes(16)})).values()
         assert list(part.keys) == ["weight"]
+        with pytest.raises(TrustError):
+            allow(part, *others(part), "strange:Name")
         assert not marker.exists()
 
 

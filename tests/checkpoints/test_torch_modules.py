@@ -14,7 +14,15 @@ from wganalyze.snapshot import TensorSpec
 from wganalyze_checkpoints import torch_file
 from wganalyze_checkpoints.inert_pickle import DamagedPickle, Inert
 from wganalyze_checkpoints.torch_file import Storage, StoredTensor
-from wganalyze_checkpoints.torch_modules import is_module, module_keys, module_names, modules_of, script_keys
+from wganalyze_checkpoints.torch_modules import (
+    PERSISTENT,
+    class_of,
+    is_module,
+    module_keys,
+    module_names,
+    modules_of,
+    script_keys,
+)
 
 TENSOR = StoredTensor(Storage("0", "float32", 1), TensorSpec((1,), "float32"), 0, (1,))
 
@@ -139,6 +147,28 @@ def test_networks_that_share_their_content_are_walked_through_for_a_while_only()
     leaf = module(_buffers={"b0": TENSOR}, _non_persistent_buffers_set=hidden)
     with pytest.raises(DamagedPickle, match="without end"):
         module_keys(module(_modules={f"m{i}": leaf for i in range(2000)}))
+
+
+def persistent(state: object, name: object = "Generator") -> Inert:
+    """A network as NVIDIA's code pickles it."""
+    return Inert(PERSISTENT, ({"module_src": "x = 1", "class_name": name, "state": state},))
+
+
+def test_networks_in_the_form_of_nvidia_are_networks() -> None:
+    layer = persistent({"_parameters": {"w": TENSOR}, "_buffers": {"b": TENSOR}, "_modules": {}}, "Layer")
+    tables: dict[object, object] = {"_parameters": {}, "_buffers": {}, "_modules": {"fc": layer, "act": module()}}
+    for state in (tables, Inert("dnnlib.util.EasyDict", entries=tables)):
+        net = persistent(state)
+        assert is_module(net)
+        assert (class_of(net), class_of(module())) == ("Generator", "Net")
+        assert list(module_keys(net)) == ["fc.w", "fc.b"]
+        assert module_names({"G": net}) == ["G (Generator)"]
+    for other in (Inert(PERSISTENT), Inert(PERSISTENT, ()), Inert(PERSISTENT, (5,)), persistent(None), persistent([])):
+        assert not is_module(other)
+    assert class_of(persistent(tables, ())) == "?"
+    tables["_modules"] = {"again": persistent(tables)}
+    with pytest.raises(DamagedPickle, match="without end"):
+        module_keys(persistent(tables))
 
 
 @pytest.mark.parametrize("key", ["a\x1b[2J", "k" * 1001, 5])

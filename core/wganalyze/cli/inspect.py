@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wganalyze.request import Opened
 
 
+NETWORKS = ("generator", "critic")
 SHOWN = 8
 """Classes that the problem line of a file names by itself."""
 
@@ -49,7 +50,7 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
 def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     from rich.table import Table
 
-    from wganalyze.description import missing_by_reason, relative
+    from wganalyze.description import gathered, missing_by_reason, relative
     from wganalyze.report.rendering import where
 
     console = make_console()
@@ -77,24 +78,15 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     for file in unknown:
         console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
-    designs: dict[str, list[str]] = {}
-    assumed: dict[str, list[str]] = {}
-    for snapshot in description["snapshots"]:
-        for text in snapshot["assumptions"]:
-            assumed.setdefault(text, []).append(snapshot["label"])
-        for role in ("generator", "critic"):
-            if snapshot[role]:
-                designs.setdefault(f"{role} from {snapshot[role]}", []).append(snapshot["label"])
-    found: dict[str, list[str]] = {}
-    for snapshot in description["snapshots"]:
-        for text in snapshot["findings"]:
-            found.setdefault(text, []).append(snapshot["label"])
-        if snapshot["samples"]:
-            designs.setdefault("stored samples in place of a generator", []).append(snapshot["label"])
+    snapshots = opened.snapshots
+    built = [(s, f"{role} from {s.designs[role]}") for role in NETWORKS for s in snapshots if role in s.designs]
+    built += [(s, "stored samples in place of a generator") for s in snapshots if s.make_samples]
+    found = [(s, finding.message) for s in snapshots for finding in s.findings]
+    assumed = [(s, text) for s in snapshots for text in s.assumptions]
     for title, texts, style in (
-        ("", designs, ""),
-        ("", found, "yellow"),
-        ("assumed: ", assumed, "cyan"),
+        ("", gathered(built), ""),
+        ("", gathered(found), "yellow"),
+        ("assumed: ", gathered(assumed), "cyan"),
         ("missing ", missing_by_reason(opened), "yellow"),
     ):
         for text, labels in texts.items():

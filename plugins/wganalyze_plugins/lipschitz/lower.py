@@ -7,6 +7,7 @@ counts is |f(a) - f(b)| / |a - b|, in float64, less a margin for rounding.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +21,41 @@ from torch.utils._python_dispatch import TorchDispatchMode
 Score = Callable[[Tensor], Tensor]
 """(b, *shape) -> (b,), float64."""
 
-ROUNDING = 1e-12
-"""Of a score, relative to the largest number met on the way to it; float64 sums of a million terms stay below it."""
+ROUNDING = 4500
+"""Of a score, in last digits of the largest number met on the way to it; float64 sums of a million terms stay below
+that, which is 1e-12 of it."""
+BEYOND_SINGLE = 0.9 * 2.0**-25
+"""A relative change that float32 rounds away."""
 REACHES = (1e-1, 1e-2, 1e-3, 1e-4)
 BETAS = (2.0, 10.0, 50.0)
 CERTIFIED = 16
 CROWD = 64
 """Copies of a start in a Gaussian climb, times the dimension."""
 BATCH = 512
+COORDINATES = 4096
+"""A gradient is found by differences in at most so many dimensions."""
+
+
+@dataclass(frozen=True)
+class Single:
+    """A score that is computed in float32, whatever it is given: its points and its values are such numbers."""
+
+    score: Score
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(b, *shape) -> (b,), float64; float32 in between shows those who watch how it is rounded."""
+        return self.score(_single(x)).float().double()
+
+
+def in_its_precision(score: Score, x: Tensor) -> Score:
+    """The score, as ``Single`` where digits beyond float32 change nothing in it. ``x``: points of float32."""
+    with torch.no_grad():
+        blind = torch.equal(score(x * (1 + BEYOND_SINGLE)), score(x))
+    return Single(score) if blind else score
+
+
+def _single(x: Tensor) -> Tensor:
+    return x.float().double()
 
 
 @dataclass(frozen=True)
@@ -50,8 +78,12 @@ def gradient_norms(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
     """The steepest certified slope along the gradients at ``x``, between points on both sides, at several reaches."""
-    gradient, norms = gradient_norms(score, x)
-    direction = gradient / _broad(norms, x).clamp(min=1e-300)
+    return steepest_along(score, x, gradient_norms(score, x)[0], method)
+
+
+def steepest_along(score: Score, x: Tensor, direction: Tensor, method: str) -> Slope:
+    """The same along any directions, of any length."""
+    direction = direction / _broad(direction.flatten(1).norm(dim=1), x).clamp(min=1e-300)
     slopes = [
         certified_slopes(score, x - step * direction, x + step * direction).max()
         for step in typical_norm(x) * torch.tensor(REACHES, dtype=torch.float64, device=x.device)
@@ -61,40 +93,55 @@ def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
 
 def steepest_pair(score: Score, x: Tensor, y: Tensor, method: str) -> Slope:
     """The steepest certified slope between a point of ``x`` and one of ``y``."""
+    return Slope(float(certified_slopes(score, *steepest_pairs(score, x, y)).max()), method)
+
+
+def steepest_pairs(score: Score, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Points of ``x`` and of ``y``, (k, *shape) each, between which the slopes are the steepest."""
     with torch.no_grad():
         fx, fy = (torch.cat([score(part) for part in torch.split(points, BATCH)]) for points in (x, y))
-    best = 0.0
+    found = []
     for rows in torch.split(torch.arange(len(x), device=x.device), BATCH):
         # Nearest pairs are imprecise in cdist, so it only names the candidates.
         slopes = (fx[rows, None] - fy).abs() / torch.cdist(x[rows].flatten(1), y.flatten(1))
         flat = slopes.nan_to_num(0.0, 0.0).flatten().topk(min(CERTIFIED, slopes.numel())).indices
-        best = max(best, float(certified_slopes(score, x[rows[flat // len(y)]], y[flat % len(y)]).max()))
-    return Slope(best, method)
+        found.append((x[rows[flat // len(y)]], y[flat % len(y)]))
+    first, second = (torch.cat(ends) for ends in zip(*found, strict=True))
+    best = certified_slopes(score, first, second).topk(min(CERTIFIED, len(first))).indices
+    return first[best], second[best]
 
 
 def certified_slopes(score: Score, a: Tensor, b: Tensor) -> Tensor:
     """|f(a) - f(b)| / |a - b| per pair, (b,), less the margin for rounding; 0 where that is no number."""
+    single = isinstance(score, Single)
+    if single:
+        a, b = _single(a), _single(b)
     distance = (a - b).flatten(1).norm(dim=1)
-    with torch.no_grad(), _Magnitude(len(a)) as met:
+    with torch.no_grad(), _Magnitude(len(a), single) as met:
         first, second = score(a), score(b)
-    slopes = ((first - second).abs() - 2 * ROUNDING * met.largest).clamp(min=0) / distance
+    slopes = ((first - second).abs() - 2 * ROUNDING * met.digit).clamp(min=0) / distance
     return torch.where((distance > 0) & slopes.isfinite(), slopes, 0.0)
 
 
 class _Magnitude(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Watches a computation on a batch: the largest number met, for each sample; 1e8 + x - 1e8 is x to 1e-8 only."""
+    """Watches a computation on a batch: the last digit, for each sample, of the largest number met.
 
-    def __init__(self, batch: int) -> None:
+    1e8 + x - 1e8 is x to 1e-8 only. In a score of float64, numbers of float32 are constants.
+    """
+
+    def __init__(self, batch: int, single: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.largest = torch.zeros(batch, dtype=torch.float64)
+        self.single = single
+        self.digit = torch.zeros(batch, dtype=torch.float64)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **kwargs or {})
         if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
-            values = result.detach().abs().double().nan_to_num(0.0, 0.0)
+            eps = torch.finfo(result.dtype if self.single else torch.float64).eps
+            values = result.detach().abs().double().nan_to_num(0.0, 0.0) * eps
             each = values.flatten(1).amax(dim=1) if values.dim() > 1 else values
-            found = each if len(self.largest) == len(each.reshape(-1)) else values.max()
-            self.largest = torch.maximum(self.largest.to(found.device), found)
+            found = each if len(self.digit) == len(each.reshape(-1)) else values.max()
+            self.digit = torch.maximum(self.digit.to(found.device), found)
         return result
 
 
@@ -117,6 +164,48 @@ def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
         points = torch.where(_broad(better, points), moved, points)
         norms = torch.where(better, found, norms)
     return points
+
+
+def climb_pairs(score: Score, a: Tensor, b: Tensor, steps: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Pairs of larger slope, by accepted Gaussian steps of their centre and their direction; needs no gradient."""
+    generator = torch.Generator().manual_seed(seed)
+    copies = (max(1, CROWD // a[0].numel()), *[1] * (a.dim() - 1))
+    first, second = a.repeat(copies), b.repeat(copies)
+    best = certified_slopes(score, first, second)
+    size = typical_norm(a)
+
+    def noise(like: Tensor) -> Tensor:
+        draw = torch.randn(like.shape, dtype=torch.float64, generator=generator) / math.sqrt(like[0].numel())
+        return draw.to(like.device)
+
+    for step in range(steps):
+        width = 0.01 ** (step / max(1, steps - 1))
+        half = (second - first) / 2
+        length = _broad(half.flatten(1).norm(dim=1), half)
+        turned = half + width * length * noise(half)
+        shrink = torch.rand(length.shape, dtype=torch.float64, generator=generator).to(a.device)
+        reach = (length * 2 ** (1 - 2 * shrink)).clamp(min=REACHES[-1] * size, max=size)
+        turned = turned * reach / _broad(turned.flatten(1).norm(dim=1), half).clamp(min=1e-300)
+        centre = (first + second) / 2 + width * length * noise(half)
+        slopes = certified_slopes(score, centre - turned, centre + turned)
+        better = _broad(slopes > best, first)
+        first, second = torch.where(better, centre - turned, first), torch.where(better, centre + turned, second)
+        best = torch.maximum(best, slopes)
+    return first, second
+
+
+def differences(score: Score, x: Tensor) -> Tensor:
+    """Directions like gradients, (b, *shape), from differences along each coordinate; needs no gradient."""
+    points = x.flatten(1)
+    step = REACHES[1] * typical_norm(x)
+    unit = step * torch.eye(points.shape[1], dtype=torch.float64, device=x.device)
+    columns = []
+    with torch.no_grad():
+        for shifts in torch.split(unit, max(1, BATCH // len(x))):
+            moved = [(points + sign * shifts[:, None]).reshape(-1, *x.shape[1:]) for sign in (1, -1)]
+            up, down = (score(each).reshape(len(shifts), len(x)) for each in moved)
+            columns.append(up - down)
+    return torch.cat(columns).T.reshape(x.shape)
 
 
 def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int) -> Tensor:

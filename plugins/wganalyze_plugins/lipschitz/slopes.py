@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from wganalyze.analyzer import Need
 from wganalyze.data import Samples
 from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import Score, Slope
@@ -30,10 +32,13 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
 
     Of a conditional critic every slope is one in the points, at a label that stays.
     """
+    if study.lacks(Need.GRADIENT):
+        return _without_gradients(study, places, steps)
     starts = steepest(study, [s for found in places.values() for s in found])
-    score, x = score_of(study, starts), points_of(study, starts)
+    x = points_of(study, starts)
+    score = lower.in_its_precision(score_of(study, starts), x)
     found = [lower.steepest_slope(score, x, "gradients at samples")]
-    conditional = bool(study.snapshot.latent.classes)
+    conditional = bool(study.head.latent.classes)
     if "real" in places and "fake" in places and not conditional:
         real, fake = (points_of(study, places[place][0]) for place in ("real", "fake"))
         found.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
@@ -45,6 +50,26 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
         with contextlib.suppress(RuntimeError):
             ascended = lower.ascend(score, smooth, x, steps)
             found.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
+    return found
+
+
+def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
+    """Slopes between pairs alone: of samples, of pairs that climb, and along differences."""
+    samples = Samples.concatenate([found[0] for found in places.values()])
+    x = points_of(study, samples)
+    if study.head.latent.classes:  # a pair has one label: that of its first point
+        samples = samples.take(slice(STARTS))
+        score = lower.in_its_precision(score_of(study, samples), x[:STARTS])
+        first, second = x[:STARTS], x[:STARTS].roll(1, 0)
+    else:
+        score = lower.in_its_precision(score_of(study, samples), x[:STARTS])
+        first, second = lower.steepest_pairs(score, x, x)
+    found = [Slope(float(lower.certified_slopes(score, first, second).max()), "pairs of samples")]
+    if steps:
+        climbed = lower.climb_pairs(score, first, second, steps)
+        found.append(Slope(float(lower.certified_slopes(score, *climbed).max()), "Gaussian climb of pairs"))
+    if steps and first[0].numel() <= lower.COORDINATES:
+        found.append(lower.steepest_along(score, first, lower.differences(score, first), "differences at samples"))
     return found
 
 
@@ -91,12 +116,22 @@ def flat(module: nn.Module, *labels: Tensor) -> Score:
     return score
 
 
-def mixes_samples(study: Study, samples: Samples) -> bool:
-    """Does the score of a sample depend on the batch that it is in, even in eval mode?"""
+def no_function_of_one_sample(study: Study, samples: Samples) -> str:
+    """Why the score is none, even in eval mode: it depends on the batch, or on the calls before; "" where it is one."""
     few = samples.take(slice(FEW))
     together = study.scores(few)
+    single = isinstance(lower.in_its_precision(score_of(study, few), points_of(study, few)), lower.Single)
+    # Sums in float32 depend on the size of the batch in their last digits.
+    rounding = (1e-4, 1e-5) if single else (1e-6, 1e-9)
+    if not _equal(together, study.scores(few), *rounding):
+        return "the critic changes itself in eval mode: the same sample has another score at the next call"
+    mixes = "the score is no function of one sample: the critic mixes the samples of a batch in eval mode"
     try:
         alone = np.concatenate([study.scores(few.take(slice(i, i + 1))) for i in range(len(few))])
     except ValueError:  # statistics of a batch of one
-        return True
-    return not np.allclose(together, alone, rtol=1e-6, atol=1e-9 * float(abs(together).max()))
+        return mixes
+    return "" if _equal(together, alone, *rounding) else mixes
+
+
+def _equal(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64], relative: float, absolute: float) -> bool:
+    return np.allclose(first, second, rtol=relative, atol=absolute * float(abs(first).max()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,7 @@ class Body(nn.Module):
 def test_it_is_the_plugin() -> None:
     assert wganalyze_analyzers() == [Lipschitz]
     assert Lipschitz.name == "lipschitz"
-    assert frozenset({Need.CRITIC, Need.GRADIENT}) == Lipschitz.needs
+    assert frozenset({Need.CRITIC}) == Lipschitz.needs  # without gradients there are slopes of pairs
     with pytest.raises(ValueError, match="samples is at least 2"):
         Lipschitz.Options(samples=1)
     with pytest.raises(ValueError, match="steps not negative"):
@@ -216,6 +217,14 @@ def test_a_conditional_critic_has_a_lower_end_at_its_labels() -> None:
     assert [row["place"] for row in outcome.rows["gradients"]] == ["fake"]
 
 
+def test_a_critic_without_labels_beside_a_conditional_generator_is_bracketed() -> None:
+    latent = Latent("normal", (2,), classes=3, encoding="index")
+    study = shifted_gaussians(n=50, slope=2.0)
+    snapshot = replace(study.snapshot, make_generator=lambda: Body(lambda z, labels: z), latent=latent)
+    sampled, lower, upper = values_of(Study(snapshot, None))
+    assert [sampled, lower, upper] == pytest.approx([2, 2, 2], rel=1e-6)
+
+
 def test_a_gradient_that_is_no_number_is_told_and_the_rest_goes_on() -> None:
     # The square root of zero has the slope infinity, and infinity times zero is no number.
     outcome, rows = outcome_of(study_of(Body(lambda x: 2 * x[:, 1] + 0 * (x[:, 0].abs() - x[:, 0]).sqrt())))
@@ -238,6 +247,121 @@ def test_no_critic_is_no_failure() -> None:
     bare = Study(replace(study.snapshot, make_critic=None, missing={"critic": "none was given"}), study.plan)
     outcome = measure(bare, Lipschitz())
     assert (outcome.status, outcome.message) == ("skipped", "no critic: none was given")
+
+
+class Program(nn.Module):
+    """A critic that has no gradients, and may compute in float32 whatever it is given."""
+
+    no_gradient = "a program of a kind without gradients; convert it"
+
+    def __init__(self, net: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.hidden = [net.to(dtype).eval()]  # out of the reach of double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        (net,) = self.hidden
+        with torch.no_grad():
+            scores: Tensor = net(x.detach().to(next(net.parameters()).dtype))
+        return scores.to(x.dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_critic_without_gradients_has_a_lower_end_from_pairs(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 1)
+    outcome, rows = outcome_of(study_of(Program(layer, dtype), dim=5))
+    steepness = float(layer.weight.detach().double().norm())
+    assert [row["method"] for row in outcome.rows["slopes"]] == [
+        "pairs of samples",
+        "Gaussian climb of pairs",
+        "differences at samples",
+    ]
+    for end in ("lipschitz_sampled", "lipschitz_lower"):
+        assert rows[end].certificate == "none"  # what it computes inside is not seen
+    lower, sampled = rows["lipschitz_lower"].value, rows["lipschitz_sampled"].value
+    assert lower is not None
+    assert sampled is not None
+    assert sampled <= lower <= steepness
+    assert lower == pytest.approx(steepness, rel=1e-2 if dtype is torch.float32 else 1e-6)
+    for metric in ("lipschitz_upper", *(f"gradient_norm_{place}" for place in ("real", "fake", "interpolate"))):
+        assert (rows[metric].value, rows[metric].message) == (None, Program.no_gradient)
+    assert rows["auc_eval"].value is None
+    assert outcome.rows["gradients"] == []
+
+
+def test_without_gradients_the_search_goes_on_beyond_the_samples() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
+    _, known = outcome_of(study_of(copy.deepcopy(net)))
+    _, rows = outcome_of(study_of(Program(net, torch.float64)))
+    best, found, upper = known["lipschitz_lower"].value, rows["lipschitz_lower"].value, known["lipschitz_upper"].value
+    assert best is not None
+    assert found is not None
+    assert upper is not None
+    assert 0.9 * best <= found <= upper
+
+
+def test_a_conditional_critic_without_gradients() -> None:
+    class Labelled(nn.Module):
+        no_gradient = "none"
+
+        def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+            return ((1 + labels) * x[:, 0] + 100.0 * labels).detach()
+
+    study = shifted_gaussians(n=50)
+    snapshot = replace(
+        study.snapshot,
+        make_critic=Labelled,
+        make_generator=lambda: Body(lambda z, labels: z),
+        latent=Latent("normal", (2,), classes=3, encoding="index"),
+        output="score",
+    )
+    _, rows = outcome_of(Study(snapshot, None))
+    assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-4)
+
+
+class Fixed(nn.Module):
+    """Computes in float32 and nothing else, with gradients."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def double(self) -> Fixed:
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.net(x.float())
+        return scores.to(x.dtype)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_single_precision_makes_no_slope_steeper(seed: int) -> None:
+    """The last digits of float32 look like steep slopes between near points."""
+    torch.manual_seed(seed)
+    layer = nn.Linear(5, 1)
+    layer.weight.data /= layer.weight.data.norm() * (1 + 1e-6)
+    layer.bias.data.fill_(100.0)
+    outcome, rows = outcome_of(study_of(Fixed(layer), dim=5))
+    value = rows["lipschitz_lower"].value
+    assert value is not None
+    assert 0.7 < value <= 1
+    assert "not-1-lipschitz" not in codes(outcome)
+    assert "float32" in rows["lipschitz_upper"].message
+
+
+def test_a_critic_that_changes_itself_has_no_bracket() -> None:
+    class Restless(nn.Module):
+        calls = 0
+
+        def forward(self, x: Tensor) -> Any:
+            self.calls += 1
+            return x.sum(1) * self.calls
+
+    _, rows = outcome_of(study_of(Restless(), output="score"))
+    for end in ENDS:
+        assert rows[end].value is None
+        assert "changes itself in eval mode" in rows[end].message
 
 
 # Findings and tables

@@ -16,12 +16,17 @@ from torch import Tensor, nn
 from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import (
     Score,
+    Single,
     ascend,
     certified_slopes,
+    climb_pairs,
+    differences,
     gradient_norms,
     hill_climb,
+    in_its_precision,
     smoothed,
     steepest_pair,
+    steepest_pairs,
     steepest_slope,
     typical_norm,
 )
@@ -164,6 +169,96 @@ def test_a_critic_that_overwrites_its_input_does_not_move_the_points() -> None:
     kept = x.clone()
     assert steepest_slope(flat(critic), x, "") == steepest_slope(flat(plain), x, "")
     assert torch.equal(x, kept)
+
+
+# Scores in single precision
+
+
+def in_float32(score: Score) -> Score:
+    """The same, computed in float32 and given as float64."""
+    return lambda x: score(x.float()).double()
+
+
+def test_the_precision_of_a_score_is_found() -> None:
+    x = points(20, 3).float().double()
+    for score in (linear(2), lambda x: torch.tanh(linear(0.1)(x)), flat(nn.Linear(3, 1).double())):
+        assert in_its_precision(score, x) is score
+    for score in (in_float32(linear(2)), in_float32(flat(nn.Linear(3, 1)))):
+        assert isinstance(in_its_precision(score, x), Single)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e3])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_last_digits_of_single_precision_prove_no_slope(offset: float, seed: int) -> None:
+    x = points(50, 4, seed=seed).float().double()
+    score = in_its_precision(in_float32(lambda x: 0.7 * x[:, 0] + offset), x)
+    raw = []
+    for reach in (1e-6, 1e-4, 1e-2, 1.0):
+        other = x + reach * points(50, 4, seed=seed + 100) * torch.eye(4)[0]
+        assert float(certified_slopes(score, x, other).max()) <= 0.7
+        raw.append(((score(x) - score(other)).abs() / (x - other).norm(dim=1)).max())
+    assert float(torch.stack(raw).max()) > 0.71  # taken at their word, they would
+    assert 0.6 * (offset < 10) <= steepest_slope(score, x, "").value <= 0.7
+
+
+def test_constants_of_single_precision_cost_a_score_of_double_nothing() -> None:
+    scale = torch.tensor(255.0)
+    x = points(20, 3)
+    assert steepest_slope(lambda x: x[:, 0] * scale / 255, x, "").value == pytest.approx(1, rel=1e-9)
+
+
+def test_a_score_that_is_given_single_precision_is_a_function_of_it() -> None:
+    seen: list[Tensor] = []
+
+    def score(x: Tensor) -> Tensor:
+        seen.append(x)
+        return x[:, 0]
+
+    Single(score)(points(3, 2))
+    assert seen[0].dtype is torch.float64
+    assert torch.equal(seen[0], seen[0].float().double())
+
+
+# The search without gradients
+
+
+def test_the_steepest_pairs_come_first() -> None:
+    score = flat(oracle())
+    x = points(40, 2)
+    first, second = steepest_pairs(score, x, x)
+    slopes = certified_slopes(score, first, second)
+    assert len(first) <= lower.CERTIFIED
+    assert torch.equal(slopes, slopes.sort(descending=True).values)
+    assert float(slopes[0]) == steepest_pair(score, x, x, "").value
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_climb_and_never_fall(seed: int) -> None:
+    score = flat(oracle())
+    pairs = steepest_pairs(score, points(20, 2, seed=seed), points(20, 2, seed=seed))
+    climbed = climb_pairs(score, *pairs, 60)
+    before = certified_slopes(score, *pairs).repeat(len(climbed[0]) // len(pairs[0]))
+    after = certified_slopes(score, *climbed)
+    assert (after >= before * (1 - 1e-9)).all()
+    assert K_OF_THE_ORACLE * 0.9 <= float(after.max()) <= K_OF_THE_ORACLE
+    assert float(after.max()) > 1.1 * float(before.max())
+    assert all(
+        torch.equal(a, b) for a, b in zip(climb_pairs(score, *pairs, 0), [p.repeat(32, 1) for p in pairs], strict=True)
+    )
+
+
+def test_differences_are_along_the_gradient() -> None:
+    score = flat(nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 1)).double())
+    x = 0.1 * points(5, 3, 2, 2)
+    found, expected = differences(score, x), gradient_norms(score, x)[0]
+    assert found.shape == x.shape
+    cosines = torch.cosine_similarity(found.flatten(1), expected.flatten(1))
+    assert float(cosines.min()) > 1 - 1e-5
+    # Of a score at labels, each point keeps its own.
+    labels = torch.arange(5, dtype=torch.float64)
+    at_labels = differences(lambda x: x[:, 0] * labels.repeat(len(x) // 5), points(5, 2))
+    assert at_labels[:, 1].tolist() == [0] * 5
+    torch.testing.assert_close(at_labels[:, 0] / at_labels[1, 0], labels)
 
 
 # The search

@@ -1,0 +1,31 @@
+"""Networks of known public sources, written afresh: recognised by their exact keys and shapes, they need no factory.
+
+Keys show no activations, strides or paddings: those are the source's, and ``assumed`` says what else was taken for
+granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wganalyze.hooks import hookimpl
+from wganalyze.snapshot import Architecture
+from wganalyze_zoo.public import mimicry, pytorch_gan, torch_dcgan, w1_benchmark
+
+
+@hookimpl
+def wganalyze_architectures() -> Iterable[Architecture]:
+    return [
+        torch_dcgan.Generator(),
+        torch_dcgan.Discriminator(),
+        pytorch_gan.MlpGenerator(),
+        pytorch_gan.MlpDiscriminator(),
+        pytorch_gan.DcganGenerator(),
+        pytorch_gan.DcganDiscriminator(),
+        mimicry.Generator(32),
+        mimicry.Generator(64),
+        mimicry.SpectralDiscriminator(32),
+        mimicry.SpectralDiscriminator(64),
+        w1_benchmark.Critic(),
+        w1_benchmark.SortingCritic(),
+    ]

@@ -1,0 +1,68 @@
+"""What known architectures have in common, and keys and shapes of layers to compare a checkpoint with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+
+_COUNTER = ".num_batches_tracked"
+
+
+class Known:
+    """An architecture of a public source. Subclasses define ``name``, ``role``, ``make`` and ``recognise``."""
+
+    name: str
+    role: Literal["generator", "critic"]
+    """What it is, for files whose names do not say it."""
+
+    def make(self, *args: Any, **arguments: Any) -> Module:
+        """The network, from what ``recognise`` found."""
+        raise NotImplementedError
+
+    def build(self, **arguments: Any) -> Module:
+        """As ``make``."""
+        return self.make(**arguments)
+
+    def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
+        """The arguments of ``make`` where keys and shapes are exactly those; else None."""
+        raise NotImplementedError
+
+    def assumed(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """What keys do not show and other trainers might do otherwise."""
+        return ()
+
+
+def linear(name: str, wide: int, narrow: int) -> dict[str, Shape]:
+    """nn.Linear(wide, narrow)."""
+    return {f"{name}.weight": (narrow, wide), f"{name}.bias": (narrow,)}
+
+
+def convolution(name: str, wide: int, narrow: int, kernel: int, *, bias: bool = True) -> dict[str, Shape]:
+    """nn.Conv2d(wide, narrow, kernel); transposed with ``wide`` and ``narrow`` exchanged, without a bias."""
+    weight: dict[str, Shape] = {f"{name}.weight": (narrow, wide, kernel, kernel)}
+    return {**weight, f"{name}.bias": (narrow,)} if bias else weight
+
+
+def batch_norm(name: str, width: int) -> dict[str, Shape]:
+    """nn.BatchNorm1d(width), or 2d."""
+    vectors = ("weight", "bias", "running_mean", "running_var")
+    return {**{f"{name}.{vector}": (width,) for vector in vectors}, name + _COUNTER: ()}
+
+
+def axis(keys: Shapes, key: str, number: int) -> int:
+    """Length of an axis; 0 where there is none."""
+    shape = keys.get(key, ())
+    return shape[number] if number < len(shape) else 0
+
+
+def fits(keys: Shapes, expected: Shapes) -> bool:
+    """The same keys and shapes? The counters of BatchNorm, which older files lack, may all be missing."""
+    if not any(key.endswith(_COUNTER) for key in keys):
+        expected = {key: shape for key, shape in expected.items() if not key.endswith(_COUNTER)}
+    return {key: tuple(shape) for key, shape in keys.items()} == expected
