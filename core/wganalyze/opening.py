@@ -40,7 +40,9 @@ def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedF
         if loader not in loaders:
             raise UsageError(f"--loader {loader}: no such loader; there are: {', '.join(sorted(loaders))}")
         loaders = {loader: loaders[loader]}
-    return [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path, loaders)))]
+    files = [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path, loaders)))]
+    belonging = {other for file in files for part in file.parts for other in part.others}
+    return [file for file in files if file.parts or file.path not in belonging]
 
 
 def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] = frozenset()) -> Iterator[Path]:

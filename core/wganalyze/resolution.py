@@ -291,6 +291,9 @@ def _stated(piece: Piece) -> Latent:
         width = other.shape[1] if other.shape is not None and len(other.shape) == 2 else None
         if width is not None and width > 1:
             return Latent(shape=shape, classes=width, encoding="onehot")
+        classes = piece.part.facts.get("classes")
+        if "int" in other.dtype and isinstance(classes, int):
+            return Latent(shape=shape, classes=classes)
     return Latent(shape=shape)
 
 

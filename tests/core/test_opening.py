@@ -210,3 +210,15 @@ def test_a_loader_that_fails_on_a_folder_leaves_its_files_to_others(folder: Fold
     broken = FolderReader("broken", b"index", sniffing=RuntimeError("no"))
     (file,) = open_path(path, host(Reader("alpha", b"AA"), broken))
     assert file.kind == "alpha"
+
+
+def test_a_file_that_belongs_to_another_is_no_file_of_its_own(folder: Folder) -> None:
+    class WithWeights(Reader):
+        """Keeps its weights beside it."""
+
+        def open(self, path: Path) -> list[Part]:
+            return [Part(path, self.name, others=(path.with_name("b.data"),))]
+
+    path = folder(**{"a.onnx": b"AA", "b.data": b"..", "c.data": b".."})
+    files = open_path(path, host(WithWeights("onnx", b"AA")))
+    assert [(file.path.name, file.kind) for file in files] == [("a.onnx", "onnx"), ("c.data", "unknown")]

@@ -69,6 +69,7 @@ def program(path: str, *inputs: Input) -> Part:
         ([Input("z", (1, 64, 1, 1))], (64, 1, 1), 0),
         ([Input("z", (None, 96)), Input("y", (None, 10), "float32")], (96,), 10),
         ([Input("z", (None, 96)), Input("y", (None,), "int64")], (96,), 0),
+        ([Input("z", (None, 96)), Input("y", (None, 1), "float32")], (96,), 0),
         ([Input("z", (None, None))], (), 0),
         ([Input("z")], (), 0),
     ],
@@ -79,6 +80,13 @@ def test_a_program_states_its_latent(
     latent = only(assembled(program("generator.onnx", *inputs))).latent
     assert (latent.shape, latent.classes) == (shape, classes)
     assert latent.encoding == ("onehot" if classes else "index")
+
+
+def test_a_program_may_state_how_many_labels_it_knows(assembled: Make) -> None:
+    inputs = (Input("z", (None, 96)), Input("y", (None,), "int64"))
+    part = Part(**{**vars(program("generator.onnx", *inputs)), "facts": {"classes": 7}})
+    latent = only(assembled(part)).latent
+    assert (latent.shape, latent.classes, latent.encoding) == ((96,), 7, "index")
 
 
 def test_what_is_said_goes_before_what_a_program_states(assembled: Make) -> None:

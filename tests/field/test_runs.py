@@ -24,6 +24,7 @@ GAPS = {
         "cowgan": 0.829,
         "lsot_f": 0.436,
         "3p_wgan": 0.821,
+        "sort_out": 0.760,  # as published
     },
     64: {
         "wgan": 0.011,
@@ -34,6 +35,7 @@ GAPS = {
         "cowgan": 0.216,
         "lsot_f": 0.003,
         "3p_wgan": 0.263,
+        "sort_out": 0.085,
     },
 }
 EXACT = {4: 0.822, 64: 0.242}
@@ -55,17 +57,15 @@ def check_complete(report: wganalyze.Report) -> None:
     assert not ((rows["status"] == "skipped") & (rows["metric"] == "")).any()
     assert (values(report, "w1")["certificate"] == "exact").all()
     for low, high in (("w1_lower", "w1"), ("lipschitz_lower", "lipschitz_upper"), ("dual_c_best_scale", "w1")):
-        assert (values(report, low)["value"] <= values(report, high)["value"] * (1 + 1e-9)).all(), (low, high)
+        upper = values(report, high)["value"]
+        assert (values(report, low)["value"][upper.index] <= upper * (1 + 1e-9)).all(), (low, high)
 
 
 @pytest.mark.parametrize("width", [4, 64])
-def test_critics_of_the_w1_benchmark(field: Path, width: int, tmp_path: Path) -> None:
+def test_critics_of_the_w1_benchmark_without_a_factory(field: Path, width: int, tmp_path: Path) -> None:
     report = wganalyze.run(
         field / f"w1-benchmark/critics/width_{width}",
         data=f"funnel:{field}/w1-benchmark/funnels/dim_2/width_{width}/deg_8_seed_987.pt",
-        critic=f"{FACTORIES}:BenchmarkCritic",
-        # How sort-out's activations sort is not written down anywhere beside it.
-        roles={"*sort-out*": "ignore", "*": "critic"},
         options={"exact-w.permutations": 19, "lipschitz.steps": 20},
         out=tmp_path / "report",
     )
