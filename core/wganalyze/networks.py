@@ -120,7 +120,8 @@ class Unknown:
 
 def find_design(piece: Piece, net: Net | None, role: str, host: Host, permission: Permission) -> Design | Unknown:
     """The design for a piece, or why there is none."""
-    if piece.part.is_program:
+    named = net is not None and net.factory is not None
+    if piece.part.is_program and not (named and piece.part.fill is not None):
         return _program(piece.part, permission)
     if net is not None and net.factory is not None:
         if not net.trusted:
@@ -213,7 +214,7 @@ def build(piece: Piece, design: Design, role: str, host: Host) -> Module:
     else:
         assert design.net is not None
         made = _call_factory(design.net, piece, role)
-    if piece.part.fill is not None:
+    if piece.part.fill is not None and design.net is not None:
         return _ready(piece.reading(partial(piece.part.fill, made)))
     module = _checked_module(made, design, role)
     load_strict(module, piece.tensors(), piece.place, role)

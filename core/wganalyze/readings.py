@@ -38,7 +38,7 @@ class Proposer(Protocol):
     factory: str
 
     def build(self, **arguments: Any) -> Module:
-        """A network from ``shapes`` and the arguments of a reading; its attribute ``text`` says it in one line."""
+        """A network from ``shapes`` and the arguments of a reading; its attribute ``in_words`` says it in one line."""
         ...
 
     def propose(
@@ -171,7 +171,7 @@ class Court:
                 continue
             if outputs.numel() == wanted and bool(outputs.isfinite().all()):
                 trial.outputs = outputs.reshape(-1)[:: max(1, wanted // 4096)].numpy()
-                trial.text = str(getattr(module, "text", trial.option))
+                trial.text = str(getattr(module, "in_words", trial.option))
                 trials.append(trial)
         return trials
 

@@ -302,9 +302,12 @@ def _first_layer(piece: Piece, width: int | None, labels: int = 0) -> tuple[tupl
 
     ``labels``: how many of its inputs are a one-hot label and no latent.
     """
+    # What fills a factory's model has its axes the other way round, as Keras has them: (in, out), (h, w, out, in).
+    of_linear, of_convolution = (0, 3) if piece.part.fill is not None else (1, 0)
     for key, spec in piece.plain_keys.items():
         if len(spec.shape) == 2:
-            return (width or spec.shape[1] - labels,), f"the first layer of the generator, {key} {spec.shape}"
+            return (width or spec.shape[of_linear] - labels,), f"the first layer of the generator, {key} {spec.shape}"
         if len(spec.shape) == 4:
-            return (width or spec.shape[0] - labels, 1, 1), f"the first layer of the generator, {key} {spec.shape}"
+            shape = (width or spec.shape[of_convolution] - labels, 1, 1)
+            return shape, f"the first layer of the generator, {key} {spec.shape}"
     return ((width,) if width else ()), "no layer shows it; set [latent] shape"

@@ -97,8 +97,8 @@ class Part:
 
     @property
     def is_program(self) -> bool:
-        """Does it bring its own architecture?"""
-        return self.read_module is not None and self.read_tensors is None and self.fill is None
+        """Does it bring its own architecture? One that can also ``fill`` leaves the choice to the user."""
+        return self.read_module is not None and self.read_tensors is None
 
 
 class Loader(Protocol):
@@ -164,7 +164,8 @@ class Snapshot:
     ``penalty``: the weight lambda of a gradient penalty, where known. ``assumptions``: everything that was guessed.
 
     A network without gradients (an ONNX program that nothing converts) has a string attribute ``no_gradient`` with
-    the reason; one that cannot compute in float64 keeps its precision in ``double()`` and casts what it is given.
+    the reason; one that cannot compute in float64 keeps its precision in ``double()`` and casts what it is given; one
+    that hides its layers says by ``uses_batch_statistics`` whether BatchNorm is among them.
     """
 
     label: str

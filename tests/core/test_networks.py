@@ -289,6 +289,17 @@ def test_weights_in_a_form_of_their_own_fill_what_the_factory_made(factory_file:
     assert not build(piece, design, "critic", Host()).training
 
 
+def test_a_program_that_can_also_fill_a_model_leaves_the_choice_to_the_user(
+    factory_file: Callable[[str], Net],
+) -> None:
+    both = Part(Path("c.keras"), "keras-model", read_module=nn.Identity, fill=lambda made: nn.Flatten())
+    net = factory_file("def make():\n    return {}")
+    for named, kind in ((None, nn.Identity), (net, nn.Flatten)):
+        design = find_design(Piece(both), named, "critic", Host(), Permission(trust=True))
+        assert isinstance(design, Design)
+        assert isinstance(build(Piece(both), design, "critic", Host()), kind)
+
+
 @pytest.mark.parametrize("field", ["read_module", "fill", "read_allowed"])
 def test_a_reader_that_raises_is_named_with_the_file(field: str, factory_file: Callable[[str], Net]) -> None:
     def broken(*_: object) -> nn.Module:

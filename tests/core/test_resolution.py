@@ -101,6 +101,19 @@ def test_a_label_joined_to_the_latent_is_no_part_of_it(assembled: Make) -> None:
     assert only(assembled(weights("generator.pt"), config=config)).latent.shape == (3,)
 
 
+@pytest.mark.parametrize(("shape", "latent"), [((10, 128), (10,)), ((4, 4, 64, 100), (100, 1, 1))])
+def test_weights_that_fill_a_model_have_their_axes_as_keras_has_them(
+    assembled: Make, shape: tuple[int, ...], latent: tuple[int, ...]
+) -> None:
+    part = Part(
+        Path("generator.weights.h5"),
+        "keras-weights",
+        keys={"k": TensorSpec(shape, "float32")},
+        fill=lambda _: nn.Identity(),
+    )
+    assert only(assembled(part, config=Config(generator=Net("a:b")))).latent.shape == latent
+
+
 # Stored samples
 
 

@@ -49,7 +49,10 @@ def has_batch_norm(study: Study) -> bool:
     """Is a layer of the critic one that takes statistics of its batch?"""
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    return any(isinstance(module, _BatchNorm) for module in study.critic.modules())
+    return any(
+        isinstance(module, _BatchNorm) or getattr(module, "uses_batch_statistics", False)
+        for module in study.critic.modules()
+    )
 
 
 def aucs(study: Study, real: Samples, fake: Samples) -> dict[str, float]:
