@@ -117,30 +117,35 @@ def make_plan(
 def _preprocessing(
     source: DataSource, text: str, config: Config, first: Snapshot | None
 ) -> tuple[Preprocessing, tuple[str, ...]]:
-    try:
-        if config.normalize is not None:
-            return Preprocessing.normalize(source.value_range or (0.0, 1.0), *config.normalize), ()
-        if config.range is not None:
-            own = source.value_range or _span(source)
-            if own is None:
-                raise UsageError(
-                    f"--range: {text} states no range of its own to map from; "
-                    "store it mapped, or use --normalize MEAN,STD"
-                )
-            low, high = config.range
-            note = f"data mapped to [{low:g}, {high:g}] from [{own[0]:.4g}, {own[1]:.4g}], which their values span"
-            return Preprocessing.to_range(own, low, high), () if source.value_range else (note,)
-    except ValueError as error:
-        raise UsageError(f"--range/--normalize: {error}") from None
+    own = source.value_range or _span(source)
+    said = said_preprocessing(source, text, config)
+    if said is not None:
+        if config.normalize is not None or source.value_range is not None or own is None:
+            return said, ()
+        return said, (f"data mapped to {said.name} from [{own[0]:.4g}, {own[1]:.4g}], which their values span",)
     if source.value_range is None:
-        own = _span(source)
-        note = (
-            "" if own is None else f"data used as stored, in [{own[0]:.4g}, {own[1]:.4g}] (set --range or --normalize)"
-        )
+        note = f"data used as stored, in [{own[0]:.4g}, {own[1]:.4g}] (set --range or --normalize)" if own else ""
         return Preprocessing(), (note,) if note else ()
     low, high, why = _range_of_generator(first)
     note = f"data brought to [{low:g}, {high:g}]: {why} (set --range or --normalize)"
     return Preprocessing.to_range(source.value_range, low, high), (note,)
+
+
+def said_preprocessing(source: DataSource, text: str, config: Config) -> Preprocessing | None:
+    """What the user said of the critic's input, by --normalize or --range; UsageError where it does not fit."""
+    try:
+        if config.normalize is not None:
+            return Preprocessing.normalize(source.value_range or (0.0, 1.0), *config.normalize)
+        if config.range is None:
+            return None
+        own = source.value_range or _span(source)
+        if own is None:
+            raise UsageError(
+                f"--range: {text} states no range of its own to map from; store it mapped, or use --normalize MEAN,STD"
+            )
+        return Preprocessing.to_range(own, *config.range)
+    except ValueError as error:
+        raise UsageError(f"--range/--normalize: {error}") from None
 
 
 def _span(source: DataSource) -> tuple[float, float] | None:

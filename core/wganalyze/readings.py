@@ -28,6 +28,8 @@ Measure = Callable[["Module", int], "Evidence | None"]
 
 FEW, SOME, MANY = 32, 512, 2048
 KEPT = 12
+SETTLED = 1000
+"""While weights still move one way, statistics lag behind them, and that can look like another activation."""
 _FAULTS = (RuntimeError, TypeError, ValueError, IndexError, WganalyzeError)
 
 
@@ -48,6 +50,10 @@ class Proposer(Protocol):
 
         ValueError says in one line why there are none.
         """
+        ...
+
+    def is_foil(self, arguments: Mapping[str, Any]) -> bool:
+        """Is a reading proposed only to be beaten? Hardly anybody means it: where it fits best, nothing is chosen."""
         ...
 
 
@@ -72,6 +78,11 @@ class Trial:
         """The factory that builds it, as --generator and --critic take it."""
         listed = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         return f"{self.proposer.factory}({listed})".replace("'", '"')
+
+    @property
+    def is_foil(self) -> bool:
+        """Is it never to be chosen?"""
+        return self.proposer.is_foil(self.arguments)
 
     def equals(self, other: Trial) -> bool:
         """Is it the same function, as far as the outputs tell?"""
@@ -102,6 +113,9 @@ class Court:
 
     def decide(self) -> tuple[Trial, str]:
         """The reading that counts, and why it does; Refusal where none does."""
+        batches = [int(t) for key, t in self.tensors.items() if key.endswith("num_batches_tracked")]
+        if batches and min(batches) < SETTLED:
+            raise Refusal(f"its BatchNorm saw {min(batches)} batches; below {SETTLED}, what it stored lags behind")
         trials, found = self.search(), ""
         for name, measure in self.measures.items():
             ranked = self.ranked(trials, measure, MANY)
@@ -111,11 +125,13 @@ class Court:
             found = f"{name} (error {best.error:.2g}{f', next best {self.next_best:.2g}' if self.next_best else ''})"
             if not best.is_good:
                 raise Refusal(f"no usual reading fits; the nearest is {trials[0].text}, by {found}")
+            if trials[0].is_foil and len(trials) == 1:
+                raise Refusal(f"an unusual reading fits best: {trials[0].text}, by {found}; say it if it is meant")
             if len(trials) == 1:
                 return trials[0], f"chosen by {found}"
         if len(trials) == 1:
             return trials[0], "its sizes allow no other usual reading"
-        usual = sorted(trials, key=lambda trial: trial.order)[:2]
+        usual = sorted(trials, key=lambda trial: (trial.is_foil, trial.order))[:2]
         ways = " or ".join(f"{t.text}: --{self.role} {shlex.quote(t.option)}" for t in usual)
         raise Refusal(f"{len(trials)} readings fit about equally well{f', by {found}' if found else ''}; choose {ways}")
 

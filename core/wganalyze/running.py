@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from wganalyze.analyzer import Analyzer
 from wganalyze.data import DataSource
-from wganalyze.dataplan import DataPlan, make_plan, with_assumptions
+from wganalyze.dataplan import DataPlan, make_plan, said_preprocessing, with_assumptions
 from wganalyze.errors import CheckpointError, UsageError, WganalyzeError
 from wganalyze.execution import Outcome, measure
 from wganalyze.keys import cell_key
@@ -80,7 +80,7 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     analyzers, lost = choose_analyzers(request, opened.host)
     device = choose_device(request.device)
     source = _source(opened, progress)
-    snapshots, plan = _resolved(request, opened, source)
+    snapshots, plan = _resolved(request, opened, source, progress)
     if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
     for line in [*lost, *_missing(snapshots)]:
@@ -97,7 +97,7 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
 
 
 def _resolved(
-    request: Request, opened: Opened, source: DataSource | None
+    request: Request, opened: Opened, source: DataSource | None, progress: Progress
 ) -> tuple[Sequence[Snapshot], DataPlan | None]:
     """The snapshots and the plan of their data; with --infer, architectures that nobody named are guessed on the way.
 
@@ -110,7 +110,9 @@ def _resolved(
         raise UsageError("--infer tries its guesses on the data: say --data NAME (wganalyze plugins lists the sources)")
     from wganalyze.inference import infer_critics, infer_generators
 
-    snapshots = infer_generators(snapshots, source, opened.host)
+    progress.note("--infer: architectures are guessed and tried on the data, which takes a minute or so a network")
+    said = said_preprocessing(source, opened.config.data or "", opened.config)
+    snapshots = infer_generators(snapshots, source, opened.host, said)
     plan = _plan(source, opened, snapshots)
     return infer_critics(snapshots, plan, opened.host), plan
 
