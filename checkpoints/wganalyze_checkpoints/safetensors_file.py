@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 from wganalyze.errors import CheckpointError
 from wganalyze.hooks import hookimpl
 from wganalyze.snapshot import Loader, Part, TensorSpec
-from wganalyze_checkpoints.torch_file import printable
-from wganalyze_checkpoints.torch_state_dict import find_facts, numbers_networks
+from wganalyze_checkpoints.torch.file import printable
+from wganalyze_checkpoints.torch.state_dict import find_facts, numbers_networks
 
 if TYPE_CHECKING:
     from torch import Tensor

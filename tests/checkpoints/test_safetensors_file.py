@@ -21,7 +21,7 @@ from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints import safetensors_file
 from wganalyze_checkpoints.safetensors_file import Safetensors
-from wganalyze_checkpoints.torch_state_dict import TorchStateDict
+from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 
 LOADER = Safetensors()
 DTYPES = [

@@ -1,0 +1,147 @@
+"""Keras files: full models (``.keras``, ``.h5``), which are programs, and weights, for a model that a factory makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wganalyze.errors import CheckpointError
+from wganalyze.hooks import hookimpl
+from wganalyze.snapshot import Loader, Part, Role
+from wganalyze_checkpoints.keras import config as keras_config
+from wganalyze_checkpoints.keras import file as keras_file
+from wganalyze_checkpoints.keras.config import Asked
+from wganalyze_checkpoints.keras.file import KerasFile
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+_ROLES: Mapping[str, Role] = {"generator": "generator", "discriminator": "critic", "critic": "critic"}
+
+
+class KerasModel:
+    """The loader of kind "keras-model"."""
+
+    name = "keras-model"
+
+    def sniff(self, path: Path) -> float:
+        """High for a model with its configuration; moderate for a damaged Keras file."""
+        return _sniff(path, self.name)
+
+    def open(self, path: Path) -> list[Part]:
+        """One Part for the model, with its inputs and the classes that are not Keras's own; no code of it is run."""
+        file = _read(path, self.name)
+        config = file.config or {}
+        asked = keras_config.foreign(config)
+        names = tuple(dict.fromkeys(a.text for a in asked))
+        return [
+            Part(
+                path,
+                self.name,
+                role=_role(keras_config.name_of(config)),
+                keys=file.keys,
+                facts=_facts(file),
+                read_module=partial(_load, path, asked),
+                problems=tuple(filter(None, (_missing(path), _unsafe(path, asked)))),
+                runs_code=bool(asked),
+                asks_for=names,
+                read_allowed=partial(_load_allowed, path, asked) if asked else None,
+                inputs=keras_config.inputs(config),
+            )
+        ]
+
+
+class KerasWeights:
+    """The loader of kind "keras-weights"."""
+
+    name = "keras-weights"
+
+    def sniff(self, path: Path) -> float:
+        """High for weights alone, of Keras 3 or 2."""
+        return _sniff(path, self.name)
+
+    def open(self, path: Path) -> list[Part]:
+        """One Part, whose weights fill the model that the user's factory makes."""
+        file = _read(path, self.name)
+        problems = tuple(filter(None, [_missing(path)]))
+        return [Part(path, self.name, keys=file.keys, facts=_facts(file), fill=partial(_fill, path), problems=problems)]
+
+
+def _sniff(path: Path, kind: str) -> float:
+    try:
+        file = keras_file.read(path)
+    except CheckpointError:
+        return 0.5 if keras_file.guess(path) == kind else 0.0
+    return 0.95 if file is not None and file.kind == kind else 0.0
+
+
+def _read(path: Path, kind: str) -> KerasFile:
+    keras_file.choose_backend()
+    file = keras_file.read(path)
+    if file is None or file.kind != kind:
+        what = "a full Keras model; write it with model.save" if kind == "keras-model" else "Keras weights"
+        raise CheckpointError(f"{path}: is not {what}")
+    return file
+
+
+def _facts(file: KerasFile) -> dict[str, float | int | str | bool]:
+    if file.config is None:
+        layers = tuple(name for name, keys in file.layers if keys)
+        facts = {"keras_version": file.version, "layers": keras_file.printable(", ".join(layers))}
+    else:
+        facts = {
+            "keras_version": file.version,
+            "model": keras_config.name_of(file.config),
+            "layers": keras_file.printable(", ".join(keras_config.layers(file.config))),
+        }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _role(name: str) -> Role:
+    """The role that the model's own name gives."""
+    found = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
+    return found.pop() if len(found) == 1 else "unknown"
+
+
+def _missing(path: Path) -> str:
+    lacking = [name for name in ("keras", "h5py") if not keras_file.installed(name)]
+    return f"{path}: is run by Keras, and {lacking[0]} is not installed; {keras_file.INSTALL}" if lacking else ""
+
+
+def _unsafe(path: Path, asked: Sequence[Asked]) -> str:
+    if not asked:
+        return ""
+    names = ", ".join(dict.fromkeys(a.text for a in asked[:8])) + (", ..." if len(asked) > 8 else "")
+    code = " (Python bytecode in the file)" if any(a.is_code for a in asked) else ""
+    return f"{path}: making the model runs code that is not Keras's own: {names}{code}; --trust runs it"
+
+
+def _load(path: Path, asked: Sequence[Asked]) -> Module:
+    from wganalyze_checkpoints.keras import loading as keras_loading
+
+    return keras_loading.load_model(path, asked)
+
+
+def _load_allowed(path: Path, asked: Sequence[Asked], allowed: Sequence[str]) -> Module:
+    refused = [a.text for a in asked if a.text not in allowed]
+    if refused:
+        name = refused[0]
+        raise CheckpointError(
+            f"{path}: asks for {name}, which is not allowed; say --allow {':'.join(name.rsplit('.', 1))}, or --trust"
+        )
+    return _load(path, asked)
+
+
+def _fill(path: Path, made: Any) -> Module:
+    from wganalyze_checkpoints.keras import loading as keras_loading
+
+    return keras_loading.fill(path, made)
+
+
+@hookimpl
+def wganalyze_loaders() -> Iterable[Loader]:
+    """The loaders of Keras models and of Keras weights."""
+    return [KerasModel(), KerasWeights()]

@@ -1,0 +1,1 @@
+"""Stored samples in place of networks."""

@@ -1,0 +1,1 @@
+"""What torch wrote: state dicts, whole networks, programs, and Lightning's checkpoints."""

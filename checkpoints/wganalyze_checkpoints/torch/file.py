@@ -1,0 +1,362 @@
+"""The structure of a file that ``torch.save`` wrote, zip or legacy, read from its headers without torch.
+
+Layouts: PyTorch's ``torch/serialization.py`` (``_save``, ``_legacy_save``) and ``docs/source/notes/serialization``.
+Everything that the headers claim is checked against the file before anybody relies on it: every storage is there
+and is as long as stated, every tensor lies within its storage, and nothing unpacks to much more than it takes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+from wganalyze.errors import CheckpointError
+from wganalyze.snapshot import TensorSpec
+from wganalyze_checkpoints.pickles import numpy_values as numpy_pickle
+from wganalyze_checkpoints.pickles.inert import (
+    GETATTR,
+    PLAIN,
+    DamagedPickle,
+    Global,
+    Inert,
+    InertUnpickler,
+    Steps,
+    Stream,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_PICKLE = 32 * 2**20
+"""Bytes of structure (names, shapes, settings); that of a network with ten thousand tensors takes one million."""
+
+# DamagedPickle is a ValueError; RuntimeError: zipfile on encryption, torch on sizes that do not fit.
+ERRORS = (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+_MAX_AXES = 64
+_MAX_EXPANDED = 2**24
+_BOMB_RATIO = 100
+
+ITEM_SIZE: Mapping[str, int] = {
+    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
+    **dict.fromkeys(("float32", "int32", "uint32", "complex32"), 4),
+    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16"), 2),
+    **dict.fromkeys(("int8", "uint8", "bool"), 1),
+    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"), 1),
+    "complex128": 16,
+}
+_STORAGE_DTYPE: Mapping[str, str] = {
+    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
+    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8",
+    "QInt8Storage": "int8", "QUInt8Storage": "uint8", "QInt32Storage": "int32",
+    "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A run of ``numel`` numbers in the file; tensors are windows on it."""
+
+    key: str
+    dtype: str
+    numel: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * ITEM_SIZE[self.dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor as its header states it; ``offset`` and ``stride`` count elements of its dtype."""
+
+    storage: Storage
+    spec: TensorSpec
+    offset: int
+    stride: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TorchFile:
+    """What ``torch.load`` would return, as ``root``: StoredTensor for tensors, Inert for objects of classes.
+
+    ``foreign``: the classes and functions that a full unpickling would call, beyond those that rebuild tensors.
+    ``places``: where the bytes of each storage lie: a record of the zip, or an offset in the file.
+    """
+
+    path: Path
+    form: Literal["zip", "legacy", "plain"]
+    script: bool
+    root: object
+    foreign: tuple[str, ...]
+    places: Mapping[str, str | int]
+
+    def tensors(self, stored: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
+        """These tensors, read straight from their bytes: nothing is unpickled; shared storages stay shared."""
+        import torch
+
+        flat: dict[tuple[str, str], Tensor] = {}
+        result: dict[str, Tensor] = {}
+        try:
+            with self.path.open("rb") as file, self._archive(file) as archive:
+                for name, tensor in stored.items():
+                    key = tensor.storage.key, tensor.spec.dtype
+                    if key not in flat:
+                        data = self._bytes(file, archive, tensor.storage)
+                        dtype = getattr(torch, tensor.spec.dtype)
+                        flat[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+                    result[name] = flat[key].as_strided(tensor.spec.shape, tensor.stride, tensor.offset)
+        except (OSError, KeyError, *ERRORS) as error:
+            raise damaged(self.path, error) from error
+        return result
+
+    def _archive(self, file: BinaryIO) -> AbstractContextManager[zipfile.ZipFile | None]:
+        return zipfile.ZipFile(file) if self.form == "zip" else nullcontext()
+
+    def _bytes(self, file: BinaryIO, archive: zipfile.ZipFile | None, storage: Storage) -> bytearray:
+        place = self.places[storage.key]
+        if archive is None:
+            file.seek(int(place))
+            data = file.read(storage.nbytes)
+        else:
+            with archive.open(str(place)) as record:
+                data = record.read(storage.nbytes)
+        if len(data) < storage.nbytes:
+            raise ValueError(f"storage {storage.key} ends early")
+        return bytearray(data)
+
+
+def printable(text: object) -> str:
+    """``text`` on one line, cut short, with nothing that a terminal would obey."""
+    line = "".join(c if c.isprintable() else " " for c in str(text)[:201])
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
+def damaged(path: Path, reason: object) -> CheckpointError:
+    """The error for a torch file that cannot be what it says it is."""
+    return CheckpointError(
+        f"{path}: damaged torch file ({printable(reason) or type(reason).__name__}); copy or save it again"
+    )
+
+
+def read(path: Path) -> TorchFile | None:
+    """The structure of ``path``; None where torch did not write it; CheckpointError where it is damaged."""
+    try:
+        if not path.is_file():
+            return None
+        status = path.stat()
+        return _read(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
+        ) from error
+
+
+@lru_cache(maxsize=4)  # every loader sniffs, then one opens: one reading serves them all
+def _read(path: Path, size: int, _changed: int) -> TorchFile | None:
+    with path.open("rb") as file:
+        head = file.read(256)
+        file.seek(0)
+        try:
+            if head.startswith(b"PK\x03\x04"):
+                return _read_zip(path, file, size, head)
+            return _read_legacy(path, file, size) if head.startswith(b"\x80") else None
+        except ERRORS as error:
+            raise damaged(path, error) from error
+
+
+def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile | None:
+    if not zipfile.is_zipfile(file):
+        first = head[30 : 30 + struct.unpack("<H", head[26:28])[0]] if len(head) >= 28 else b""
+        if first.endswith(b"/data.pkl"):
+            raise DamagedPickle("a zip without its end: it was cut off")
+        return None
+    with zipfile.ZipFile(file) as archive:
+        records = {info.filename: info for info in archive.infolist()}
+        pickles = [name for name in records if name.endswith("/data.pkl") and name.count("/") == 1]
+        if not pickles:
+            return None
+        _check_archive(archive.infolist(), size)
+        prefix = pickles[0].removesuffix("data.pkl")
+        if len(pickles) > 1 or records[pickles[0]].file_size > MAX_PICKLE:
+            raise DamagedPickle("not one data.pkl of a sensible size")
+        byteorder = records.get(prefix + "byteorder")
+        if byteorder is not None and archive.open(byteorder).read(8) != b"little":
+            raise DamagedPickle("written on a big-endian machine, which this tool does not read")
+        script = prefix + "constants.pkl" in records and any(n.startswith(prefix + "code/") for n in records)
+        with archive.open(pickles[0]) as record:  # archive.read() would unpack a bomb that states a small size
+            stream = io.BytesIO(record.read(records[pickles[0]].file_size))
+    root, names, storages = _unpickle(stream)
+    for key, storage in storages.items():
+        info = records.get(f"{prefix}data/{key}")
+        if info is None or info.file_size < storage.nbytes:
+            raise DamagedPickle(f"storage {key} is missing or too short")
+    places: dict[str, str | int] = {key: f"{prefix}data/{key}" for key in storages}
+    return TorchFile(path, "zip", script, root, names, places)
+
+
+def _check_archive(infos: list[zipfile.ZipInfo], size: int) -> None:
+    names = [info.filename for info in infos]
+    if len(set(names)) < len(names):
+        raise DamagedPickle("two records of one name")
+    for name in names:
+        if "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise DamagedPickle(f"a record that would lie outside: {name}")
+    for info in infos:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DamagedPickle(f"{info.filename} is packed in a way that torch does not know")
+        if info.file_size > max(2**20, _BOMB_RATIO * info.compress_size):
+            raise DamagedPickle(f"{info.filename} would unpack to {info.file_size:,} bytes")
+    if sum(info.compress_size for info in infos) > size:
+        raise DamagedPickle("its records overlap")
+
+
+def _read_legacy(path: Path, file: BinaryIO, size: int) -> TorchFile | None:
+    if not has_legacy_magic(file):
+        return None
+    root, names, places = read_legacy(file, min(size, MAX_PICKLE), size, Steps())
+    return TorchFile(path, "legacy", False, root, names, places)
+
+
+def has_legacy_magic(file: BinaryIO) -> bool:
+    """Does a legacy file begin here?"""
+    try:
+        return InertUnpickler(Window(file, 64)).load() == _LEGACY_MAGIC
+    except DamagedPickle:
+        return False
+
+
+def read_legacy(
+    file: BinaryIO, header: int, end: int, steps: Steps
+) -> tuple[object, tuple[str, ...], dict[str, str | int]]:
+    """Root, foreign names and places of storages of what follows the magic number.
+
+    ``header``: how long the pickles may be; ``end``: where in ``file`` the storages end at the latest.
+    """
+    stream = Window(file, header)
+    if InertUnpickler(stream, steps=steps).load() != _LEGACY_PROTOCOL:
+        raise DamagedPickle("a protocol other than 1001")
+    system = InertUnpickler(stream, steps=steps).load()
+    if not isinstance(system, dict) or system.get("little_endian") is not True:
+        raise DamagedPickle("written on a big-endian machine, which this tool does not read")
+    root, names, storages = _unpickle(stream, steps)
+    keys = InertUnpickler(stream, steps=steps).load()
+    if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys) or set(keys) != set(storages):
+        raise DamagedPickle("its list of storages does not match its tensors")
+    places: dict[str, str | int] = {}
+    for key in keys:
+        (numel,) = struct.unpack("<q", file.read(8))
+        places[key] = start = file.tell()
+        if numel != storages[key].numel or start + storages[key].nbytes > end:
+            raise DamagedPickle(f"storage {key} ends early")
+        file.seek(start + storages[key].nbytes)
+    return root, names, places
+
+
+def _unpickle(stream: Stream, steps: Steps | None = None) -> tuple[object, tuple[str, ...], dict[str, Storage]]:
+    storages: dict[str, Storage] = {}
+
+    def persistent(identifier: object) -> object:
+        if isinstance(identifier, tuple) and len(identifier) > 1 and identifier[0] == "module":
+            return identifier[1]  # legacy: a class, with its source text
+        if not isinstance(identifier, tuple) or len(identifier) < 5 or identifier[0] != "storage":
+            raise DamagedPickle("a persistent id that is not a storage")
+        _, kind, key, _, numel, *view = identifier
+        dtype = _STORAGE_DTYPE.get(kind.name.rpartition(".")[2]) if isinstance(kind, Global) else None
+        if dtype is None:
+            return Inert("storage")
+        if not isinstance(key, str) or not _natural(numel) or any(v is not None for v in view):
+            raise DamagedPickle("a storage without key and length, or a view of one")
+        found = Storage(key, dtype, numel)
+        if storages.setdefault(key, found) != found:
+            raise DamagedPickle(f"storage {key} is described twice, differently")
+        return found
+
+    unpickler = InertUnpickler(stream, KNOWN, persistent, steps=steps)
+    root = unpickler.load()
+    return root, foreign(unpickler.globals), storages
+
+
+def foreign(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the globals that no tensor needs."""
+    return tuple(sorted(name for name in names if not _harmless(name)))
+
+
+def _natural(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**48
+
+
+def _tensor(storage: object, offset: object, shape: object, stride: object, *rest: object) -> object:
+    """``torch._utils._rebuild_tensor_v2``; ``_v3`` names a dtype after ``requires_grad`` and ``hooks``."""
+    if not isinstance(storage, Storage):
+        return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
+    if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
+        raise ValueError("a tensor without shape")
+    if not isinstance(offset, int) or len(shape) > _MAX_AXES or not all(map(_natural, (offset, *shape, *stride))):
+        raise ValueError("a tensor with a shape that cannot be")
+    dtype = storage.dtype
+    if len(rest) > 2 and isinstance(rest[2], Global):
+        dtype = rest[2].name.removeprefix("torch.")
+    if dtype not in ITEM_SIZE:
+        return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
+    room = storage.nbytes // ITEM_SIZE[dtype]
+    size = math.prod(shape)
+    end = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) + 1 if size else 0
+    if end > room or size > max(room, _MAX_EXPANDED):
+        raise ValueError(f"a tensor of shape {shape} in a storage of {room} elements")
+    return StoredTensor(storage, TensorSpec(shape, dtype), offset, stride)
+
+
+def _tensor_of_type(function: object, _type: object, arguments: object, _state: object) -> object:
+    if isinstance(function, Global) and function.name in _TENSORS and isinstance(arguments, tuple):
+        return _TENSORS[function.name](*arguments)
+    return Inert("torch._tensor._rebuild_from_type_v2", (function, arguments))
+
+
+_TENSORS: Mapping[str, Callable[..., object]] = {
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _tensor,
+    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+}
+KNOWN: Mapping[str, Callable[..., object]] = {
+    **_TENSORS,
+    **PLAIN,
+    "torch._tensor._rebuild_from_type_v2": _tensor_of_type,
+    "torch.Size": lambda shape: shape,
+    "numpy.core.multiarray.scalar": numpy_pickle.scalar,
+    "numpy._core.multiarray.scalar": numpy_pickle.scalar,
+}
+_HARMLESS = frozenset([
+    "torch.Tensor", "torch.device", "torch.nn.parameter.Parameter", "torch.serialization._get_layout",
+    "torch.storage._load_from_bytes", "numpy.dtype", "collections.Counter", "typing.Any",
+    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in (
+        "object", "set", "frozenset", "dict", "list", "tuple", "str", "unicode", "bytes", "bytearray",
+        "int", "long", "float", "bool", "complex",
+    )),
+])  # fmt: skip
+
+
+def _harmless(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    rebuilds = module == "torch._utils" and last.startswith("_rebuild_")
+    kind = module in ("torch", "torch.cuda", "torch.storage") and (last in ITEM_SIZE or last.endswith("Storage"))
+    return (name in KNOWN and name not in GETATTR) or name in _HARMLESS or rebuilds or kind
+
+
+def path_in_file(parts: Iterable[object]) -> str:
+    """Where in the file something lies, for people: "model.netD"; "" for the file as a whole."""
+    return ".".join(map(str, parts))

@@ -1,0 +1,121 @@
+"""Whole pickled networks as the inert reader sees them: which they are, and the keys of their state dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
+from wganalyze_checkpoints.torch.file import StoredTensor, printable
+
+_MAX_VISITS = 200_000
+_MAX_DEPTH = 64
+_LONGEST_KEY = 1000
+PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+"""NVIDIA's StyleGAN code pickles a network as a call of this, with the source text of its class."""
+
+
+def entries_of(value: object) -> Mapping[object, object]:
+    """What a dict holds, or an object of a class derived from dict; {} for anything else."""
+    if isinstance(value, Inert):
+        return value.entries
+    return value if isinstance(value, dict) else {}
+
+
+def persistent_of(value: object) -> Mapping[object, object]:
+    """The ``class_name``, ``module_src`` and ``state`` of a network in NVIDIA's form; {} for anything else."""
+    if not isinstance(value, Inert) or value.name != PERSISTENT:
+        return {}
+    return entries_of(value.arguments[0]) if isinstance(value.arguments, tuple) and value.arguments else {}
+
+
+def attributes_of(value: Inert) -> Mapping[object, object]:
+    """The ``__dict__`` of an object."""
+    return entries_of(persistent_of(value).get("state")) if value.name == PERSISTENT else value.attributes
+
+
+def class_of(value: Inert) -> str:
+    """The class of an object, as its module's and its own name; of NVIDIA's, which bring their code, its own alone."""
+    name = persistent_of(value).get("class_name") if value.name == PERSISTENT else value.name
+    return name if isinstance(name, str) else "?"
+
+
+def is_module(value: object) -> TypeGuard[Inert]:
+    """Whether this was a ``torch.nn.Module``: its ``__dict__`` has the tables that every Module has."""
+    tables = ("_parameters", "_buffers", "_modules")
+    return isinstance(value, Inert) and all(table in attributes_of(value) for table in tables)
+
+
+def modules_of(root: object) -> dict[str, Inert]:
+    """The whole networks of a file: the file itself (""), or the values of the dict that it holds."""
+    if is_module(root):
+        return {"": root}
+    if isinstance(root, dict):
+        return {k: v for k, v in root.items() if isinstance(k, str) and k.isprintable() and is_module(v)}
+    return {}
+
+
+def module_names(root: object) -> list[str]:
+    """``modules_of``, named for people with their classes."""
+    return [f"{name or 'the file'} ({printable(class_of(m))})" for name, m in modules_of(root).items()]
+
+
+def module_keys(module: Inert) -> dict[str, StoredTensor]:
+    """The keys that ``module.state_dict()`` would have, with their tensors, as far as they can be seen."""
+    walk = _Walk(scripted=False)
+    walk.visit(module, "", 0)
+    return walk.found
+
+
+def script_keys(module: object) -> dict[str, StoredTensor]:
+    """The same for TorchScript, where tensors and submodules are plain attributes."""
+    walk = _Walk(scripted=True)
+    if isinstance(module, Inert):
+        walk.visit(module, "", 0)
+    return walk.found
+
+
+@dataclass
+class _Walk:
+    """Collects tensors; what it looks at is counted, for modules may share their tables and each other."""
+
+    scripted: bool
+    found: dict[str, StoredTensor] = field(default_factory=dict)
+    visits: int = 0
+
+    def visit(self, module: Inert, prefix: str, depth: int) -> None:
+        attributes = attributes_of(module)
+        tables = [attributes] if self.scripted else [_table(attributes, t) for t in ("_parameters", "_buffers")]
+        children = attributes if self.scripted else _table(attributes, "_modules")
+        transient = members_of(attributes.get("_non_persistent_buffers_set"))
+        self.visits += 1 + sum(map(len, tables)) + len(children) + len(transient)
+        if self.visits > _MAX_VISITS or depth > _MAX_DEPTH:
+            raise DamagedPickle("a network without end")
+        hidden = {name for name in transient if isinstance(name, str)}
+        for table in tables:
+            for key, value in table.items():
+                if isinstance(value, StoredTensor) and key not in hidden:
+                    self.found[self._key(prefix, key)] = value
+        for key, child in children.items():
+            if isinstance(child, Inert):
+                self.visit(child, self._key(prefix, key) + ".", depth + 1)
+
+    @staticmethod
+    def _key(prefix: str, key: object) -> str:
+        if not isinstance(key, str) or not key.isprintable() or len(prefix) + len(key) > _LONGEST_KEY:
+            raise DamagedPickle("a key that is no name")
+        return prefix + key
+
+
+def members_of(value: object) -> list[object]:
+    """The members of a set: its argument in old pickle protocols, its items in new ones."""
+    if not isinstance(value, Inert):
+        return []
+    first = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else []
+    return first if isinstance(first, list) and first else value.items
+
+
+def _table(attributes: Mapping[object, object], name: str) -> Mapping[object, object]:
+    table = attributes.get(name)
+    return table if isinstance(table, dict) else {}

@@ -1,0 +1,265 @@
+"""State dicts written by ``torch.save``, zip or legacy format, under any file name.
+
+A file may hold one state dict, or a dict of them nested up to two levels ("netG", "model.netD"); optimizers are left
+aside. A file with a step and no tensors (BigGAN-PyTorch's ``state_dict.pth``) is a record of the networks beside it.
+Weights are read by ``torch.load(weights_only=True)``; where that refuses, because objects of other classes lie
+beside the tensors (an ``argparse.Namespace``), straight from their bytes. Code of the file is never run.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from wganalyze.errors import CheckpointError
+from wganalyze.hooks import hookimpl
+from wganalyze.snapshot import Loader, Part
+from wganalyze_checkpoints.pickles.inert import Inert
+from wganalyze_checkpoints.torch import file as torch_file
+from wganalyze_checkpoints.torch.file import StoredTensor, TorchFile
+from wganalyze_checkpoints.torch.modules import is_module, module_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_DEPTH = 2
+_MAX_PARTS = 1000
+_MAX_VISITS = 1_000_000
+_MAX_FACTS = 1000
+_CONFIGURATION_DEPTH = 3
+_STEPS = ("step", "global_step", "iteration", "iterations", "iter", "itr", "n_iter", "epoch")
+_CONFIGURATIONS = frozenset(
+    [
+        "args",
+        "cfg",
+        "conf",
+        "config",
+        "configuration",
+        "hparams",
+        "hparam",
+        "hyper_parameters",
+        "hyperparameters",
+        "hyperparams",
+        "opt",
+        "opts",
+        "options",
+        "params",
+        "settings",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StateDict:
+    """Where a state dict lies in its file, and its tensors by key."""
+
+    place: tuple[object, ...]
+    tensors: Mapping[str, StoredTensor]
+
+
+@dataclass
+class _Search:
+    """Walks the containers of one file; the number of visits is bounded, for containers may share their content."""
+
+    path: Path
+    left: int = field(default=_MAX_VISITS)
+
+    def state_dicts(self, value: object, place: tuple[object, ...] = ()) -> list[StateDict]:
+        items = children(value)
+        self.left -= len(items)
+        if self.left < 0:
+            raise torch_file.damaged(self.path, "more containers than this tool walks through")
+        if {"state", "param_groups"} <= items.keys():  # an optimizer
+            return []
+        nested: list[StateDict] = []
+        if len(place) < MAX_DEPTH:
+            for key, child in items.items():
+                if isinstance(key, str | int) and str(key).isprintable():
+                    nested += self.state_dicts(child, (*place, key))
+        if len(nested) > _MAX_PARTS:
+            raise torch_file.damaged(self.path, f"more than {_MAX_PARTS} state dicts")
+        tensors = {k: v for k, v in items.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
+        # Beside nested state dicts a few tensors are noise or statistics; a state dict may in turn hold a small dict.
+        if any(len(found.tensors) >= len(tensors) for found in nested) or all(map(_is_no_weight, tensors.values())):
+            return nested
+        if not all(key.isprintable() for key in tensors):
+            raise torch_file.damaged(self.path, "a key with characters that cannot be shown")
+        return [StateDict(place, tensors)]
+
+
+def _is_no_weight(tensor: StoredTensor) -> bool:
+    """A single number, or the state of a random number generator, which is bytes in a row."""
+    return not tensor.spec.shape or (tensor.spec.dtype == "uint8" and len(tensor.spec.shape) == 1)
+
+
+def children(value: object) -> Mapping[object, object]:
+    """What a container holds, by key or position; {} for anything else, a whole pickled network included."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list | tuple) and len(value) <= _MAX_PARTS:  # longer ones are histories of losses
+        return dict(enumerate(value))
+    if isinstance(value, Inert) and not is_module(value):
+        return value.entries or value.attributes
+    return {}
+
+
+def find_state_dicts(file: TorchFile) -> list[StateDict]:
+    """The state dicts of a file, in its order."""
+    return _Search(file.path).state_dicts(file.root)
+
+
+def find_facts(root: object, places: Iterable[tuple[object, ...]]) -> dict[str, float | int | str | bool]:
+    """Scalars beside the state dicts at ``places``, and those of configurations (dicts or namespaces) among them.
+
+    Keys are dotted as they lie in the file: "epoch", "model.step", "config.gradient_penalty".
+    """
+    facts: dict[str, float | int | str | bool] = {}
+    for place, value in islice(_beside(root, places), _MAX_VISITS):
+        _add(facts, place, value)
+    return facts
+
+
+def _beside(root: object, places: Iterable[tuple[object, ...]]) -> Iterator[tuple[tuple[object, ...], object]]:
+    """All that lies in the containers around ``places``, and in the configurations among it."""
+    for container in sorted({place[:i] for place in places for i in range(len(place) + 1)}, key=len):
+        value = root
+        for key in container:
+            value = children(value)[key]
+        for key, child in children(value).items():
+            yield (*container, key), child
+            if isinstance(key, str) and key.lower() in _CONFIGURATIONS:
+                yield from _settings(child, (*container, key))
+
+
+def _settings(configuration: object, place: tuple[object, ...]) -> Iterator[tuple[tuple[object, ...], object]]:
+    """What a configuration holds, and what the sections of it hold."""
+    for key, value in children(_without_omegaconf(configuration)).items():
+        setting = _without_omegaconf(value)
+        yield (*place, key), setting
+        if len(place) < _CONFIGURATION_DEPTH and not isinstance(setting, list | tuple):
+            yield from _settings(setting, (*place, key))
+
+
+def _without_omegaconf(value: object) -> object:
+    """OmegaConf keeps a container in ``_content`` and a number in ``_val``."""
+    if isinstance(value, Inert):
+        return value.attributes.get("_content", value.attributes.get("_val", value))
+    return value
+
+
+def _add(facts: dict[str, float | int | str | bool], place: tuple[object, ...], value: object) -> None:
+    name = torch_file.path_in_file(place) if all(isinstance(p, str | int) for p in place) else ""
+    small = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
+    short = isinstance(value, str) and len(value) <= 1000 and value.isprintable()
+    if (small or short) and name and name.isprintable() and len(facts) < _MAX_FACTS:
+        facts[name] = cast("float | int | str | bool", value)
+
+
+def is_record(file: TorchFile) -> bool:
+    """Does it hold a step and no tensors? Then it speaks of the networks that lie in other files."""
+    root = file.root
+    if not isinstance(root, dict) or file.script or file.places or module_names(root):
+        return False
+    return any(isinstance(root.get(name), int | float) and not isinstance(root[name], bool) for name in _STEPS)
+
+
+def numbers_networks(path: Path) -> bool:
+    """accelerate numbers the networks of one moment: model.safetensors, model_1.safetensors."""
+    named = re.fullmatch(r"(pytorch_)?model(_\d+)?\.(bin|safetensors)", path.name)
+    return named is not None and any(
+        (path.parent / name).is_file() for name in ("random_states_0.pkl", "optimizer.bin", "scheduler.bin")
+    )
+
+
+def _is_lightweight_gan(root: object) -> bool:
+    """lightweight-gan and stylegan2-pytorch count the files that they save, and keep the step to themselves."""
+    networks = root.get("GAN") if isinstance(root, dict) and "version" in root else None
+    heads = {key.partition(".")[0] for key in children(networks) if isinstance(key, str)}
+    return heads >= {"G", "D", "GE"}
+
+
+class TorchStateDict:
+    """The loader of kind "torch-state-dict"."""
+
+    name = "torch-state-dict"
+
+    def sniff(self, path: Path) -> float:
+        """High where a state dict is seen; low where torch wrote the file but it is damaged, so that it says so."""
+        try:
+            file = torch_file.read(path)
+            if file is None or file.script:
+                return 0.0
+            return 0.9 if find_state_dicts(file) or is_record(file) else 0.0
+        except CheckpointError:
+            return 0.3
+
+    def open(self, path: Path) -> list[Part]:
+        """One Part per state dict; for a record of other files, one with its facts alone."""
+        file = torch_file.read(path)
+        found = [] if file is None else find_state_dicts(file)
+        if file is None or not (found or is_record(file)):
+            raise CheckpointError(
+                f"{path}: holds no state dict; save one with torch.save(net.state_dict(), {path.name!r})"
+            )
+        facts = find_facts(file.root, [s.place for s in found] or [()])
+        if not found:
+            return [Part(path, self.name, facts=facts, problems=problems(file), asks_for=file.foreign)]
+        numbered = not numbers_networks(path) and not _is_lightweight_gan(file.root)
+        return [
+            Part(
+                path,
+                self.name,
+                torch_file.path_in_file(s.place),
+                keys={key: tensor.spec for key, tensor in s.tensors.items()},
+                facts=facts,
+                read_tensors=partial(read_tensors, file, s),
+                problems=problems(file),
+                asks_for=file.foreign,
+                numbered=numbered,
+            )
+            for s in found
+        ]
+
+
+def problems(file: TorchFile) -> tuple[str, ...]:
+    """What in the file is left unread, one line each."""
+    networks = module_names(file.root)
+    left = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
+    lines = []
+    if networks:
+        lines.append(f"whole networks are pickled beside the state dicts and left unread: {', '.join(networks)}")
+    if file.foreign:
+        lines.append(f"objects that would need code to read are left unread: {left}")
+    return tuple(lines)
+
+
+def read_tensors(file: TorchFile, state: StateDict) -> Mapping[str, Tensor]:
+    """The weights; CheckpointError where the file is not what its headers said."""
+    import torch
+
+    if file.foreign:
+        return file.tensors(state.tensors)
+    try:
+        with warnings.catch_warnings():  # about the pickle protocol, of no use to the user
+            warnings.simplefilter("ignore")
+            value = torch.load(file.path, weights_only=True, map_location="cpu")
+        for key in state.place:
+            value = value[key]
+        return {key: value[key].detach() for key in state.tensors}
+    except pickle.UnpicklingError:  # a protocol that its reader does not know
+        return file.tensors(state.tensors)
+    except Exception as error:  # of a file that only looks right it may raise anything
+        raise torch_file.damaged(file.path, error) from error
+
+
+@hookimpl
+def wganalyze_loaders() -> Iterable[Loader]:
+    """The loader of torch state dicts."""
+    return [TorchStateDict()]
