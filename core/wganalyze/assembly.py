@@ -131,8 +131,8 @@ def _with_findings(snapshots: Sequence[Snapshot], base: Path) -> Iterator[Snapsh
         if len(folders) > 1:
             shared.setdefault(folders, []).extend(places.values())
     for folders, paths in shared.items():
-        names = _list([*dict.fromkeys(path.name for path in paths)])
-        text = f"{_list(folders)} hold files of the same names ({names}): each folder is taken for a run of its own"
+        same = _list([*dict.fromkeys(path.name for path in paths)])
+        text = f"{_list(folders)} hold files of the same names ({same}): each folder is taken for a run of its own"
         for path in paths:
             said.setdefault(path, []).append(Finding("info", "equal-names", text))
     for snapshot in snapshots:

@@ -156,11 +156,9 @@ def find_design(piece: Piece, net: Net | None, role: str, host: Host, permission
 
 def role_by_architecture(piece: Piece, host: Host) -> tuple[str, NetRole] | None:
     """The name and the role of the one architecture that knows these keys, where it says whose they are."""
-    found = _recognising(piece, host)
-    roles = {name: getattr(host.architectures[name], "role", None) for name in found}
-    if len(found) != 1 or not all(role in ("generator", "critic") for role in roles.values()):
-        return None
-    return next(iter(roles.items()))
+    found = [*_recognising(piece, host)]
+    role: Any = getattr(host.architectures[found[0]], "role", None) if len(found) == 1 else None
+    return (found[0], role) if role in ("generator", "critic") else None
 
 
 def _recognising(piece: Piece, host: Host) -> dict[str, Mapping[str, Any]]:

@@ -236,8 +236,8 @@ def _why_missing(role: NetRole, group: Group) -> str:
     names = [member.piece.part.path.name for member in group.unknown]
     if len(names) == 2:
         roles = zip(names, ("generator", "critic"), strict=True)
-        options = " ".join(f"--role {shlex.quote(f'{glob.escape(name)}={r}')}" for name, r in roles)
-        return f"the roles of {names[0]} and {names[1]} are unknown; say {options}, or the other way round"
+        both = " ".join(f"--role {shlex.quote(f'{glob.escape(name)}={r}')}" for name, r in roles)
+        return f"the roles of {names[0]} and {names[1]} are unknown; say {both}, or the other way round"
     if names:
         options = [f"--role {shlex.quote(f'{glob.escape(names[0])}={r}')}" for r in ("generator", "critic")]
         if group.roles:

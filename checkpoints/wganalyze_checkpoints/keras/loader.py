@@ -102,7 +102,7 @@ def _facts(file: KerasFile) -> dict[str, float | int | str | bool]:
 
 def _role(name: str) -> Role:
     """The role that the model's own name gives."""
-    found = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
+    found: set[Role] = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
     return found.pop() if len(found) == 1 else "unknown"
 
 

@@ -119,6 +119,7 @@ def _open(path: Path, kind: str) -> list[Part]:
     with path.open("rb") as file:
         begins = _FIRST_RECORD.match(_first_record(file))
         layout = None
+        headers: dict[str, Any] = {}
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 layout = _layout(archive)

@@ -8,13 +8,15 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.graph import CodeGen
+from torch.fx.node import map_aggregate
 
 from wganalyze_checkpoints.torch import file as torch_file
 
@@ -87,15 +89,15 @@ def _flat(program: torch.export.ExportedProgram) -> tuple[fx.GraphModule, dict[i
     """
     module = program.module()
     graph = module.graph
-    graph.set_codegen(fx.graph.CodeGen())
+    graph.set_codegen(CodeGen())
     sigmoids = [node for node in graph.nodes if node.target is torch.ops.aten.sigmoid.default]
     for node in sigmoids[-1:]:
         module.add_submodule("final_sigmoid", nn.Sigmoid())
         with graph.inserting_before(node):
             node.replace_all_uses_with(graph.call_module("final_sigmoid", (node.args[0],)))
         graph.erase_node(node)
-    given = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
-    fixed = {i: arg.value for i, arg in enumerate(given) if hasattr(arg, "value")}
+    given: list[Any] = [spec.arg for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
+    fixed: dict[int, object] = {i: arg.value for i, arg in enumerate(given) if hasattr(arg, "value")}
     return fx.GraphModule(module, graph), fixed
 
 
@@ -116,7 +118,8 @@ class Exported(nn.Module):
         self.stated = floats[0] if floats else torch.float32
         self.precision = self.stated
         self.device = torch.device("cpu")
-        first = arguments[0].sizes[0] if arguments and arguments[0].sizes else None
+        sizes: Sequence[Any] = arguments[0].sizes or () if arguments else ()
+        first = sizes[0] if sizes else None
         self.least, self.most = (1, None) if first is None else (first.least, first.most)
         self.eval()
         reason = self._why_no_gradient()
@@ -129,7 +132,7 @@ class Exported(nn.Module):
         count = len(given[0])
         step = self.most or count
         parts = [self._batch([x[i : i + step] for x in inputs]) for i in range(0, count, step)]
-        outputs = [torch.cat(column) if len(column) > 1 else column[0] for column in zip(*parts, strict=True)]
+        outputs = [next(iter(c)) if len(c) == 1 else torch.cat(c) for c in zip(*parts, strict=True)]
         dtype = given[0].dtype
         outputs = [y.to(dtype) if y.is_floating_point() and dtype.is_floating_point else y for y in outputs]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -263,8 +266,8 @@ def _replace(program: fx.GraphModule, old: object, new: object) -> None:
 
     for module in _graphs(program):
         for node in module.graph.nodes:
-            node.args = fx.node.map_aggregate(node.args, swap)
-            node.kwargs = fx.node.map_aggregate(node.kwargs, swap)
+            node.args = map_aggregate(node.args, swap)
+            node.kwargs = map_aggregate(node.kwargs, swap)
         module.recompile()
 
 

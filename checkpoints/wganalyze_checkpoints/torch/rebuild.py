@@ -118,7 +118,8 @@ def _of_torch(name: str) -> Any:
     if module == _FUNCTIONS:
         return getattr(torch, last, None) if hasattr(torch.Tensor, last) else None
     if module in ("torch.nn.functional", "torch._C._nn"):
-        found = getattr(torch.nn.functional if module == "torch.nn.functional" else torch._C._nn, last, None)
+        compiled: Any = torch._C
+        found = getattr(torch.nn.functional if module == "torch.nn.functional" else compiled._nn, last, None)
         own = getattr(found, "__module__", None) in ("torch.nn.functional", "torch._jit_internal", "torch._C._nn")
         return found if own and not isinstance(found, type) and callable(found) else None
     if module.startswith(("torch.nn.modules.", "torch.nn.utils.", "torch.nn.parallel.")):
@@ -307,12 +308,13 @@ class _Builder:
         if value.called and arguments and not callable_:
             raise self._refused(f"a {printable(value.name)} that is made by a call")
         given = [self.build(argument) for argument in arguments]
-        made: Any = self._remember(value, cls(*given) if value.called and callable_ else cls.__new__(cls, *given))
+        new: Any = cls.__new__
+        made: Any = self._remember(value, cls(*given) if value.called and callable_ else new(cls, *given))
         if (value.entries and not isinstance(made, dict)) or (value.items and not isinstance(made, list)):
             raise self._refused(f"a {printable(value.name)} with items")
         for key, entry in value.entries.items():
             made[self._key(key)] = self.build(entry)
-        if value.items:
+        if value.items and isinstance(made, list):
             made.extend(map(self.build, value.items))
         if value.state is not None:
             self._set_state(made, self.build(value.state))

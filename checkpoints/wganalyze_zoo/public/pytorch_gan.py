@@ -35,7 +35,10 @@ class MlpGenerator(Known):
         for wide, narrow in pairwise(_WIDTHS):
             layers += [nn.Linear(wide, narrow), nn.BatchNorm1d(narrow, EPS), nn.LeakyReLU(0.2)]
         model = nn.Sequential(*layers, nn.Linear(_WIDTHS[-1], outputs), nn.Tanh())
-        return nn.Sequential(OrderedDict(model=model) | (OrderedDict(image=nn.Unflatten(1, image)) if image else {}))
+        parts: OrderedDict[str, nn.Module] = OrderedDict(model=model)
+        if image:
+            parts["image"] = nn.Unflatten(1, image)
+        return nn.Sequential(parts)
 
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
         """Widths at both ends; the image is square and of one or three channels, or it stays flat."""
