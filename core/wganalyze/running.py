@@ -119,11 +119,16 @@ def _resolved(
 
 def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     """A line for each network that snapshots lack, with the option that would supply it."""
+    told: set[str] = set()
     for role in ("generator", "critic"):
         lacking = [snapshot for snapshot in snapshots if role in snapshot.lacking]
-        if lacking:
-            more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
-            yield f"{lacking[0].label}{more}: no {role}: {lacking[0].lacking[role]}"
+        if not lacking or lacking[0].lacking[role] in told:
+            continue
+        reason = lacking[0].lacking[role]
+        told.add(reason)
+        roles = [r for r in ("generator", "critic") if lacking[0].lacking.get(r) == reason]
+        more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
+        yield f"{lacking[0].label}{more}: no {' and no '.join(roles)}: {reason}"
 
 
 def _plan(source: DataSource, opened: Opened, snapshots: Sequence[Snapshot]) -> DataPlan:

@@ -34,7 +34,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(owner, name, counting)
 
-    count(study, "generate", lambda snapshot, n, split, **_: f"generate {snapshot.label} {n} {split}")
+    count(study, "generate", lambda snapshot, n, split, mode="", **_: f"generate {snapshot.label} {n} {split} {mode}")
     count(
         evaluation.CriticHead,
         "scores",
