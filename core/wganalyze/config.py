@@ -10,6 +10,7 @@ from operator import index
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from wganalyze.budget import seconds_of
 from wganalyze.errors import UsageError
 from wganalyze.snapshot import Encoding, Output, Weights
 
@@ -51,7 +52,8 @@ class Config:
     normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     held_out: bool | None = None
     penalty: float | None = None
-    n: int | None = None
+    n: int | Literal["max"] | None = None
+    budget: float | None = None
     replicates: int | None = None
     seed: int | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +74,7 @@ _SCHEMA: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
     "latent": {"law": str, "shape": list, "classes": int, "encoding": str},
     "data": {"source": str, "range": list, "normalize": dict, "held_out": bool},
     "training": {"gradient_penalty": (int, float)},
-    "run": {"n": int, "replicates": int, "seed": int},
+    "run": {"n": (int, str), "budget": (int, float, str), "replicates": int, "seed": int},
 }
 _CHOICES = {
     ("generator", "weights"): ("raw", "ema"),
@@ -118,6 +120,7 @@ def read_config(path: Path, *, trusted: bool) -> Config:
             held_out=data.get("held_out"),
             penalty=part["training"].get("gradient_penalty"),
             n=part["run"].get("n"),
+            budget=seconds_of(str(part["run"]["budget"])) if "budget" in part["run"] else None,
             replicates=part["run"].get("replicates"),
             seed=part["run"].get("seed"),
             roles=roles,
@@ -137,6 +140,8 @@ def _check(document: Mapping[str, Any], path: Path) -> None:
             # A bool is an int to Python, and not to anybody else.
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise UsageError(f"{path}: [{section}] {key} = {value!r} is of the wrong type")
+            if (section, key) == ("run", "n") and isinstance(value, str) and value != "max":
+                raise UsageError(f'{path}: [run] n = {value!r}; write a number, or "max"')
             choices = _CHOICES.get((section, key))
             if choices is not None and value not in choices:
                 raise UsageError(

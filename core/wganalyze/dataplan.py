@@ -96,22 +96,43 @@ def make_plan(
     parts = 2 * replicates + 1
     most = DEFAULT_N if source.size is None else source.size // parts
     few = stored is not None and stored // parts < most
-    n = config.n if config.n is not None else min(DEFAULT_N, stored // parts if stored is not None and few else most)
+    top = stored // parts if stored is not None and few else most
+    owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
+    preprocessing, assumptions = _preprocessing(source, text, config, first)
+    seed = config.seed or 0
+    note = ""
+    if config.n == "max":
+        n, note = _largest(source, text, preprocessing, config, None if source.size is None and not few else top)
+    elif config.budget is not None:
+        raise UsageError("--budget is for --n max: say both, or a number for --n")
+    elif config.n is not None:
+        n = config.n
+    else:
+        n = min(DEFAULT_N, top)
+        note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < DEFAULT_N else ""
     if source.size is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
             f"{text} has {source.size}: at most --n {most}, or fewer --replicates"
         )
-    owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
     if n < MIN_N:
         raise DataError(f"--n {n}: at least {MIN_N} samples a split are needed; there are {owner}")
-    preprocessing, assumptions = _preprocessing(source, text, config, first)
-    seed = config.seed or 0
     held_out = config.held_out if config.held_out is not None else source.held_out
-    note = ""
-    if config.n is None and n < DEFAULT_N:
-        note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits"
     return DataPlan(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored)
+
+
+def _largest(
+    source: DataSource, text: str, preprocessing: Preprocessing, config: Config, top: int | None
+) -> tuple[int, str]:
+    """--n max: all that there is, or what one exact distance can take in the time of --budget."""
+    if config.budget is not None:
+        from wganalyze.budget import largest_n
+
+        n = largest_n(source, preprocessing, top, config.budget, config.seed or 0)
+        return n, f"n = {n}: the most for which one exact W1 ends in {config.budget:g} s here"
+    if top is None:
+        raise UsageError(f"--n max: {text} has no end; add --budget 20s, or say a number")
+    return top, f"n = {top}: the most that there is for disjoint splits"
 
 
 def _preprocessing(

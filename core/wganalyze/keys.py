@@ -66,7 +66,7 @@ def cell_key(study: Study, analyzer: Analyzer) -> str:
 def core_digest() -> str:
     """Digest of the core's source that numbers depend on: in an editable install the version does not change."""
     package = Path(__file__).parent
-    files = [package / name for name in NUMBERS] + sorted((package / "transport").glob("*.py"))
+    files = [package / name for name in NUMBERS] + sorted((package / "transport").rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

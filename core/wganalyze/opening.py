@@ -28,7 +28,7 @@ class OpenedFile:
 def open_path(path: Path, host: Host, loader: str | None = None) -> list[OpenedFile]:
     """Open the file ``path``, or all files below the folder ``path``, in the order of their names.
 
-    A damaged file is returned with its problem. UsageError: the path is missing, or two loaders tie for a file.
+    A damaged file is returned with its problem. UsageError: the path is missing.
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
@@ -94,9 +94,8 @@ def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
     if not ranked or ranked[0][0] <= 0:
         return OpenedFile(path, "unknown", problems=(*faults, "no loader knows this kind of file"))
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
-        raise UsageError(
-            f"{path}: the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
-        )
+        tie = f"the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
+        return OpenedFile(path, "unknown", problems=(*faults, tie))
     name = ranked[0][1]
     try:
         parts = tuple(loaders[name].open(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from wganalyze.analyzer import Analyzer, Need
 from wganalyze.errors import NotMeasurable
 from wganalyze.hooks import hookimpl
-from wganalyze.measurement import OF_THE_DATA, Finding, Measurement, Metric, Yielded
+from wganalyze.measurement import OF_THE_DATA, Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
 
 if TYPE_CHECKING:
     from wganalyze.data import Samples
@@ -21,6 +23,8 @@ FEWEST = 19
 """Permutations below which no p-value can reach ALPHA."""
 KANTOROVICH = "Villani 2009, Optimal Transport, def. 6.1; Peyre and Cuturi 1803.00567, eq. 2.11"
 FLOOR = "Weed and Bach 1707.00087: the bias of the sample value"
+SMALLEST = 16
+"""Samples a side below which a sweep says nothing."""
 
 
 class ExactW(Analyzer):
@@ -35,6 +39,11 @@ class ExactW(Analyzer):
         Metric("w1_floor", "W1 between two disjoint real samples: what a perfect generator scores.", source=FLOOR),
         Metric("w1_floor_fake", "W1 between two generated samples; far below w1_floor: too little variety."),
         Metric(
+            "w1_floor_exponent",
+            "e where w1_floor falls as n^-e over the sweep: about 1/2, or 1/(intrinsic dimension) above 2, at these n.",
+            source="Weed and Bach 1707.00087; its inverse estimates the dimension: Block et al. 2106.04018",
+        ),
+        Metric(
             "w1_pvalue",
             "Permutation p-value of: real and generated samples come from one law.",
             unit="p-value",
@@ -47,6 +56,27 @@ class ExactW(Analyzer):
         Metric("w2_floor", "W2 between two disjoint real samples.", source=FLOOR),
     )
 
+    tables = (
+        Table(
+            "sweep",
+            "W1 and its floor over n, from the first n samples of each replicate; seconds: of this row's solves "
+            "(without floors that an earlier snapshot had; none at the full n, whose transports are shared).",
+            {
+                "n": "int64",
+                "replicates": "int64",
+                "w1": "float64",
+                "w1_low": "float64",
+                "w1_high": "float64",
+                "floor": "float64",
+                "floor_low": "float64",
+                "floor_high": "float64",
+                "certificate": "string",
+                "solver": "string",
+                "seconds": "float64",
+            },
+        ),
+    )
+
     @dataclass(frozen=True)
     class Options:
         metric: Literal["euclidean", "l1", "cosine"] = field(
@@ -54,8 +84,14 @@ class ExactW(Analyzer):
         )
         permutations: int = field(default=199, metadata={"help": "Permutations of the test of W1; 0 leaves it out."})
         permutation_n: int = field(default=256, metadata={"help": "Samples on each side of the test, at most."})
+        sweep: int = field(
+            default=4,
+            metadata={"help": f"Halvings of n in the curve of W1, down to {SMALLEST}; 0 leaves it out."},
+        )
 
         def __post_init__(self) -> None:
+            if self.sweep < 0:
+                raise ValueError("sweep is 0 or more")
             if self.permutations != 0 and self.permutations < FEWEST:
                 raise ValueError(f"permutations is 0, or at least {FEWEST}: fewer cannot give p <= {ALPHA}")
             if self.permutation_n < 2:
@@ -80,6 +116,7 @@ class ExactW(Analyzer):
                 yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value)
                 yield from _uncertified("w1_floor_fake", variety, ("w1_floor_fake",))
                 yield from self._test(study, reals, fakes, _mean(solved), _mean(floor))
+        yield from self._sweep(study, reals, fakes, more_reals)
         if study.known_w1 is not None:
             yield Measurement("w1_known", study.known_w1, space=study.space, method="mean distance of optimal pairs")
 
@@ -109,8 +146,49 @@ class ExactW(Analyzer):
             space=f"{study.space}, {self.options.metric}",
             method=f"mean over {found.replicates} fresh samples; estimates E W({sides}) at this n, not W(P, Q)",
             certificate="exact" if exact else "checked",
-            solver=solved[0].solver,
+            solver=_solvers(solved),
             message=study.size_note if value else "",
+        )
+
+    def _sweep(
+        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], more_reals: Sequence[Samples]
+    ) -> Iterator[Yielded]:
+        from wganalyze_plugins.batches import first
+
+        if not self.options.sweep:
+            return
+        sizes = [study.n, *(n for k in range(self.options.sweep) if (n := study.n >> (k + 1)) >= SMALLEST)]
+        records, floors = [], []
+        for n in sizes:
+            start = time.perf_counter()
+            x, y, other = ([first(samples, n) for samples in side] for side in (reals, fakes, more_reals))
+            solved, floor = self._solve(study, x, y, 1), self._solve(study, x, other, 1)
+            seconds = time.perf_counter() - start
+            records.append({"n": n, **_sweep_record(study, solved, floor), "seconds": seconds if n < study.n else None})
+            floors.append([transport.value for transport in floor])
+        yield Rows("sweep", records)
+        yield self._exponent(study, sizes, floors)
+
+    def _exponent(self, study: Study, sizes: Sequence[int], floors: Sequence[Sequence[float]]) -> Measurement:
+        """From ``floors`` of each size and replicate: the slope of each replicate, averaged over them."""
+        from numpy import polyfit
+
+        metric = "w1_floor_exponent"
+        if len(sizes) < 2:
+            return Measurement.absent(metric, f"n = {study.n} leaves one size of {SMALLEST} samples or more")
+        if not min(map(min, floors)) > 0:
+            return Measurement.absent(metric, "the floor is 0: real samples are equal")
+        logs = [[math.log(value) for value in floor] for floor in floors]
+        found = study.estimate(lambda r: -polyfit([math.log(n) for n in sizes], [log[r] for log in logs], 1)[0])
+        return Measurement(
+            metric,
+            found.value,
+            interval=found.interval,
+            replicates=found.replicates,
+            n=study.n,
+            space=f"{study.space}, {self.options.metric}",
+            method=f"least squares of log W1 over log n, n = {sizes[-1]} to {sizes[0]}; no rate in the limit",
+            solver="least squares",
         )
 
     def _test(
@@ -163,6 +241,22 @@ class ExactW(Analyzer):
 
 def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
     return [side(replicate=replicate, split=split) for replicate in range(study.replicates)]
+
+
+def _sweep_record(study: Study, solved: Sequence[Transport], floor: Sequence[Transport]) -> dict[str, Scalar]:
+    record: dict[str, Scalar] = {"replicates": study.replicates}
+    for name, side in (("w1", solved), ("floor", floor)):
+        found = study.estimate([transport.value for transport in side].__getitem__)
+        low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+        record |= {name: found.value, f"{name}_low": low, f"{name}_high": high}
+    both = [*solved, *floor]
+    exact = all(transport.exact for transport in both)
+    return {**record, "certificate": "exact" if exact else "checked", "solver": _solvers(both)}
+
+
+def _solvers(solved: Sequence[Transport]) -> str:
+    """Every solver that took part."""
+    return ", ".join(dict.fromkeys(transport.solver for transport in solved))
 
 
 def _uncertified(metric: str, solved: Sequence[Transport], evidence: tuple[str, ...]) -> Iterator[Finding]:

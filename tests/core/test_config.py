@@ -97,7 +97,7 @@ def test_trust_is_what_the_caller_says(tmp_path: Path) -> None:
         ("n = 3", r"no section is called \[n\]"),
         ("run = 3", r"no section is called \[run\]"),
         ("[run]\nreplicate = 3", r"\[run\] has no key 'replicate'; did you mean 'replicates'"),
-        ("[run]\nn = 'many'", r"\[run\] n = 'many' is of the wrong type"),
+        ("[run]\nn = 'many'", r"\[run\] n = 'many'; write a number"),
         ("[run]\nn = 1.5", r"\[run\] n = 1\.5 is of the wrong type"),
         ("[run]\nn = true", r"\[run\] n = True is of the wrong type"),
         ("[critic]\norientation = true", r"\[critic\] orientation = True is of the wrong type"),

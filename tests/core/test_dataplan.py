@@ -243,3 +243,21 @@ def test_bytes_are_brought_to_the_space_of_the_data(low: float, high: float) -> 
     stored = np.asarray(source.everything.values * 255 / 16, np.float32)
     expected = plan.preprocessing.apply(source.everything.values, source.shape)
     np.testing.assert_allclose(plan.from_range(stored, (2,), (0, 255)), expected, atol=1e-6)
+
+
+def test_as_many_as_there_are(distinct_rows: MakeRows) -> None:
+    plan = make_plan(distinct_rows(50_000), "rows", Config(n="max", replicates=2), None)
+    assert (plan.n, plan.size_note) == (10_000, "n = 10000: the most that there is for disjoint splits")
+    assert make_plan(distinct_rows(50_000), "rows", Config(n="max", replicates=2), None, stored=100).n == 20
+    with pytest.raises(UsageError, match="gaussian has no end; add --budget 20s"):
+        make_plan(Gaussian(2), "gaussian", Config(n="max"), None)
+    with pytest.raises(UsageError, match="--budget is for --n max"):
+        make_plan(Gaussian(2), "gaussian", Config(n=100, budget=1.0), None)
+
+
+def test_as_many_as_a_time_allows() -> None:
+    plan = make_plan(Gaussian(2), "gaussian", Config(n="max", budget=1e-9, replicates=2), None)
+    assert (plan.n, plan.size_note) == (500, "n = 500: the most for which one exact W1 ends in 1e-09 s here")
+    more = make_plan(Gaussian(2), "gaussian", Config(n="max", budget=2.0, replicates=2), None)
+    assert more.n >= 1000
+    assert more.n % 500 == 0

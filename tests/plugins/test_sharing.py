@@ -46,7 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-def test_four_analyzers_share_samples_scores_transports_and_clusters(calls: Counter[str], tmp_path: Path) -> None:
+def test_the_analyzers_share_samples_scores_transports_and_clusters(calls: Counter[str], tmp_path: Path) -> None:
     data = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
     train(WganGp(), data, Settings(save_at=STEPS, width=8), tmp_path / "ckpt")
     report = wganalyze.run(
@@ -58,7 +58,7 @@ def test_four_analyzers_share_samples_scores_transports_and_clusters(calls: Coun
         out=tmp_path / "report",
     )
     assert report.exit_code == 0
-    assert len(set(report.measurements["analyzer"])) == 5
+    assert len(set(report.measurements["analyzer"])) == 6
     for kind in ("generate", "scores", "real"):
         each = {label: count for label, count in calls.items() if label.startswith(f"{kind} ") and "probe" not in label}
         assert each, kind
@@ -67,4 +67,4 @@ def test_four_analyzers_share_samples_scores_transports_and_clusters(calls: Coun
     assert calls["transport 40 40 1"] == REPLICATES * (2 * len(STEPS) + 1)
     assert calls["transport 40 40 2"] == REPLICATES * (len(STEPS) + 1)
     # Real data under two seeds, once; the fakes of each snapshot.
-    assert calls["cluster"] == 2 + len(STEPS)
+    assert calls["cluster"] == 3 + len(STEPS)

@@ -12,16 +12,17 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import TensorSpec
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.keras import weights as keras_hdf5
 from wganalyze_checkpoints.keras.hdf5 import MAGIC, MAX_TEXT, Array
 from wganalyze_checkpoints.keras.weights import Layers
@@ -118,15 +119,18 @@ def read(path: Path) -> KerasFile | None:
         if not path.is_file():
             return None
         status = path.stat()
-        return _read(path, status.st_size, status.st_mtime_ns)
+        found = _read(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise CheckpointError(
             f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
         ) from error
+    if isinstance(found, CheckpointError):
+        raise CheckpointError(str(found))
+    return found
 
 
 @lru_cache(maxsize=4)  # both loaders sniff, then one opens: one reading serves them all
-def _read(path: Path, size: int, _changed: int) -> KerasFile | None:
+def _read(path: Path, size: int, _changed: int) -> KerasFile | CheckpointError | None:
     with path.open("rb") as file:
         magic = file.read(8)
         file.seek(0)
@@ -135,24 +139,24 @@ def _read(path: Path, size: int, _changed: int) -> KerasFile | None:
                 return _read_zip(path, file, size)
             return _read_hdf5(path, file) if magic == MAGIC else None
         except _ERRORS as error:
-            raise damaged(path, error) from error
+            return damaged(path, error)
 
 
 def _read_zip(path: Path, file: BinaryIO, size: int) -> KerasFile | None:
-    if not zipfile.is_zipfile(file):
-        file.seek(0)
+    infos = bounded.records(path)
+    if infos is None:
         head = file.read(512)
         if _METADATA.encode() in head and b"keras_version" in head:
             raise DamagedKeras("a zip without its end: it was cut off")
         return None
+    records = {info.filename: info for info in infos}
+    if _CONFIG not in records or _METADATA not in records:
+        return None
     with zipfile.ZipFile(file) as archive:
-        records = {info.filename: info for info in archive.infolist()}
-        if _CONFIG not in records or _METADATA not in records:
-            return None
         metadata = _json(archive, records[_METADATA])
         if "keras_version" not in metadata:
             return None
-        _check_archive(archive.infolist(), size)
+        _check_archive(infos, size)
         config = _json(archive, records[_CONFIG])
     if not isinstance(config.get("class_name"), str):
         raise DamagedKeras("its config.json describes no model")
@@ -171,12 +175,12 @@ def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> dict[str, Any]:
         return keras_hdf5.object_of(record.read(info.file_size), info.filename)
 
 
-def _check_archive(infos: list[zipfile.ZipInfo], size: int) -> None:
+def _check_archive(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
     names = [info.filename for info in infos]
     if len(set(names)) < len(names):
         raise DamagedKeras("two records of one name")
     for name in names:
-        if "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+        if "\\" in name or name.startswith("/") or ".." in name.split("/"):
             raise DamagedKeras(f"a record that would lie outside: {name}")
     for info in infos:
         if info.file_size > max(2**20, _BOMB_RATIO * info.compress_size):

@@ -18,6 +18,9 @@ MAX_TEXT = 32 * 2**20
 """Bytes of one text; the configuration of a network with a thousand layers takes one million."""
 _MAX_READ, _LEAST_READ = 256 * 2**20, 512
 """What all headers together may take; small readings count as ``_LEAST_READ``, so that their number is bounded."""
+_MESSAGE = 256
+"""What a message counts beyond its bytes: many headers may go on in the same place."""
+_LONGEST_PATH = 2000
 _MAX_OBJECTS = 100_000
 _MAX_DEPTH = 64
 _MAX_AXES = 32
@@ -57,6 +60,7 @@ class Hdf5:
         self._file, self._start, self.size = file, start, size
         self._left = _MAX_READ
         self._headers: dict[int, list[tuple[int, bytes]]] = {}
+        self._attributes: dict[int, dict[bytes, bytes]] = {}
         head = self.read(0, 96)
         if not head.startswith(MAGIC):
             raise DamagedHdf5("not HDF5")
@@ -71,14 +75,17 @@ class Hdf5:
         """``count`` bytes, all of which must be there."""
         if address + count > self.size:
             raise DamagedHdf5("an address beyond the end of the file")
-        self._left -= max(count, _LEAST_READ)
-        if self._left < 0:
-            raise DamagedHdf5("headers larger than those of a network")
+        self._spend(max(count, _LEAST_READ))
         self._file.seek(self._start + address)
         data = self._file.read(count)
         if len(data) < count:
             raise DamagedHdf5("it was cut off")
         return data
+
+    def _spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise DamagedHdf5("headers larger than those of a network")
 
     def children(self, address: int) -> dict[str, int]:
         """Names and addresses of what a group holds; nothing for an array."""
@@ -98,7 +105,7 @@ class Hdf5:
             front, group, depth = waiting.pop()
             for name, address in self.children(group).items():
                 found.append((address, f"{front}{name}"))
-                if len(found) > _MAX_OBJECTS or depth > _MAX_DEPTH:
+                if len(found) > _MAX_OBJECTS or depth > _MAX_DEPTH or len(front) + len(name) > _LONGEST_PATH:
                     raise DamagedHdf5("more objects, or deeper ones, than a network has")
                 waiting.append((f"{front}{name}/", address, depth + 1))
         yield from ((path, address) for address, path in sorted(found))
@@ -129,25 +136,31 @@ class Hdf5:
 
     def texts(self, address: int, name: str) -> list[str] | None:
         """The texts of an attribute; None where there is none of that name."""
+        if address not in self._attributes:
+            self._attributes[address] = self._attributes_of(address)
+        body = self._attributes[address].get(name.encode())
+        return None if body is None else self._texts(name, body)
+
+    def _attributes_of(self, address: int) -> dict[bytes, bytes]:
+        """The bodies of all attributes of an object, by name."""
+        found: dict[bytes, bytes] = {}
         for kind, body in self._messages(address):
             if kind == _ATTRIBUTE_INFO and struct.unpack_from("<Q", body, len(body) - 16)[0] != _UNDEFINED:
                 raise DamagedHdf5("attributes of a form that Keras does not write")
             if kind == _ATTRIBUTE:
-                found = self._attribute(body, name)
-                if found is not None:
-                    return found
-        return None
+                version, _, size = struct.unpack_from("<2BH", body)
+                start = 8 + (version == 3)
+                found.setdefault(body[start : start + size].rstrip(b"\0"), body)
+        return found
 
-    def _attribute(self, body: bytes, wanted: str) -> list[str] | None:
+    def _texts(self, wanted: str, body: bytes) -> list[str]:
         version, flags, *sizes = struct.unpack_from("<2B3H", body)
+        if version not in (1, 2, 3) or (version > 1 and flags):
+            raise DamagedHdf5(f"the attribute {wanted} has a form that Keras does not write")
         at, pieces = 8 + (version == 3), []
         for size in sizes:
             pieces.append(body[at : at + size])
             at += -(-size // 8) * 8 if version == 1 else size
-        if pieces[0].rstrip(b"\0") != wanted.encode():
-            return None
-        if version not in (1, 2, 3) or (version > 1 and flags):
-            raise DamagedHdf5(f"the attribute {wanted} has a form that Keras does not write")
         kind, shape, data = _type(pieces[1]), _shape(pieces[2]), body[at:]
         count = 0 if shape is None else math.prod(shape)
         if count * max(kind.size, 1) > len(data):
@@ -196,6 +209,7 @@ class Hdf5:
                 if len(body) < size or flags & 2:
                     raise DamagedHdf5("a header that does not hold what it says")
                 found.append((kind, body))
+                self._spend(_MESSAGE)
                 if kind == _CONTINUATION:
                     blocks.append(struct.unpack_from("<2Q", body))
         self._headers[address] = found
@@ -228,6 +242,8 @@ class Hdf5:
                 table = self.read(node + 8, 40 * count)
                 for name, address, cached in struct.iter_unpack("<QQI20x", table):
                     text = names[name : names.find(b"\0", name)].decode()
+                    if not text.isprintable():
+                        raise DamagedHdf5("a name with characters that cannot be shown")
                     if cached == 2 or not text or "/" in text:
                         raise DamagedHdf5("a link to elsewhere, which is not followed")
                     yield text, address

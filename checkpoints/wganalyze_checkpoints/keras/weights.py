@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.keras.hdf5 import Array, DamagedHdf5, Hdf5
 
 Layers = tuple[tuple[str, tuple[str, ...]], ...]
@@ -62,7 +62,7 @@ def read(file: BinaryIO, start: int, size: int) -> Header:
 
 def object_of(text: str | bytes, name: str) -> dict[str, Any]:
     """The description of a model or the like, as JSON."""
-    value = json.loads(text)
+    value = bounded.parse_json(text.encode() if isinstance(text, str) else text)
     if not isinstance(value, dict):
         raise ValueError(f"{name} is no object")
     return value

@@ -9,13 +9,16 @@ depth (a nest of a million tuples used as a key would overflow the stack of the 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 MAX_OPCODES = 4_000_000
 """More than a hundred thousand tensors need; some seconds of work at most."""
 
+_SCALARS = (str, int, bytes, bool, type(None))
+_CONTAINER, _OBJECT = 3, 12
+"""Steps that a new container and a new ``Inert`` count, which take as much memory as so many numbers."""
 _LONG = 128  # bytes; a storage of one number takes about 250, a number alone up to 16
 _LARGEST_KEY = 2**60  # larger ints can be chosen so that their hashes collide
 _LONGEST_NAME = 1000  # of a key or a global: a long one, told once and used a million times, would fill the memory
@@ -132,38 +135,35 @@ class InertUnpickler:
         self._outer: list[list[object]] = []
         self._memo: dict[int, object] = {}
         self._skip = skip
-        self._spend = (steps or Steps()).spend
+        self._steps = steps or Steps()
+        self._spend = self._steps.spend
 
     def load(self) -> object:
         """The value; DamagedPickle where there is none."""
+        stream, read, steps, skip = self._stream, self._stream.read, self._steps, self._skip
         try:
-            for name, argument in self._operations():
-                self._spend(1)
-                if name in _PUSHES:
-                    self._push(argument)
-                elif name == "STOP":
+            while code := read(1):
+                steps.left -= 1
+                if steps.left < 0:
+                    steps.spend(0)
+                if skip is not None and code in _BYTES:
+                    self._push(self._content(_BYTES[code](stream), skip))
+                    continue
+                if code == b".":
                     return self._stack.pop()
-                else:
-                    _ACTIONS[name](self, argument)
+                reader, action = _TABLE[code]
+                action(self, None if reader is None else reader(stream))
         except DamagedPickle:
             raise
         except (ValueError, TypeError, LookupError, OverflowError, EOFError) as error:
             raise DamagedPickle(str(error) or type(error).__name__) from error
         raise DamagedPickle("it ends before its end")
 
-    def _operations(self) -> Iterator[tuple[str, object]]:
-        """``pickletools.genops``, which would read all bytes."""
-        stream = self._stream
-        while code := stream.read(1):
-            opcode = _OPCODES[code]
-            if self._skip is not None and opcode.name in _BYTES:
-                length = _BYTES[opcode.name](stream)
-                content = self._skip(length) if length >= _LONG else stream.read(length)
-                if len(content) < length:
-                    raise DamagedPickle("it ends before its end")
-                yield opcode.name, content
-            else:
-                yield opcode.name, None if opcode.arg is None else opcode.arg.reader(stream)  # type: ignore[arg-type]
+    def _content(self, length: int, skip: Callable[[int], Skipped]) -> Skipped | bytes:
+        content = skip(length) if length >= _LONG else self._stream.read(length)
+        if len(content) < length:
+            raise DamagedPickle("it ends before its end")
+        return content
 
     def _push(self, value: object) -> None:
         self._stack.append(value)
@@ -173,6 +173,7 @@ class InertUnpickler:
         return items
 
     def _mark(self, _: object) -> None:
+        self._steps.left -= _CONTAINER
         self._outer.append(self._stack)
         self._stack = []
 
@@ -194,9 +195,21 @@ class InertUnpickler:
         """What ``function(*arguments)`` would be: inert, unless it is one of the known constructors."""
         name = function.name if isinstance(function, Global | Inert) else type(function).__name__
         if isinstance(function, Global) and name in self._known and isinstance(arguments, tuple):
-            self._spend(sum(len(a) for a in arguments if isinstance(a, list | tuple | str | bytes)))
+            for argument in arguments:
+                if isinstance(argument, list):  # of the keys of a dict
+                    self._spend(_OBJECT * len(argument))
+                elif isinstance(argument, tuple | str | bytes):
+                    self._spend(len(argument))
             return self._known[name](*arguments)
-        return Inert(name, arguments)
+        return self._inert(name, arguments)
+
+    def _inert(self, name: str, arguments: object = (), state: object = None) -> Inert:
+        self._steps.left -= _OBJECT
+        return Inert(name, arguments, state)
+
+    def _empty(self, value: object) -> None:
+        self._steps.left -= _CONTAINER
+        self._stack.append(value)
 
     def _new(self, _: object) -> None:
         self._call(None)
@@ -209,7 +222,7 @@ class InertUnpickler:
 
     def _call_with_keywords(self, _: object) -> None:
         keywords, arguments = self._stack.pop(), self._stack.pop()
-        self._stack[-1] = Inert(getattr(self._stack[-1], "name", "?"), arguments, keywords)
+        self._stack[-1] = self._inert(getattr(self._stack[-1], "name", "?"), arguments, keywords)
 
     def _call_marked(self, _: object) -> None:
         function, *arguments = self._marked()
@@ -245,6 +258,7 @@ class InertUnpickler:
             target = target.entries
         if not isinstance(target, dict) or len(items) % 2:
             raise DamagedPickle("sets items of something that has none")
+        self._spend(_OBJECT * sum(type(key) not in _SCALARS for key in items[::2]))
         target.update(zip(map(safe_key, items[::2]), items[1::2], strict=True))
 
     def _new_dict(self, _: object) -> None:
@@ -271,6 +285,9 @@ class InertUnpickler:
     def _remember(self, place: int) -> None:
         self._memo[place] = self._stack[-1]
 
+    def _recall(self, place: int) -> None:
+        self._stack.append(self._memo[place])
+
 
 def safe_key(value: object) -> object:
     """A key that is safe to hash: anything but short scalars stands for itself only."""
@@ -285,7 +302,9 @@ def safe_key(value: object) -> object:
 
 def _ordered_dict(*arguments: object) -> object:
     pairs = arguments[0] if arguments else ()
-    if not isinstance(pairs, list | tuple):
+    if pairs == ():
+        return {}
+    if not isinstance(pairs, list):
         return Inert("collections.OrderedDict", arguments)
     return {safe_key(k): v for k, v in pairs}
 
@@ -329,12 +348,11 @@ PLAIN: Mapping[str, Callable[..., object]] = {
 }
 """Pure constructors that pickles of plain values call, for ``known``."""
 
-_OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
-_BYTES: Mapping[str, Callable[..., int]] = {
-    "SHORT_BINBYTES": pickletools.read_uint1,
-    "BINBYTES": pickletools.read_uint4,
-    "BINBYTES8": pickletools.read_uint8,
-    "BYTEARRAY8": pickletools.read_uint8,
+_BYTES: Mapping[bytes, Callable[..., int]] = {
+    b"C": pickletools.read_uint1,
+    b"B": pickletools.read_uint4,
+    b"\x8e": pickletools.read_uint8,
+    b"\x96": pickletools.read_uint8,
 }
 _PUSHES = frozenset([
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING",
@@ -343,7 +361,7 @@ _PUSHES = frozenset([
 ])  # fmt: skip
 
 _Machine = InertUnpickler
-_ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
+_ACTIONS: dict[str, Callable[[InertUnpickler, Any], None]] = {
     "PROTO": lambda m, a: None,
     "FRAME": lambda m, a: None,
     "NONE": lambda m, a: m._push(None),
@@ -358,17 +376,17 @@ _ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
     "TUPLE1": lambda m, a: m._tuple(1),
     "TUPLE2": lambda m, a: m._tuple(2),
     "TUPLE3": lambda m, a: m._tuple(3),
-    "EMPTY_LIST": lambda m, a: m._push([]),
+    "EMPTY_LIST": lambda m, a: m._empty([]),
     "LIST": lambda m, a: m._push(m._marked()),
     "APPEND": lambda m, a: m._extend([m._stack.pop()]),
     "APPENDS": lambda m, a: m._extend(m._marked()),
-    "EMPTY_DICT": lambda m, a: m._push({}),
+    "EMPTY_DICT": lambda m, a: m._empty({}),
     "DICT": _Machine._new_dict,
     "SETITEM": lambda m, a: m._update([m._stack.pop(), m._stack.pop()][::-1]),
     "SETITEMS": lambda m, a: m._update(m._marked()),
-    "EMPTY_SET": lambda m, a: m._push(Inert("builtins.set")),
+    "EMPTY_SET": lambda m, a: m._push(m._inert("builtins.set")),
     "ADDITEMS": lambda m, a: m._extend(m._marked()),
-    "FROZENSET": lambda m, a: m._push(Inert("builtins.frozenset", (m._marked(),))),
+    "FROZENSET": lambda m, a: m._push(m._inert("builtins.frozenset", (m._marked(),))),
     "GLOBAL": lambda m, a: m._push(m._name(str(a))),
     "STACK_GLOBAL": _Machine._stack_global,
     "INST": lambda m, a: m._push(m._make(m._name(str(a)), tuple(m._marked()))),
@@ -380,6 +398,14 @@ _ACTIONS: dict[str, Callable[[InertUnpickler, object], None]] = {
     "PERSID": _Machine._identify,
     "BINPERSID": lambda m, a: m._identify(m._stack.pop()),
     "MEMOIZE": lambda m, a: m._remember(len(m._memo)),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), lambda m, a: m._remember(int(str(a)))),
-    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, a: m._push(m._memo[int(str(a))])),
+    **dict.fromkeys(_PUSHES, _Machine._push),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine._remember),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine._recall),
 }
+
+_TABLE: Mapping[bytes, tuple[Any, Callable[[InertUnpickler, Any], None]]] = {
+    opcode.code.encode("latin-1"): (opcode.arg and opcode.arg.reader, _ACTIONS[opcode.name])
+    for opcode in pickletools.opcodes
+    if opcode.name in _ACTIONS
+}
+"""How an opcode's argument is read, and what it does."""

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from wganalyze.errors import CheckpointError
 from wganalyze.hooks import hookimpl
 from wganalyze.snapshot import Loader, Part, TensorSpec
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.samples import images as sample_images
 
 if TYPE_CHECKING:
@@ -220,8 +221,10 @@ def _is_npz(head: bytes) -> bool:
 
 def _open_npz(path: Path) -> dict[str, Array]:
     """The headers of all arrays that are arrays of numbers."""
+    infos = bounded.records(path)
+    if infos is None:
+        raise ValueError("a zip without its end, or of too many records")
     with zipfile.ZipFile(path) as archive:
-        infos = archive.infolist()
         if len({info.filename for info in infos}) < len(infos) or len(infos) > 1000:
             raise ValueError("records of one name, or too many")
         arrays: dict[str, Array] = {}

@@ -6,7 +6,6 @@ with ``serialized_exported_program.json``. Packages that AOTInductor compiled sh
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 import zipfile
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from wganalyze.errors import CheckpointError
 from wganalyze.hooks import hookimpl
 from wganalyze.snapshot import Input, Loader, Part, TensorSpec
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import ITEM_SIZE
 
@@ -91,13 +91,10 @@ class TorchExport:
     def sniff(self, path: Path) -> float:
         """High for such an archive; low for one that was cut off, so that it says so."""
         try:
+            if _layout(path) is not None:
+                return 0.95
             with path.open("rb") as file:
-                begins = _FIRST_RECORD.match(_first_record(file))
-                if zipfile.is_zipfile(file):
-                    with zipfile.ZipFile(file) as archive:
-                        if _layout(archive) is not None:
-                            return 0.95
-                return 0.3 if begins else 0.0
+                return 0.3 if _FIRST_RECORD.match(_first_record(file)) else 0.0
         except _ERRORS:
             return 0.0
 
@@ -118,14 +115,14 @@ class TorchExport:
 def _open(path: Path, kind: str) -> list[Part]:
     with path.open("rb") as file:
         begins = _FIRST_RECORD.match(_first_record(file))
-        layout = None
-        headers: dict[str, Any] = {}
-        if zipfile.is_zipfile(file):
+        layout = _layout(path)
+        headers: dict[str, Header] = {}
+        if layout is not None:
             with zipfile.ZipFile(file) as archive:
-                layout = _layout(archive)
-                if layout is not None:
-                    torch_file._check_archive(archive.infolist(), path.stat().st_size)
-                    headers = {name: _header(archive, layout, name) for name in layout.headers}
+                torch_file.check_archive(archive.infolist(), path.stat().st_size)
+                if sum(archive.getinfo(record).file_size for record in layout.headers.values()) > MAX_JSON:
+                    raise ValueError(f"headers of more than {MAX_JSON:,} bytes")
+                headers = {name: _header(archive, layout, name) for name in layout.headers}
     if layout is None and begins:  # the end that is found may be that of a zip inside it, the sample inputs
         raise ValueError("a zip without its end: it was cut off")
     if layout is None:
@@ -174,16 +171,19 @@ def _first_record(file: BinaryIO) -> bytes:
     return head[30 : 30 + struct.unpack("<H", head[26:28])[0]]
 
 
-def _layout(archive: zipfile.ZipFile) -> _Layout | None:
-    """Where an archive's programs lie; None for a zip of another kind."""
-    names = archive.namelist()
+def _layout(path: Path) -> _Layout | None:
+    """Where an archive's programs lie; None for a zip of another kind, and for no zip."""
+    names = [info.filename for info in bounded.records(path) or ()]
     if any(name.count("/") == 1 and name.endswith("/data.pkl") for name in names):  # torch.save, torch.jit.save
         return None
     if _OLD in names:
         return _Layout("", {"model": _OLD}, ())
     roots = [name.removesuffix("archive_format") for name in names if re.fullmatch("[^/]+/archive_format", name)]
-    if len(roots) != 1 or _content(archive, roots[0] + "archive_format", 16) != b"pt2":
+    if len(roots) != 1:
         return None
+    with zipfile.ZipFile(path) as archive:
+        if _content(archive, roots[0] + "archive_format", 16) != b"pt2":
+            return None
     root = re.escape(roots[0])
     programs = [m for name in names if (m := re.fullmatch(rf"{root}models/([^/]+)\.json", name))]
     compiled = [m[1] for name in names if (m := re.match(rf"{root}data/aotinductor/([^/]+)/", name))]
@@ -206,7 +206,7 @@ def _content(archive: zipfile.ZipFile, record: str, most: int) -> bytes:
 
 
 def _json(archive: zipfile.ZipFile, record: str) -> Any:
-    return json.loads(_content(archive, record, MAX_JSON))
+    return bounded.parse_json(_content(archive, record, MAX_JSON))
 
 
 def _header(archive: zipfile.ZipFile, layout: _Layout, name: str) -> Header:

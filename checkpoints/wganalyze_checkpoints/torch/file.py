@@ -12,15 +12,17 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from operator import mul
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import TensorSpec
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.pickles import numpy_values as numpy_pickle
 from wganalyze_checkpoints.pickles.inert import (
     GETATTR,
@@ -65,7 +67,7 @@ _STORAGE_DTYPE: Mapping[str, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a folder may hold a million of these, and that would take thrice the time
 class Storage:
     """A run of ``numel`` numbers in the file; tensors are windows on it."""
 
@@ -78,7 +80,7 @@ class Storage:
         return self.numel * ITEM_SIZE[self.dtype]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredTensor:
     """A tensor as its header states it; ``offset`` and ``stride`` count elements of its dtype."""
 
@@ -157,15 +159,18 @@ def read(path: Path) -> TorchFile | None:
         if not path.is_file():
             return None
         status = path.stat()
-        return _read(path, status.st_size, status.st_mtime_ns)
+        found = _read(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise CheckpointError(
             f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
         ) from error
+    if isinstance(found, CheckpointError):
+        raise CheckpointError(str(found))
+    return found
 
 
-@lru_cache(maxsize=4)  # every loader sniffs, then one opens: one reading serves them all
-def _read(path: Path, size: int, _changed: int) -> TorchFile | None:
+@lru_cache(maxsize=4)  # every loader sniffs, then one opens: one reading serves them all, of a damaged file, too
+def _read(path: Path, size: int, _changed: int) -> TorchFile | CheckpointError | None:
     with path.open("rb") as file:
         head = file.read(256)
         file.seek(0)
@@ -174,30 +179,29 @@ def _read(path: Path, size: int, _changed: int) -> TorchFile | None:
                 return _read_zip(path, file, size, head)
             return _read_legacy(path, file, size) if head.startswith(b"\x80") else None
         except ERRORS as error:
-            raise damaged(path, error) from error
+            return damaged(path, error)
 
 
 def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile | None:
-    if not zipfile.is_zipfile(file):
+    infos = bounded.records(path)
+    if infos is None:
         first = head[30 : 30 + struct.unpack("<H", head[26:28])[0]] if len(head) >= 28 else b""
         if first.endswith(b"/data.pkl"):
             raise DamagedPickle("a zip without its end: it was cut off")
         return None
-    with zipfile.ZipFile(file) as archive:
-        records = {info.filename: info for info in archive.infolist()}
-        pickles = [name for name in records if name.endswith("/data.pkl") and name.count("/") == 1]
-        if not pickles:
-            return None
-        _check_archive(archive.infolist(), size)
-        prefix = pickles[0].removesuffix("data.pkl")
-        if len(pickles) > 1 or records[pickles[0]].file_size > MAX_PICKLE:
-            raise DamagedPickle("not one data.pkl of a sensible size")
-        byteorder = records.get(prefix + "byteorder")
-        if byteorder is not None and archive.open(byteorder).read(8) != b"little":
-            raise DamagedPickle("written on a big-endian machine, which this tool does not read")
-        script = prefix + "constants.pkl" in records and any(n.startswith(prefix + "code/") for n in records)
-        with archive.open(pickles[0]) as record:  # archive.read() would unpack a bomb that states a small size
-            stream = io.BytesIO(record.read(records[pickles[0]].file_size))
+    records = {info.filename: info for info in infos}
+    pickles = [name for name in records if name.endswith("/data.pkl") and name.count("/") == 1]
+    if not pickles:
+        return None
+    check_archive(infos, size)
+    prefix = pickles[0].removesuffix("data.pkl")
+    if len(pickles) > 1 or records[pickles[0]].file_size > MAX_PICKLE:
+        raise DamagedPickle("not one data.pkl of a sensible size")
+    byteorder = records.get(prefix + "byteorder")
+    if byteorder is not None and (byteorder.file_size > 8 or bounded.read_record(file, byteorder) != b"little"):
+        raise DamagedPickle("written on a big-endian machine, which this tool does not read")
+    script = prefix + "constants.pkl" in records and any(n.startswith(prefix + "code/") for n in records)
+    stream = io.BytesIO(bounded.read_record(file, records[pickles[0]]))
     root, names, storages = _unpickle(stream)
     for key, storage in storages.items():
         info = records.get(f"{prefix}data/{key}")
@@ -207,12 +211,13 @@ def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile |
     return TorchFile(path, "zip", script, root, names, places)
 
 
-def _check_archive(infos: list[zipfile.ZipInfo], size: int) -> None:
+def check_archive(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
+    """DamagedPickle where records lie outside, over one another, or unpack to much more than they take."""
     names = [info.filename for info in infos]
     if len(set(names)) < len(names):
         raise DamagedPickle("two records of one name")
     for name in names:
-        if "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts:
+        if "\\" in name or name.startswith("/") or ".." in name.split("/"):
             raise DamagedPickle(f"a record that would lie outside: {name}")
     for info in infos:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -298,13 +303,17 @@ def _natural(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**48
 
 
+def _naturals(values: tuple[Any, ...]) -> bool:
+    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**48
+
+
 def _tensor(storage: object, offset: object, shape: object, stride: object, *rest: object) -> object:
     """``torch._utils._rebuild_tensor_v2``; ``_v3`` names a dtype after ``requires_grad`` and ``hooks``."""
     if not isinstance(storage, Storage):
         return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
     if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
         raise ValueError("a tensor without shape")
-    if not isinstance(offset, int) or len(shape) > _MAX_AXES or not all(map(_natural, (offset, *shape, *stride))):
+    if not isinstance(offset, int) or len(shape) > _MAX_AXES or not _naturals((offset, *shape, *stride)):
         raise ValueError("a tensor with a shape that cannot be")
     dtype = storage.dtype
     if len(rest) > 2 and isinstance(rest[2], Global):
@@ -313,7 +322,7 @@ def _tensor(storage: object, offset: object, shape: object, stride: object, *res
         return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
     room = storage.nbytes // ITEM_SIZE[dtype]
     size = math.prod(shape)
-    end = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) + 1 if size else 0
+    end = offset + sum(map(mul, shape, stride)) - sum(stride) + 1 if size else 0
     if end > room or size > max(room, _MAX_EXPANDED):
         raise ValueError(f"a tensor of shape {shape} in a storage of {room} elements")
     return StoredTensor(storage, TensorSpec(shape, dtype), offset, stride)

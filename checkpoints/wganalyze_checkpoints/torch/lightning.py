@@ -63,7 +63,7 @@ class Lightning:
                 facts=find_facts(file.root, [()]),
                 read_tensors=partial(read_tensors, file, weights),
                 problems=(*_left(file), *problems(file)),
-                asks_for=file.foreign,
+                asks_for=tuple(map(torch_file.printable, file.foreign)),
             )
         ]
 

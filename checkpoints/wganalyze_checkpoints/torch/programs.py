@@ -120,7 +120,8 @@ class Exported(nn.Module):
         self.device = torch.device("cpu")
         sizes: Sequence[Any] = arguments[0].sizes or () if arguments else ()
         first = sizes[0] if sizes else None
-        self.least, self.most = (1, None) if first is None else (first.least, first.most)
+        self.least: int = 1 if first is None else first.least
+        self.most: int | None = None if first is None else first.most
         self.eval()
         reason = self._why_no_gradient()
         if reason:

@@ -210,7 +210,15 @@ class TorchStateDict:
             )
         facts = find_facts(file.root, [s.place for s in found] or [()])
         if not found:
-            return [Part(path, self.name, facts=facts, problems=problems(file), asks_for=file.foreign)]
+            return [
+                Part(
+                    path,
+                    self.name,
+                    facts=facts,
+                    problems=problems(file),
+                    asks_for=tuple(map(torch_file.printable, file.foreign)),
+                )
+            ]
         numbered = not numbers_networks(path) and not _is_lightweight_gan(file.root)
         return [
             Part(
@@ -221,7 +229,7 @@ class TorchStateDict:
                 facts=facts,
                 read_tensors=partial(read_tensors, file, s),
                 problems=problems(file),
-                asks_for=file.foreign,
+                asks_for=tuple(map(torch_file.printable, file.foreign)),
                 numbered=numbered,
             )
             for s in found

@@ -112,12 +112,12 @@ def call(arguments: list[str]) -> int:
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         more = f" See: {context.command_path} --help" if context is not None else ""
-        click.echo(f"Error: {_line(error.format_message())}{more}", err=True)
+        click.echo(f"Error: {one_line(error.format_message())}{more}", err=True)
         return 2
     except WganalyzeError as error:
         if debug:
             traceback.print_exc()
-        click.echo(f"Error: {_line(error)}", err=True)
+        click.echo(f"Error: {one_line(error)}", err=True)
         return 2 if isinstance(error, UsageError | CheckpointError | DataError) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was done is kept; the same command goes on from there.", err=True)
@@ -129,11 +129,11 @@ def call(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         click.echo(
-            f"Error: unforeseen {type(error).__name__}: {_line(error)}; --debug shows where it came from", err=True
+            f"Error: unforeseen {type(error).__name__}: {one_line(error)}; --debug shows where it came from", err=True
         )
         return 1
 
 
-def _line(message: object) -> str:
-    """In one line, whatever a library put into it."""
-    return " ".join(str(message).split())
+def one_line(message: object) -> str:
+    """In one line that a terminal shows and does not obey, whatever a library or a file's name put into it."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(str(message).split()))

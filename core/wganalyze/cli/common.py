@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -58,13 +58,18 @@ def opening_options(function: F) -> F:
 
 
 def make_console() -> Console:
-    """A console on stdout that shows names as they are; as wide as the terminal, or as a log."""
+    """A console on stdout that shows names as they are, and obeys none; as wide as the terminal, or as a log."""
     from rich.console import Console
+    from rich.text import Text
 
     from wganalyze.report.rendering import LOG_WIDTH
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=LOG_WIDTH)
+    class Shown(Console):
+        def render_str(self, text: str, **more: Any) -> Text:
+            return super().render_str("".join(c if c.isprintable() or c == "\n" else "?" for c in text), **more)
+
+    console = Shown(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Shown(highlight=False, markup=False, emoji=False, width=LOG_WIDTH)
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
@@ -76,6 +81,15 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
             raise UsageError(f"{option} {text}: write PATTERN=ROLE with the role generator, critic or ignore")
         found[pattern] = role
     return found
+
+
+def size(text: str | None) -> int | Literal["max"] | None:
+    """``300``, or ``max``."""
+    if text is None or text == "max":
+        return text  # type: ignore[return-value]
+    if not text.isdecimal() or int(text) < 2:
+        raise UsageError(f"--n {text}: write a whole number from 2 on, or max")
+    return int(text)
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:

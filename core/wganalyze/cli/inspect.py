@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wganalyze.cli import debug_option
+from wganalyze.cli import debug_option, one_line
 from wganalyze.cli.common import make_console, opening_options
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
         _print(opened, description, path)
     if any(file["kind"] != "unknown" for file in description["files"]):
         return 0
-    click.echo(f"Error: {nothing_found(path, opened)}", err=True)
+    click.echo(f"Error: {one_line(nothing_found(path, opened))}", err=True)
     return 2
 
 

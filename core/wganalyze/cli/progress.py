@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wganalyze.cli import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -29,7 +31,7 @@ class Lines:
 
     def note(self, line: str) -> None:
         """A line of its own."""
-        click.echo(line, err=True)
+        click.echo(one_line(line), err=True)
 
     def begin(self, cells: int) -> None:
         """Remember how many cells there are."""
@@ -48,11 +50,11 @@ class Lines:
         self.spent += outcome.seconds
         reason = f": {outcome.message}" if outcome.message else ""
         left = self.left()
-        click.echo(
+        line = (
             f"[{self.finished}/{self.total}] {self.place} {SIGNS[outcome.status]} "
-            f"({outcome.seconds:.1f} s{f', {left} left' if left else ''}){reason}",
-            err=True,
+            f"({outcome.seconds:.1f} s{f', {left} left' if left else ''}){reason}"
         )
+        click.echo(one_line(line), err=True)
         if self.debug and outcome.trace:
             click.echo(outcome.trace, err=True)
 

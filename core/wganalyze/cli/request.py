@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from wganalyze.budget import seconds_of
 from wganalyze.cli import common
 from wganalyze.config import Config, Net
 from wganalyze.request import Request
@@ -28,7 +29,8 @@ def make_request(path: Path, said: dict[str, Any]) -> Request:
         range=common.low_high(said.get("range_")),
         normalize=common.mean_std(said.get("normalize")),
         held_out=said.get("held_out"),
-        n=said.get("n"),
+        n=common.size(said.get("n")),
+        budget=seconds_of(said["budget"]) if said.get("budget") else None,
         replicates=said.get("replicates"),
         seed=said.get("seed"),
         roles=common.pairs(said["roles"], "--role"),

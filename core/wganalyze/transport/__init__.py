@@ -1,5 +1,6 @@
 """Exact Wasserstein distances with certificates, dual bounds from a critic's scores, and the ground metrics."""
 
+from wganalyze.transport.batch import Transports, wasserstein_batch
 from wganalyze.transport.certificate import dual_value, feasible_potentials
 from wganalyze.transport.duality import (
     DualBounds,
@@ -19,6 +20,7 @@ __all__ = [
     "METRICS",
     "DualBounds",
     "Transport",
+    "Transports",
     "best_scaled_dual",
     "c_transform_duals",
     "cost_blocks",
@@ -33,4 +35,5 @@ __all__ = [
     "penalised_dual",
     "permutation_pvalue",
     "wasserstein",
+    "wasserstein_batch",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from wganalyze.errors import WganalyzeError
-from wganalyze.transport.metrics import Array, cost_blocks
+from wganalyze.transport.metrics import Array, Metric, flipped
+from wganalyze.transport.transforms import c_transform
 
 
 class CertificateError(WganalyzeError):
@@ -13,19 +14,14 @@ class CertificateError(WganalyzeError):
 
 
 def feasible_potentials(
-    x: Array, y: Array, u: Array, *, p: float = 1.0, metric: str = "euclidean"
+    x: Array, y: Array, u: Array, *, p: float = 1.0, metric: Metric = "euclidean"
 ) -> tuple[Array, Array]:
     """Potentials (n,), (m,) with u_i + v_j <= c(x_i, y_j)^p, from any u: v = u^c, then u = v^c.
 
-    The double c-transform never lowers the dual value (Villani 2009, prop. 5.8). Row blocks of the cost only.
+    The double c-transform never lowers the dual value (Villani 2009, prop. 5.8).
     """
-    v = np.full(len(y), np.inf)
-    for rows, costs in cost_blocks(x, y, metric):
-        np.minimum(v, (costs**p - u[rows, None]).min(axis=0), out=v)
-    raised = np.empty(len(x))
-    for rows, costs in cost_blocks(x, y, metric):
-        raised[rows] = (costs**p - v[None]).min(axis=1)
-    return raised, v
+    v = c_transform(y, x, u, p, flipped(metric))
+    return c_transform(x, y, v, p, metric), v
 
 
 def dual_value(u: Array, v: Array, a: Array, b: Array) -> float:

@@ -1,27 +1,28 @@
-"""Exact Wasserstein distances between samples: solved by POT, proved by a certificate of our own."""
+"""Exact Wasserstein distances between samples, each proved by a certificate that no solver has a part in."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.certificate import CertificateError, dual_value, feasible_potentials
-from wganalyze.transport.metrics import Array, as_points, check_metric, cost_matrix, paired_cost
+from wganalyze.transport import solvers
+from wganalyze.transport.certificate import CertificateError, dual_value
+from wganalyze.transport.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
+from wganalyze.transport.solvers import SOLVERS, Problem, Solution, solve
+from wganalyze.transport.transforms import c_transform
+from wganalyze.transport.working import interruptible
 
 if TYPE_CHECKING:
-    from scipy.sparse import coo_array, csr_array
+    from scipy.sparse import csr_array
+
+Indices = npt.NDArray[np.integer[Any]]
 
 RELATIVE_GAP = 1e-9
 ROUNDING = 1e-14
-ITERATIONS = 10**9
-UNSHIPPED = 1e-12
-MATRICES_HELD = 5  # the costs, the plan, and three inside the network simplex: measured
-MEMORY_BYTES = 12 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,8 @@ class Transport:
     """A solved transport problem.
 
     ``value``: W_p, the p-th root of the cost of ``plan``, so an upper end; ``lower``: W_p certified from below by
-    ``potentials`` (u, v), which satisfy u_i + v_j <= c(x_i, y_j)^p in float64; ``plan``: the coupling, (n, m), sparse.
+    ``potentials`` (u, v), which satisfy u_i + v_j <= c(x_i, y_j)^p in float64; ``plan``: the coupling, (n, m), sparse;
+    ``solver``: which one found them.
     """
 
     value: float
@@ -57,12 +59,19 @@ class Transport:
         return "exact" if self.exact else "checked"
 
 
-def wasserstein(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metric: str = "euclidean") -> Transport:
-    """W_p between the weighted samples x (n, d) and y (m, d), arrays or tensors; float64 throughout.
+def wasserstein(
+    x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metric: Metric = "euclidean", solver: str = "auto"
+) -> Transport:
+    """W_p between the weighted samples x (n, d) and y (m, d), arrays or tensors.
 
-    ``a`` (n,) and ``b`` (m,) are weights, uniform by default; they are normalised, and zeros are allowed. ``metric``:
-    "euclidean", "l1", or "cosine" (1 - cos). ValueError: other shapes, NaN, negative weights, p < 1 or infinite.
-    MemoryError, before anything starts: the 5 matrices of 8 n m bytes that the solver takes would not fit.
+    Float32 points are taken as they are: the value is the float64 cost of those points. ``a`` (n,) and ``b`` (m,) are
+    weights, uniform by default; they are normalised, and zeros are allowed. ``metric``: "euclidean", "l1", "cosine"
+    (1 - cos), or a function of (a, d) and (b, d) points that gives (a, b) costs. ``solver``: "dense", "shortlist" (both
+    for equal sizes and weights) or "pot"; "auto" takes the fastest, and ``Transport.solver`` names it.
+
+    ValueError: other shapes, NaN, negative weights, p < 1 or infinite, a solver that does not take the problem.
+    MemoryError, before anything starts: what the solver holds would not fit (5 matrices of 8 n m bytes for "pot", 2 for
+    "dense", 4.2 kB a point and two float32 copies of the points for "shortlist").
     """
     x, y = as_points(x, "x"), as_points(y, "y")
     if x.shape[1] != y.shape[1]:
@@ -70,16 +79,35 @@ def wasserstein(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metr
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     check_metric(metric, x, y)
-    needed = MATRICES_HELD * 8 * len(x) * len(y)
-    if needed > MEMORY_BYTES:
-        raise MemoryError(
-            f"{len(x)} x {len(y)} points need {MATRICES_HELD} * 8 n m = {needed / 2**30:.1f} GiB, "
-            f"the limit is {MEMORY_BYTES / 2**30:.0f} GiB"
-        )
     a, b = _weights(a, len(x), "a"), _weights(b, len(y), "b")
     rows, columns = np.flatnonzero(a), np.flatnonzero(b)
-    plan, u = _solve(x[rows], y[columns], a[rows], b[columns], p, metric)
-    return _certified(x, y, a, b, rows, columns, plan, u, p, metric)
+    whole = Problem(x, y, a, b, float(p), metric)
+    problem = whole
+    if len(rows) < len(x) or len(columns) < len(y):
+        problem = Problem(x[rows], y[columns], a[rows], b[columns], float(p), metric)
+    name = _checked_solver(solver, problem)
+    solution = interruptible(lambda stop: solve(problem, name, stop), len(x) * len(y))
+    return _certified(whole, rows, columns, solution)
+
+
+def _checked_solver(solver: str, problem: Problem) -> str:
+    """The solver's name; ValueError where it does not take the problem, MemoryError where the problem would not fit."""
+    name = problem.choice if solver == "auto" else solver
+    if name not in SOLVERS:
+        raise ValueError(f"solver {solver!r}: choose auto, {', '.join(SOLVERS)}")
+    if name != "pot" and not problem.is_assignment:
+        raise ValueError(f"solver {name!r} takes samples of equal sizes and weights; choose pot")
+    if name == "shortlist" and problem.metric not in ("euclidean", "cosine"):
+        raise ValueError(
+            f"solver 'shortlist' takes the metrics euclidean and cosine, not {metric_name(problem.metric)}"
+        )
+    needed = problem.bytes_held(name)
+    if needed > solvers.MEMORY_BYTES:
+        raise MemoryError(
+            f"{len(problem.x)} x {len(problem.y)} points need {needed / 2**30:.1f} GiB for the solver {name}, "
+            f"the limit is {solvers.MEMORY_BYTES / 2**30:.0f} GiB"
+        )
+    return name
 
 
 def _weights(weights: Any, n: int, name: str) -> Array:
@@ -93,75 +121,41 @@ def _weights(weights: Any, n: int, name: str) -> Array:
     return np.asarray(found / math.fsum(found))
 
 
-def _solve(x: Array, y: Array, a: Array, b: Array, p: float, metric: str) -> tuple[coo_array, Array]:
-    """A coupling (triplets) and the potential on x, by POT's network simplex, run until it is done.
-
-    Costs are scaled to 1, since the solver's own tolerances are absolute.
-    """
-    import ot
-    from scipy.sparse import coo_array
-
-    costs = cost_matrix(x, y, metric)
-    top = float(costs.max())
-    if top == 0:
-        return _joined(a, b), np.zeros(len(x))
-    costs /= top
-    if p != 1:
-        costs **= p
-    with warnings.catch_warnings():
-        # A solver that stops early is seen by the gap of the certificate, and reported by it.
-        warnings.simplefilter("ignore")
-        plan, log = ot.emd(a, b * (a.sum() / b.sum()), costs, numItermax=ITERATIONS, log=True)
-    # Stopped early, it has not moved all mass yet: only a coupling's cost is an upper end.
-    left, wanted = np.maximum(a - plan.sum(axis=1), 0), np.maximum(b - plan.sum(axis=0), 0)
-    coupling = coo_array(plan)
-    if left.sum() > UNSHIPPED and wanted.sum() > UNSHIPPED:
-        coupling = coo_array(coupling + _joined(left, wanted))
-    return coupling, np.asarray(log["u"]) * top**p
-
-
-def _joined(a: Array, b: Array) -> coo_array:
-    """Some coupling of a and b, whose totals agree, in n + m entries: mass moves in the order of the indices."""
-    from scipy.sparse import coo_array
-
-    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
-    ends_b *= ends_a[-1] / ends_b[-1]
-    levels = np.union1d(ends_a, ends_b)
-    rows = np.minimum(np.searchsorted(ends_a, levels), len(a) - 1)
-    columns = np.minimum(np.searchsorted(ends_b, levels), len(b) - 1)
-    return coo_array((np.diff(levels, prepend=0.0), (rows, columns)), shape=(len(a), len(b)))
-
-
-def _certified(
-    x: Array,
-    y: Array,
-    a: Array,
-    b: Array,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
-    plan: coo_array,
-    u: Array,
-    p: float,
-    metric: str,
-) -> Transport:
-    """Put value, potentials and bound together, from the points; rows of weight 0 take part in feasibility too."""
+def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Solution) -> Transport:
+    """Put value, potentials and bound together, from the points; points of weight 0 take part in feasibility too."""
     from scipy.sparse import coo_array, csr_array
 
-    paired = paired_cost(x[rows[plan.row]], y[columns[plan.col]], metric)
-    power = math.fsum(plan.data * paired**p) / math.fsum(plan.data)
-    # A point without weight must not bind the others: it enters with the potential -inf, and is raised at the end.
-    start = np.full(len(x), -np.inf)
-    start[rows] = u
-    u_all, v_all = feasible_potentials(x, y, start, p=p, metric=metric)
-    dual = dual_value(u_all, v_all, a, b)
-    whole = coo_array((plan.data, (rows[plan.row], columns[plan.col])), shape=(len(x), len(y)))
-    scale = float(np.linalg.norm(x - x.mean(axis=0), axis=1).max()) if metric != "cosine" else 1.0
-    if not dual <= power + RELATIVE_GAP * power + ROUNDING * scale**p:
-        raise CertificateError(
-            f"the dual value {dual:.12g} exceeds the cost {power:.12g} of a coupling: a fault of wganalyze; "
-            "please report it"
+    x, y, p, metric = whole.x, whole.y, whole.p, whole.metric
+    coupling = solution.coupling
+    at_x, at_y = rows[coupling.row], columns[coupling.col]
+    paired = paired_cost(x[at_x], y[at_y], metric)
+    power = math.fsum(coupling.data * paired**p) / math.fsum(coupling.data)
+    plan = csr_array(coo_array((coupling.data, (at_x, at_y)), shape=(len(x), len(y))))
+    radius = float(np.linalg.norm(x - x.mean(axis=0, dtype=np.float64), axis=1).max()) if metric != "cosine" else 1.0
+
+    def proved(u: Array, v: Array) -> Transport:
+        dual = dual_value(u, v, whole.a, whole.b)
+        if not dual <= power + RELATIVE_GAP * power + ROUNDING * radius**p:
+            raise CertificateError(
+                f"the dual value {dual:.12g} exceeds the cost {power:.12g} of a coupling: a fault of wganalyze; "
+                "please report it"
+            )
+        lower = min(max(dual, 0.0), power)
+        return Transport(
+            power ** (1 / p), lower ** (1 / p), (u, v), plan, p, metric_name(metric), solution.solver, radius
         )
-    lower = min(max(dual, 0.0), power)
-    return Transport(
-        power ** (1 / p), lower ** (1 / p), (u_all, v_all), csr_array(whole), float(p), metric, "pot-emd", scale
-    )
+
+    # A point without weight must not bind the others: it enters with the potential -inf, and is raised at the end.
+    v = np.full(len(y), -np.inf)
+    v[columns] = solution.v
+    u = c_transform(x, y, v, p, metric)
+    idle = np.flatnonzero(whole.b == 0)
+    if len(idle):
+        v[idle] = c_transform(y[idle], x, u, p, flipped(metric))
+    found = proved(u, v)
+    if found.exact:
+        return found
+    # What the solver gave is not tight everywhere: another double transform never lowers the dual.
+    weighted = np.where(whole.a > 0, u, -np.inf)
+    v = c_transform(y, x, weighted, p, flipped(metric))
+    return max(found, proved(c_transform(x, y, v, p, metric), v), key=lambda transport: transport.lower)

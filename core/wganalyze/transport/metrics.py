@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,18 +10,27 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 GroundMetric = Literal["euclidean", "l1", "cosine"]
+Metric = str | Callable[[Array, Array], Any]
+"""The name of a ground metric, or a cost: (a, d) and (b, d) float64 give (a, b), finite and not negative."""
 METRICS: tuple[GroundMetric, ...] = get_args(GroundMetric)
 
 BLOCK_BYTES = 8 * 2**20
 DIFFERENCE_DIM = 16
 NEAR = 1e-6
+PAIRS = 32
 
 
 def as_points(values: Any, name: str) -> Array:
-    """(n, d) float64 from an array or a tensor; ValueError for another shape, no rows, NaN or infinity."""
+    """(n, d) from an array or a tensor, float32 as it is and anything else in float64.
+
+    ValueError for another shape, no rows, NaN or infinity.
+    """
     if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()
-    points = np.asarray(values, dtype=np.float64)
+        values = values.detach().cpu()
+        values = values.numpy() if str(values.dtype) == "torch.float32" else values.double().numpy()
+    points = np.asarray(values)
+    if points.dtype != np.float32:
+        points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or not points.size:
         raise ValueError(f"{name}: points are (n, d) with at least one of each, not {points.shape}")
     if not np.isfinite(points).all():
@@ -29,15 +38,30 @@ def as_points(values: Any, name: str) -> Array:
     return np.ascontiguousarray(points)
 
 
-def check_metric(metric: str, *points: Array) -> None:
+def metric_name(metric: Metric) -> str:
+    """For reports: "euclidean", or the name of the function."""
+    return metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+
+
+def flipped(metric: Metric) -> Metric:
+    """The metric with its two sides exchanged; all but a function are symmetric."""
+    if not callable(metric):
+        return metric
+    given = metric
+    return lambda a, b: np.asarray(given(b, a)).T
+
+
+def check_metric(metric: Metric, *points: Array) -> None:
     """ValueError for an unknown metric, or zero vectors under "cosine", which have no direction."""
+    if callable(metric):
+        return
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r}: choose one of {', '.join(METRICS)}")
     if metric == "cosine" and any((np.abs(p).max(axis=1) == 0).any() for p in points):
         raise ValueError("metric 'cosine': a zero vector has no direction")
 
 
-def cost_matrix(x: Any, y: Any, metric: str = "euclidean") -> Array:
+def cost_matrix(x: Any, y: Any, metric: Metric = "euclidean") -> Array:
     """Ground costs c(x_i, y_j), (n, m) float64. "cosine" is 1 - cos, a cost and no metric."""
     x, y = as_points(x, "x"), as_points(y, "y")
     costs = np.empty((len(x), len(y)))
@@ -46,14 +70,16 @@ def cost_matrix(x: Any, y: Any, metric: str = "euclidean") -> Array:
     return costs
 
 
-def cost_blocks(x: Array, y: Array, metric: str = "euclidean") -> Iterator[tuple[slice, Array]]:
+def cost_blocks(x: Array, y: Array, metric: Metric = "euclidean") -> Iterator[tuple[slice, Array]]:
     """Row blocks of the cost matrix, each (b, m), so that n x m is never held."""
     check_metric(metric, x, y)
     if metric == "cosine":
-        x, y = _directions(x), _directions(y)
+        x, y = directions(x), directions(y)
+    elif callable(metric):
+        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
     else:
         # The costs depend on differences only; centring keeps the Gram form accurate for data at an offset.
-        centre = y.mean(axis=0)
+        centre = y.mean(axis=0, dtype=np.float64)
         x, y = x - centre, y - centre
     squares = np.einsum("ij,ij->i", y, y)
     height = max(1, BLOCK_BYTES // (8 * len(y)))
@@ -62,9 +88,17 @@ def cost_blocks(x: Array, y: Array, metric: str = "euclidean") -> Iterator[tuple
         yield rows, _block(x[rows], y, squares, metric)
 
 
-def _block(x: Array, y: Array, squares: Array, metric: str) -> Array:
+def _block(x: Array, y: Array, squares: Array, metric: Metric) -> Array:
     from scipy.spatial.distance import cdist
 
+    if callable(metric):
+        costs = np.asarray(metric(x, y), dtype=np.float64)
+        if costs.shape != (len(x), len(y)) or not np.isfinite(costs).all() or (costs < 0).any():
+            raise ValueError(
+                f"metric {metric_name(metric)}: costs are ({len(x)}, {len(y)}) numbers for so many points, finite and "
+                f"not negative; it gave {costs.shape}"
+            )
+        return costs
     if metric == "l1":
         return np.asarray(cdist(x, y, "cityblock"))
     small = x.shape[1] <= DIFFERENCE_DIM
@@ -88,11 +122,16 @@ def _euclidean_by_gram(x: Array, y: Array, squares: Array) -> Array:
     return costs
 
 
-def paired_cost(x: Array, y: Array, metric: str = "euclidean") -> Array:
+def paired_cost(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
     """c(x_i, y_i), (n,), by differences: the accurate form."""
     check_metric(metric, x, y)
+    x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
+    if callable(metric):
+        parts = [slice(i, i + PAIRS) for i in range(0, len(x), PAIRS)]
+        squares = np.zeros(0)
+        return np.concatenate([np.diagonal(_block(x[part], y[part], squares, metric)) for part in parts])
     if metric == "cosine":
-        return _norm(_directions(x) - _directions(y)) ** 2 / 2
+        return _norm(directions(x) - directions(y)) ** 2 / 2
     if metric == "l1":
         return np.asarray(np.abs(x - y).sum(axis=1))
     return _norm(x - y)
@@ -105,5 +144,7 @@ def _norm(difference: Array) -> Array:
     return np.asarray(scale * np.sqrt(np.einsum("ij,ij->i", difference / safe[:, None], difference / safe[:, None])))
 
 
-def _directions(points: Array) -> Array:
+def directions(points: Array) -> Array:
+    """The points divided by their norms, float64."""
+    points = points.astype(np.float64, copy=False)
     return np.asarray(points / _norm(points)[:, None])

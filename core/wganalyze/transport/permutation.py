@@ -26,13 +26,14 @@ def permutation_pvalue(
     Labels are permuted within each pair; under P = Q the p-value is uniform or larger, at any n (exact test).
     ValueError for no pairs, or samples of unequal sizes.
     """
-    from scipy.optimize import linear_sum_assignment
+    from wganalyze.transport.dense import assign
 
     def total(costs: Array, order: npt.NDArray[np.intp]) -> float:
         half = len(order) // 2
         block = costs[np.ix_(order[:half], order[half:])]
-        rows, columns = linear_sum_assignment(block)
-        return float(block[rows, columns].mean())
+        u, v, columns = np.empty(half), np.empty(half), np.empty(half, np.int32)
+        assign(block, u, v, columns)
+        return float(block[np.arange(half), columns].mean())
 
     if not pairs or any(len(x) != len(y) for x, y in pairs):
         raise ValueError("a permutation test takes pairs of samples of equal sizes, at least one pair")

@@ -376,7 +376,7 @@ def test_the_number_of_steps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_work_of_known_constructors_counts_as_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inert_pickle, "MAX_OPCODES", 10_000)
+    monkeypatch.setattr(inert_pickle, "MAX_OPCODES", 100_000)
     pairs = b"]q\x00(" + b"K\x01" * 1000 + b"e0cm\nmake\nq\x01"
     once = b"h\x01h\x00\x85R0"
     assert load(pairs + once * 5 + b"N.", {"m.make": len}) is None

@@ -13,6 +13,7 @@ from wganalyze.cli.inspect import inspect
 from wganalyze.cli.request import make_request
 from wganalyze.cli.run import run
 from wganalyze.config import Config, Net
+from wganalyze.errors import UsageError
 from wganalyze.request import Request
 
 
@@ -48,6 +49,7 @@ OPTIONS: dict[str, tuple[str, str, Any]] = {
     "range": ("--range", "-1,1", (-1.0, 1.0)),
     "normalize": ("--normalize", "0.5,0.25", ((0.5,), (0.25,))),
     "n": ("--n", "300", 300),
+    "budget": ("--budget", "2m", 120.0),
     "replicates": ("--replicates", "7", 7),
     "seed": ("--seed", "0", 0),
 }
@@ -86,3 +88,13 @@ def test_the_rest_of_a_request(tmp_path: Path) -> None:
     assert (request.trust, request.loader, request.device) == (True, "l", "cpu")
     assert (request.allow, request.infer) == (("train:Critic", "train:Block"), True)
     assert (request.options, request.no_plugins) == (("a.b=1", "a.c=2"), ("p", "q"))
+
+
+def test_all_that_there_is() -> None:
+    assert request_of(run, "ckpt", "--n", "max").config == Config(n="max")
+
+
+@pytest.mark.parametrize("text", ["many", "1", "-5", "2.5"])
+def test_a_size_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match=f"--n {text}: write a whole number from 2 on, or max"):
+        request_of(run, "ckpt", "--n", text)

@@ -1,0 +1,50 @@
+"""How many samples an exact distance may have in a given time: found by trying, in steps of two."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from wganalyze.errors import UsageError
+
+if TYPE_CHECKING:
+    from wganalyze.data import DataSource, Preprocessing
+
+FIRST = 500
+GROWTH = 5.0
+"""Time for twice as many samples, at most: the exponents of exact solvers over n lie between 2 and 2.4."""
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds_of(text: str) -> float:
+    """ "20s", "2m", "1.5h" or plain seconds; UsageError for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(s|min|m|h|)\s*", text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not seconds > 0:
+        raise UsageError(f"--budget {text}: write a time, as 20s, 2m or 1h")
+    return seconds
+
+
+def largest_n(source: DataSource, preprocessing: Preprocessing, most: int | None, seconds: float, seed: int) -> int:
+    """The most samples, 500 times a power of two or ``most``, for which an exact W1 of real data ends in time."""
+    from wganalyze.data import Split
+    from wganalyze.transport import wasserstein
+
+    def took(n: int) -> float:
+        x, y = [
+            preprocessing.apply(source.draw(n, Split("budget", k), offset=k * n, seed=seed).values, source.shape)
+            for k in (0, 1)
+        ]
+        start = time.perf_counter()
+        wasserstein(x, y)
+        return time.perf_counter() - start
+
+    limit = most if most is not None else FIRST * 2**20
+    n = min(FIRST, limit)
+    took(min(n, 100))  # what is compiled or imported on the way is not counted
+    spent = took(n)
+    while n < limit and GROWTH * spent <= seconds:
+        n = min(2 * n, limit)
+        spent = took(n)
+    return n

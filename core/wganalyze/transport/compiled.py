@@ -1,0 +1,51 @@
+"""Compiled kernels: cached on disk where that is possible, and never entered in parallel from two threads."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PARALLEL = threading.RLock()
+"""Held around kernels that run in parallel: numba's plainest threading layer aborts the process on a second entry."""
+
+
+ORDERED = frozenset({"nnan", "nsz", "reassoc", "contract"})
+"""What a minimum over many needs to be vectorised, where infinities may occur."""
+
+
+def kernel(*, parallel: bool = False, fastmath: bool | frozenset[str] = False) -> Callable[[F], F]:
+    """``numba.njit`` that releases the GIL and keeps its machine code for the next process.
+
+    Where nothing can be written (read-only site-packages, no home), it compiles again in every process and says so.
+    """
+
+    def compile_(function: F) -> F:
+        options: dict[str, Any] = {"nogil": True, "parallel": parallel}
+        options["fastmath"] = set(fastmath) if isinstance(fastmath, frozenset) else fastmath
+        try:
+            return cast(F, njit(cache=True, **options)(function))
+        except RuntimeError:  # "cannot cache function: no locator available"
+            _say_once()
+            return cast(F, njit(cache=False, **options)(function))
+
+    return compile_
+
+
+_said = threading.Event()
+
+
+def _say_once() -> None:
+    if not _said.is_set():
+        _said.set()
+        warnings.warn(
+            "compiled kernels cannot be cached, so that every process compiles them again (some 20 s): "
+            "set NUMBA_CACHE_DIR to a folder that can be written",
+            RuntimeWarning,
+            stacklevel=4,
+        )

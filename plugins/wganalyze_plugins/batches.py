@@ -1,0 +1,156 @@
+"""Mini-batches: real ones against each other and against a blur, and matching inside them against matching all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from wganalyze.errors import WganalyzeError
+from wganalyze.study import Estimate, student_t
+from wganalyze.transport import paired_cost
+from wganalyze.transport.batch import wasserstein_batch
+
+if TYPE_CHECKING:
+    from wganalyze.data import Points, Samples
+    from wganalyze.study import Study
+    from wganalyze.transport import Transport
+    from wganalyze.transport.batch import Transports
+    from wganalyze.transport.metrics import Array
+
+REDO = 5
+MOST = 100
+"""Batches that are solved against centroids of unequal masses, which takes longest."""
+ROUNDING = 1e-9
+
+
+class BlockMatchingError(WganalyzeError):
+    """Matching inside batches came out below matching all, or above its bound: no number of it may be believed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Real batches of one size: W1 of ``count`` pairs a replicate, (R, count), and of each first one to a blur.
+
+    ``mean``, ``data_mean``, ``uniform``: (R count,); ``centroids``: of the first MOST of them.
+    """
+
+    between: Array
+    mean: Array
+    data_mean: Array
+    centroids: Array
+    uniform: Array
+    exact: bool
+    solver: str
+
+    @classmethod
+    def of(cls, study: Study, m: int) -> Batches:
+        """Batches of "x" against those of "x2"; means and centroids of "fit", which is disjoint from both."""
+        from wganalyze.transport import wasserstein
+        from wganalyze_plugins.clustering import cluster
+
+        every = range(study.replicates)
+        xs, ys = ([blocks(study.real(replicate=r, split=s), m) for r in every] for s in ("x", "x2"))
+        between = [wasserstein_batch(x, y) for x, y in zip(xs, ys, strict=True)]
+        fit = study.real(study.fit_size, split="fit").points
+        clusters = study.cached(
+            ("kmeans", len(fit), m, REDO, 0), lambda: cluster(fit, m, seed=0, redo=REDO), scope="data"
+        )
+        atoms = clusters.centroids.astype(xs[0].dtype)
+        uniform = [wasserstein_batch(x, np.broadcast_to(atoms, x.shape)) for x in xs]
+        batches, others = [batch for x in xs for batch in x], [batch for y in ys for batch in y]
+        by_mass = [wasserstein(batch, atoms, b=clusters.mass) for batch in batches[:MOST]]
+        centre = fit.mean(axis=0, dtype=np.float64)
+        return cls(
+            np.stack([w.value for w in between]),
+            np.array([to_point(a, b.mean(axis=0, dtype=np.float64)) for a, b in zip(batches, others, strict=True)]),
+            np.array([to_point(batch, centre) for batch in batches]),
+            np.array([w.value for w in by_mass]),
+            np.concatenate([w.value for w in uniform]),
+            all(bool(w.exact.all()) for w in (*between, *uniform)) and all(w.exact for w in by_mass),
+            by_mass[0].solver,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """One replicate, n = m * blocks samples a side: all matched at once, and inside blocks of m."""
+
+    full: Transport
+    inside: Transports
+    bound: float
+    bound_metric: float
+
+    @classmethod
+    def of(cls, study: Study, x: Samples, y: Samples, m: int) -> Matching:
+        """Match the first n of ``x`` with those of ``y``, and check every inequality between the two ways."""
+        n = len(x) // m * m
+        x, y = first(x, n), first(y, n)
+        full, inside = study.transport(x, y), wasserstein_batch(blocks(x, m), blocks(y, m))
+        partner = (inside.columns + m * np.arange(n // m)[:, None]).ravel()
+        plan = coo_array(full.plan)
+        xs, ys = x.points.astype(np.float64), y.points.astype(np.float64)
+        here, there = paired_cost(xs, ys[partner]), paired_cost(xs[plan.row], ys[plan.col])
+        apart = paired_cost(ys[partner[plan.row]], ys[plan.col])
+        bounds = [float(plan.data @ costs) for costs in (np.abs(here[plan.row] - there), apart)]
+        found = cls(full, inside, *bounds)
+        found.check()
+        return found
+
+    @property
+    def value(self) -> float:
+        """MBWD."""
+        return float(self.inside.value.mean())
+
+    @property
+    def exact(self) -> bool:
+        """Is every matching exact?"""
+        return self.full.exact and bool(self.inside.exact.all())
+
+    def check(self) -> None:
+        """BlockMatchingError where EWD <= MBWD <= EWD + bound <= EWD + second bound is violated."""
+        room = ROUNDING * (self.value + self.full.scale)
+        for low, high in (
+            (self.full.lower, self.value),
+            (self.value - self.full.value, self.bound),
+            (self.bound, self.bound_metric),
+        ):
+            if low > high + room:
+                raise BlockMatchingError(
+                    f"EWD = {self.full.value:.12g}, MBWD = {self.value:.12g}, bounds of MBWD - EWD {self.bound:.12g} "
+                    f"and {self.bound_metric:.12g}: not in the order that is proved; a fault of wganalyze"
+                )
+
+
+def blocks(samples: Samples, m: int) -> Points:
+    """The samples as batches (B, m, d), in their order; what is left over is left out."""
+    count = len(samples) // m
+    return samples.points[: count * m].reshape(count, m, samples.dim)
+
+
+def first(samples: Samples, n: int) -> Samples:
+    """The first n; their key says so, so that their transports are shared too."""
+    if n == len(samples):
+        return samples
+    return replace(samples.take(slice(0, n)), key=(*samples.key, "first", n) if samples.key else ())
+
+
+def to_point(batch: Points, point: Array) -> float:
+    """W1 to a single point: there is one coupling only."""
+    return float(np.linalg.norm(batch - point, axis=1).mean())
+
+
+def student(values: Array) -> Estimate:
+    """Mean of independent batches, with its interval (None below three)."""
+    found = student_t(tuple(values.tolist()))
+    if found.interval is None:
+        return found
+    return replace(found, interval=replace(found.interval, method=f"Student t over {len(values)} batches, 95%"))
+
+
+def ratio_of_means(above: Array, below: Array) -> Estimate:
+    """Ratio of two means over the same batches, with the interval of the linearised ratio (Cochran 1977, eq. 6.13)."""
+    ratio = float(above.mean() / below.mean())
+    return student(ratio + (above - ratio * below) / below.mean())

@@ -1,0 +1,200 @@
+"""What do mini-batches say? Real batches against a blur, and matching inside batches against matching all samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wganalyze.analyzer import Analyzer, Need
+from wganalyze.errors import NotMeasurable
+from wganalyze.hooks import hookimpl
+from wganalyze.measurement import Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
+
+if TYPE_CHECKING:
+    from wganalyze.study import Estimate, Study
+    from wganalyze_plugins.batches import Batches
+
+BLUR = "Stanczuk et al. 2103.01678: real batches are farther from each other than from a blur"
+BLOCKS = "SCIENCE: EWD against MBWD"
+DEBIASED = "Fatras et al. 2101.01792: the debiased minibatch loss"
+QUESTION = "are real batches farther from each other than from a blur (2103.01678)? W1 at"
+BIAS = "W1 of real and generated samples, matched inside mini-batches of"
+OF_REAL = {
+    "batch_batch": "W1 between two batches of m real samples: also the floor of mbwd.",
+    "batch_mean": "W1 between a batch of m real samples and the mean of another one.",
+    "batch_data_mean": "W1 between a batch of m real samples and the mean of real data.",
+    "batch_centroids": "W1 between a batch of m real samples and m K-Means centroids, weighted by cluster mass.",
+    "batch_centroids_uniform": "W1 between a batch of m real samples and m K-Means centroids, weighted uniformly.",
+    "blur_ratio_mean": "batch_batch / batch_mean; above 1: batches are farther from each other than from a mean.",
+    "blur_ratio_centroids": "batch_batch / batch_centroids; above 1: farther from each other than from centroids.",
+}
+OF_BOTH = {
+    "ewd": "W1 between n real and n generated samples, all matched at once, n a multiple of m.",
+    "ewd_floor": "W1 between two real samples of that n.",
+    "mbwd": "Mean W1 of mini-batches of m, real against generated; never below ewd. Its floor: batch_batch.",
+    "mbwd_fake": "Mean W1 of mini-batches of m, generated against generated.",
+    "mbwd_bias": "mbwd - ewd: what matching inside mini-batches adds.",
+    "mbwd_bias_bound": "Mean |cost to the partner in the batch - cost to the partner among all|: at least mbwd_bias.",
+    "mbwd_bias_bound_metric": "Mean distance of a sample's two partners, at least mbwd_bias_bound.",
+    "mbwd_debiased": "mbwd - (batch_batch + mbwd_fake) / 2: 0 on average for equal laws. A loss, no estimate of W1.",
+}
+METRICS = {**OF_REAL, **OF_BOTH}
+SOURCES = {**dict.fromkeys(OF_REAL, BLUR), **dict.fromkeys(OF_BOTH, BLOCKS), "mbwd_debiased": DEBIASED}
+BLUR_EVIDENCE = ("batch_batch", "batch_mean", "batch_centroids", "blur_ratio_mean", "blur_ratio_centroids")
+
+
+class MiniBatch(Analyzer):
+    """Are real batches farther from each other than from a blur, and what does matching in mini-batches add to W1?"""
+
+    name = "minibatch"
+    needs = frozenset({Need.REAL})
+    metrics = tuple(Metric(name, help, source=SOURCES[name]) for name, help in METRICS.items())
+    tables = (
+        Table(
+            "sizes",
+            "One row per batch size m: its batches over all replicates, n of ewd, and every metric (none: no value).",
+            {"m": "int64", "batches": "int64", "n": "int64", **dict.fromkeys(METRICS, "float64")},
+        ),
+    )
+
+    @dataclass(frozen=True)
+    class Options:
+        sizes: tuple[int, ...] = field(
+            default=(16, 64, 256), metadata={"help": "Batch sizes m; those above n are left out."}
+        )
+
+        def __post_init__(self) -> None:
+            if not self.sizes or min(self.sizes) < 2 or len(set(self.sizes)) < len(self.sizes):
+                raise ValueError("sizes are different numbers, each at least 2")
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Yield rows for each m (n of a row: the size of what was matched), the table, and two findings."""
+        sizes = [m for m in sorted(self.options.sizes) if m <= study.n]
+        if not sizes:
+            raise NotMeasurable(f"minibatch.sizes: all of them are above n = {study.n}; choose smaller ones")
+        absent, seen = study.lacks(Need.FAKE), set()
+        blurs, biases = [], []
+        for m in sizes:
+            batches = self._batches(study, m)
+            measured = list(_of_real(study, batches, m))
+            blurs.append(_blur(measured, m))
+            try:
+                both = [] if absent else list(_of_both(study, batches, m))
+            except NotMeasurable as reason:
+                absent, both = str(reason), []
+            biases += [_bias(measured, both, m)] if both else []
+            measured += both
+            for row in measured:
+                if (row.metric, row.n) not in seen or row.n is None:  # two m may have one n of ewd
+                    yield row
+                seen.add((row.metric, row.n))
+            values: dict[str, Scalar] = dict.fromkeys(METRICS) | {row.metric: row.value for row in measured}
+            yield Rows("sizes", [{"m": m, "batches": batches.between.size, "n": study.n // m * m, **values}])
+        for metric in OF_BOTH if absent else ():
+            yield Measurement.absent(metric, absent)
+        yield Finding("info", "batches-against-blur", f"{QUESTION} {'; '.join(blurs)}", BLUR_EVIDENCE)
+        if biases:
+            yield Finding("info", "minibatch-bias", f"{BIAS} {'; '.join(biases)}", ("ewd", "mbwd", "batch_batch"))
+
+    def _batches(self, study: Study, m: int) -> Batches:
+        from wganalyze_plugins.batches import Batches
+
+        return study.cached(("minibatch", m), lambda: Batches.of(study, m), scope="data")
+
+
+def _row(study: Study, metric: str, n: int, found: Estimate, exact: bool, method: str, solver: str) -> Measurement:
+    return Measurement(
+        metric,
+        found.value,
+        interval=found.interval,
+        replicates=study.replicates,
+        n=n,
+        space=f"{study.space}, euclidean",
+        method=method,
+        certificate="exact" if exact and "_bound" not in metric else "checked",
+        solver=solver,
+    )
+
+
+def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
+    """The metrics of real data; ratios only where the blur is at a distance."""
+    from wganalyze_plugins.batches import ratio_of_means, student
+
+    pairs = batches.between.ravel()
+    for name, values, solver in (
+        ("batch_batch", pairs, "dense"),
+        ("batch_mean", batches.mean, "one coupling"),
+        ("batch_data_mean", batches.data_mean, "one coupling"),
+        ("batch_centroids", batches.centroids, batches.solver),
+        ("batch_centroids_uniform", batches.uniform, "dense"),
+    ):
+        yield _row(study, name, m, student(values), batches.exact, f"mean over {len(values)} batches of {m}", solver)
+    for name, blur in (("blur_ratio_mean", batches.mean), ("blur_ratio_centroids", batches.centroids)):
+        if not blur.mean() > 0:
+            yield Measurement.absent(name, "the blur is at distance 0: real samples are equal")
+            continue
+        method = f"ratio of means over {len(blur)} batches of {m}"
+        yield _row(study, name, m, ratio_of_means(pairs[: len(blur)], blur), batches.exact, method, batches.solver)
+
+
+def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
+    """The metrics of real against generated samples, each an average over replicates."""
+    from wganalyze.transport.batch import wasserstein_batch
+    from wganalyze_plugins.batches import Matching, blocks, first
+
+    every = range(study.replicates)
+    reals, fakes = [study.real(replicate=r) for r in every], [study.fake(replicate=r) for r in every]
+    more_reals, more_fakes = ([side(replicate=r, split="x2") for r in every] for side in (study.real, study.fake))
+    n = study.n // m * m
+    found = [Matching.of(study, x, y, m) for x, y in zip(reals, fakes, strict=True)]
+    floors = [study.transport(first(x, n), first(y, n)) for x, y in zip(reals, more_reals, strict=True)]
+    variety = [wasserstein_batch(blocks(x, m), blocks(y, m)) for x, y in zip(fakes, more_fakes, strict=True)]
+    own = [float(w.value.mean()) for w in variety]
+    exact = all(w.exact for w in found) and all(w.exact for w in floors) and all(w.exact.all() for w in variety)
+    at_once, inside = f"all {n} matched at once", f"matched inside batches of {m}, {n} samples"
+    full = ", ".join(dict.fromkeys(w.solver for w in (*(w.full for w in found), *floors)))
+    for metric, values, size, method in (
+        ("ewd", [w.full.value for w in found], n, at_once),
+        ("ewd_floor", [w.value for w in floors], n, at_once),
+        ("mbwd", [w.value for w in found], m, inside),
+        ("mbwd_fake", own, m, inside),
+        ("mbwd_bias", [w.value - w.full.value for w in found], m, inside),
+        ("mbwd_bias_bound", [w.bound for w in found], m, inside),
+        ("mbwd_bias_bound_metric", [w.bound_metric for w in found], m, inside),
+        (
+            "mbwd_debiased",
+            [w.value - (real.mean() + fake) / 2 for w, real, fake in zip(found, batches.between, own, strict=True)],
+            m,
+            f"{inside}; a loss: no estimate of W1, no correction of its bias",
+        ),
+    ):
+        solver = "dense" if metric in ("mbwd", "mbwd_fake", "mbwd_debiased") else full
+        yield _row(study, metric, size, study.estimate(values.__getitem__), exact, method, solver)
+
+
+def _blur(measured: Sequence[Measurement], m: int) -> str:
+    rows = {row.metric: row for row in measured}
+
+    def said(blur: str, what: str) -> str:
+        ratio = rows[f"blur_ratio_{blur}"].interval
+        verdict = "yes" if ratio and ratio.low > 1 else "no" if ratio and ratio.high < 1 else "undecided"
+        return f"{rows[f'batch_{blur}'].value:.4g} from {what} ({verdict})"
+
+    return (
+        f"m = {m}: {rows['batch_batch'].value:.4g} from each other, {said('mean', 'the mean of another batch')}, "
+        f"{said('centroids', f'{m} centroids')}"
+    )
+
+
+def _bias(measured: Sequence[Measurement], both: Sequence[Measurement], m: int) -> str:
+    value = {row.metric: row.value for row in (*measured, *both)}
+    return (
+        f"m = {m}: {value['mbwd']:.4g}, {value['mbwd_bias']:.4g} above that of all {both[0].n} at once "
+        f"(two real samples: {value['batch_batch']:.4g} and {value['ewd_floor']:.4g})"
+    )
+
+
+@hookimpl
+def wganalyze_analyzers() -> list[type[Analyzer]]:
+    return [MiniBatch]

@@ -1,0 +1,153 @@
+"""The c-transform is the minimum over all pairs, whatever float32 excludes on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from wganalyze.transport import METRICS, transforms
+from wganalyze.transport.metrics import Metric
+from wganalyze.transport.transforms import FEWEST, c_transform
+
+Array = npt.NDArray[np.float64]
+POWERS = (1.0, 2.0, 1.5, 3.0)
+
+
+def ground(x: Array, y: Array, metric: Metric) -> Array:
+    """By differences in float64."""
+    x, y = x.astype(float), y.astype(float)
+    if callable(metric):
+        return np.asarray(metric(x, y))
+    if metric == "l1":
+        return np.asarray(cdist(x, y, "cityblock"))
+    if metric == "euclidean":
+        return np.asarray(cdist(x, y))
+    x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
+    return np.asarray(cdist(x, y, "sqeuclidean") / 2)
+
+
+def check(x: Array, y: Array, v: Array, p: float = 1, metric: Metric = "euclidean", rel: float = 1e-12) -> None:
+    """Equal to brute force, to rounding of what is subtracted at the minimum."""
+    terms = ground(x, y, metric) ** p
+    values = terms - v[None]
+    least = values.argmin(axis=1)
+    rows = np.arange(len(x))
+    u = c_transform(x, y, v, p, metric)
+    assert (np.abs(u - values[rows, least]) <= rel * (terms[rows, least] + np.abs(v[least]))).all()
+
+
+def upside_down(x: Array, y: Array) -> Array:
+    """A cost that is neither symmetric nor a metric."""
+    return np.asarray((cdist(x, y) - x[:, :1]) ** 2)
+
+
+@pytest.mark.parametrize("dim", [1, 7, 8, 64, 3000])
+@pytest.mark.parametrize("metric", [*METRICS, upside_down])
+@pytest.mark.parametrize("p", POWERS)
+def test_it_is_the_brute_force_minimum(dim: int, metric: Metric, p: float) -> None:
+    rng = np.random.default_rng(dim)
+    x, y = rng.standard_normal((70, dim)), 0.3 + rng.standard_normal((131, dim))
+    # Of the size at which the potentials of a solved problem are: who is the minimum is open.
+    v = ground(x, y, metric).std() * rng.standard_normal(131)
+    # Under cosine and L1 the blocks of the costs lose near pairs' last digits.
+    check(x, y, v, p, metric, rel=1e-11)
+
+
+@pytest.mark.parametrize("n", [1, FEWEST - 1, FEWEST, 131])
+@pytest.mark.parametrize("m", [1, FEWEST, 255, 256, 257, 600])
+@pytest.mark.parametrize("dim", [3, 20])
+def test_sizes_that_are_no_multiples_of_blocks(n: int, m: int, dim: int) -> None:
+    rng = np.random.default_rng(n + m)
+    check(rng.standard_normal((n, dim)), rng.standard_normal((m, dim)), 0.5 * rng.standard_normal(m), rel=1e-11)
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e4])
+@pytest.mark.parametrize("dim", [2, 64, 784])
+@pytest.mark.parametrize("near", [1e-2, 1e-7, 1e-10])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_near_duplicates_far_from_0_are_found(offset: float, dim: int, near: float, kind: Any) -> None:
+    """The near one has no advantage in v but its distance: taking any other would be wrong by all of that distance."""
+    rng = np.random.default_rng(0)
+    x = (offset + rng.standard_normal((90, dim))).astype(kind)
+    y = np.concatenate([x + near * rng.standard_normal(x.shape), x - near * rng.standard_normal(x.shape)]).astype(kind)
+    for p in POWERS:
+        check(x, y, np.zeros(180), p)
+        check(x, y, near**p * rng.standard_normal(180), p)
+
+
+@pytest.mark.parametrize("dim", [8, 300, 3000])
+@pytest.mark.parametrize("near", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("p", POWERS)
+def test_the_exclusion_is_sound_where_float32_sees_nothing(dim: int, near: float, p: float) -> None:
+    """Clusters at +-r: |x| |y| is r^2, distances are near r, and 1/3 is rounded the same way in every coordinate."""
+    rng = np.random.default_rng(1)
+    side = rng.choice([-1.0, 1.0], (170, 1)) / 3
+    points = side + near * rng.standard_normal((170, dim))
+    x, y = points[:80], points[80:]
+    within = ground(x, y, "euclidean")
+    size = float(np.median(within[within < within.max() / 2])) ** p
+    for v in (np.zeros(90), 0.1 * size * rng.standard_normal(90), size * rng.standard_normal(90)):
+        check(x, y, v, p)
+
+
+@pytest.mark.parametrize("largest", [1e3, 1e6, 1e9])
+def test_one_far_point_takes_float32_from_the_others(largest: float) -> None:
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((2, 100, 30))
+    x[0] *= largest
+    y[1] *= largest
+    for p in POWERS:
+        check(x, y, np.zeros(100), p)
+        check(x, y, rng.standard_normal(100), p)
+        # A far point that is wanted by all.
+        check(x, y, np.where(np.arange(100) == 1, 10 * largest**p, 0.0), p, rel=1e-11)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, upside_down])
+@pytest.mark.parametrize("sizes", [(5, 6), (80, 90)])
+def test_minus_infinity_leaves_out(metric: Metric, sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    n, m = sizes
+    x, y, v = rng.standard_normal((n, 20)), rng.standard_normal((m, 20)), rng.standard_normal(m)
+    out = rng.random(m) < 0.5
+    out[0], out[1] = True, False
+    with_all = c_transform(x, y, np.where(out, -np.inf, v), metric=metric)
+    np.testing.assert_allclose(with_all, c_transform(x, y[~out], v[~out], metric=metric), rtol=1e-12, atol=1e-13)
+    assert (c_transform(x, y, np.full(m, -np.inf), metric=metric) == np.inf).all()
+
+
+@pytest.mark.parametrize("dim", [3, 50])
+@pytest.mark.parametrize("p", POWERS)
+def test_blocks_change_nothing(dim: int, p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    x, y, v = rng.standard_normal((77, dim)), rng.standard_normal((88, dim)), rng.standard_normal(88)
+    whole = c_transform(x, y, v, p)
+    for size in (1, 8 * 88 * 10):
+        monkeypatch.setattr(transforms, "BLOCK_BYTES", size)
+        np.testing.assert_allclose(c_transform(x, y, v, p), whole, rtol=1e-15, atol=1e-15)
+
+
+@given(st.integers(0, 10**6), st.integers(-100, 100), st.sampled_from(POWERS))
+@settings(max_examples=100)
+def test_it_scales_with_the_points_and_goes_with_constants(seed: int, decade: int, p: float) -> None:
+    rng = np.random.default_rng(seed)
+    dim = int(rng.choice([2, 12]))
+    x, y, v = rng.standard_normal((70, dim)), rng.standard_normal((65, dim)), rng.standard_normal(65)
+    u = c_transform(x, y, v, p)
+    factor = 10.0**decade
+    scaled = c_transform(factor * x, factor * y, factor**p * v, p)
+    np.testing.assert_allclose(scaled / factor**p, u, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(c_transform(x, y, v + 5, p), u - 5, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+def test_points_that_all_coincide(dim: int) -> None:
+    points = np.full((70, dim), 0.1)
+    v = np.arange(70.0)
+    np.testing.assert_array_equal(c_transform(points, points, v), np.full(70, -69.0))

@@ -1,0 +1,120 @@
+"""Batches: what they are cut from, the inequalities between matching in blocks and at once, and their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from wganalyze.study import Study
+from wganalyze.testing import shifted_gaussians
+from wganalyze_plugins.batches import BlockMatchingError, Matching, blocks, first, ratio_of_means, student
+
+
+def matched(study: Study, m: int) -> Matching:
+    """The first replicate's."""
+    return Matching.of(study, study.real(), study.fake(), m)
+
+
+def test_blocks_keep_the_order_and_leave_the_rest_out() -> None:
+    samples = shifted_gaussians(n=50).real()
+    found = blocks(samples, 16)
+    assert found.shape == (3, 16, 2)
+    assert np.array_equal(found.reshape(48, 2), samples.points[:48])
+
+
+def test_the_first_samples_have_a_key_of_their_own_and_share_transports() -> None:
+    study = shifted_gaussians(n=50)
+    real, fake = study.real(), study.fake()
+    assert first(real, 50) is real
+    few = first(real, 20)
+    assert np.array_equal(few.points, real.points[:20])
+    assert few.key not in (real.key, first(real, 21).key, first(fake, 20).key, study.real(20).key)
+    assert few.shared
+    assert study.transport(few, first(fake, 20)) is study.transport(first(real, 20), first(fake, 20))
+    # What nobody knows is shared with nobody.
+    assert first(real.take(slice(0, 40)), 20).key == ()
+
+
+@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(2, 12), st.integers(1, 5), st.floats(0, 3))
+@settings(max_examples=40)
+def test_blocks_cost_no_less_than_all_at_once_and_no_more_than_the_bounds_add(
+    seed: int, dim: int, m: int, count: int, shift: float
+) -> None:
+    study = shifted_gaussians(shift=shift, dim=dim, n=m * count + m // 2, replicates=1, seed=seed)
+    found = matched(study, m)
+    bias = found.value - found.full.value
+    room = 1e-9 * found.value
+    assert found.exact
+    assert -room <= bias <= found.bound + room
+    assert found.bound <= found.bound_metric + room
+    if count == 1:
+        assert bias == pytest.approx(0, abs=room)
+    if count == 1 and dim > 1:  # on the line many matchings are optimal, and the bounds depend on which
+        assert found.bound_metric == 0
+
+
+def test_values_and_bounds_are_those_of_scipys_assignments() -> None:
+    study = shifted_gaussians(shift=1, dim=5, n=70)
+    found = matched(study, 16)
+    x, y = (side.points[:64].astype(float) for side in (study.real(), study.fake()))
+    costs = cdist(x, y)
+    every = linear_sum_assignment(costs)[1]
+    block = np.concatenate([16 * b + linear_sum_assignment(costs[s, s])[1] for b, s in enumerate(slices(4, 16))])
+    rows = np.arange(64)
+    assert found.full.value == pytest.approx(costs[rows, every].mean(), rel=1e-12)
+    assert found.value == pytest.approx(costs[rows, block].mean(), rel=1e-12)
+    assert found.bound == pytest.approx(np.abs(costs[rows, block] - costs[rows, every]).mean(), rel=1e-12)
+    assert found.bound_metric == pytest.approx(np.linalg.norm(y[block] - y[every], axis=1).mean(), rel=1e-12)
+
+
+def slices(count: int, m: int) -> list[slice]:
+    """Of the blocks."""
+    return [slice(m * b, m * (b + 1)) for b in range(count)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda w: replace(w, full=replace(w.full, value=2 * w.value, lower=2 * w.value)),
+        lambda w: replace(w, bound=0.5 * (w.value - w.full.value)),
+        lambda w: replace(w, bound_metric=0.5 * w.bound),
+    ],
+)
+def test_a_violation_is_a_fault(wrong: Callable[[Matching], Matching]) -> None:
+    found = matched(shifted_gaussians(dim=8, n=64), 16)
+    found.check()
+    with pytest.raises(BlockMatchingError, match="not in the order that is proved"):
+        wrong(found).check()
+
+
+def test_a_bracket_that_holds_the_value_of_the_blocks_is_no_fault() -> None:
+    """A solver that stopped early may come out above the blocks; only its certified lower end counts."""
+    found = matched(shifted_gaussians(dim=8, n=64), 16)
+    replace(found, full=replace(found.full, value=2 * found.value)).check()
+
+
+def test_a_ratio_of_means_has_the_interval_of_its_linear_form() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(400):
+        below = rng.normal(2, 0.2, 60)
+        above = 1.5 * below + rng.normal(0, 0.1, 60)
+        found: Any = ratio_of_means(above, below)
+        assert found.value == pytest.approx(above.mean() / below.mean(), rel=1e-12)
+        covered += found.interval.low <= 1.5 <= found.interval.high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_an_interval_takes_three_batches_and_says_of_what() -> None:
+    assert student(np.array([1.0, 2.0])).interval is None
+    found: Any = student(np.array([1.0, 2.0, 3.0]))
+    assert found.interval.method == "Student t over 3 batches, 95%"
+    assert found.interval.low < 2 < found.interval.high
