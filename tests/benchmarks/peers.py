@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -124,18 +124,32 @@ def _cdist(solve: Callable[[Points], float], x: Points, y: Points) -> float:
     return solve(cdist(x, y))
 
 
-def _batched(names: Sequence[str]) -> dict[str, Solver]:
-    """The others in a thread pool, on costs by cdist, which is the quickest at this size."""
+def _pot_value(c: Points) -> float:
     import ot
-    from lap import lapjv
+
+    return float(ot.emd2([], [], c))
+
+
+def _scipy_value(c: Points) -> float:
     from scipy.optimize import linear_sum_assignment
 
-    solves: dict[str, Callable[[Points], float]] = {
-        "POT": lambda c: float(ot.emd2([], [], c)),
-        "scipy": lambda c: float(c[linear_sum_assignment(c)].mean()),
-        "lapx": lambda c: float(lapjv(c)[0]) / len(c),
-    }
-    return {name: partial(_many, partial(_cdist, solves[name])) for name in names}
+    return float(c[linear_sum_assignment(c)].mean())
 
 
-BATCHED: Mapping[str, Solver] = {"wganalyze": ours_in_batches, **_batched(["POT", "scipy", "lapx"])}
+def _lapx_value(c: Points) -> float:
+    from lap import lapjv
+
+    return float(lapjv(c)[0]) / len(c)
+
+
+def in_threads(solve: Callable[[Points], float]) -> Solver:
+    """The others in a thread pool, on costs by cdist, which is the quickest at this size."""
+    return partial(_many, partial(_cdist, solve))
+
+
+BATCHED: Mapping[str, Solver] = {
+    "wganalyze": ours_in_batches,
+    "POT": in_threads(_pot_value),
+    "scipy": in_threads(_scipy_value),
+    "lapx": in_threads(_lapx_value),
+}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.field
 
 FACTORIES = Path(__file__).with_name("factories.py")
 MNIST = "mnist-t10k/t10k-images-idx3-ubyte.gz"
-ANALYZERS = {"critic-gap", "exact-w", "kmeans", "lipschitz", "snapshot"}
+ANALYZERS = {"critic-gap", "exact-w", "kmeans", "lipschitz", "minibatch", "snapshot"}
 GAPS = {
     4: {
         "wgan": 0.045,
