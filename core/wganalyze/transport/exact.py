@@ -148,7 +148,9 @@ def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Soluti
     # A point without weight must not bind the others: it enters with the potential -inf, and is raised at the end.
     v = np.full(len(y), -np.inf)
     v[columns] = solution.v
-    u = c_transform(x, y, v, p, metric)
+    near = np.full(len(x), -1, np.intp)
+    near[at_x] = at_y
+    u = c_transform(x, y, v, p, metric, near)
     idle = np.flatnonzero(whole.b == 0)
     if len(idle):
         v[idle] = c_transform(y[idle], x, u, p, flipped(metric))

@@ -29,7 +29,7 @@ MATRICES = {"dense": 2, "pot": 5}
 MEMORY_BYTES = 12 * 2**30
 DENSE_SIZE = 1200
 """Up to here the cost matrix is the faster way."""
-PLANE = 3
+PLANE, PLANE_SIZE = 3, 400
 """Up to this dimension shortlists are short of the truth: the best columns of a row are those of all its neighbours."""
 
 
@@ -54,9 +54,9 @@ class Problem:
         """The solver that is fastest here."""
         if not self.is_assignment:
             return "pot"
-        if len(self.x) <= DENSE_SIZE:
-            return "dense"
         low = self.x.shape[1] <= PLANE
+        if len(self.x) <= (PLANE_SIZE if low else DENSE_SIZE):
+            return "dense"
         return "pot" if low or self.metric not in ("euclidean", "cosine") else "shortlist"
 
     def bytes_held(self, solver: str) -> int:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numba import prange
 
 from wganalyze.transport.compiled import ORDERED, PARALLEL, kernel
 from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions
+
+Indices = npt.NDArray[np.integer[Any]]
 
 BLOCK_BYTES = 32 * 2**20
 LEAST_DIMENSION = 8
@@ -24,14 +27,19 @@ FEWEST = 64
 """With fewer points on a side there is nothing to save."""
 
 
-def c_transform(x: Array, y: Array, v: Array, p: float = 1.0, metric: Metric = "euclidean") -> Array:
-    """u_i = min_j c(x_i, y_j)^p - v_j, (n,), for any v (m,); v_j = -inf leaves y_j out."""
+def c_transform(
+    x: Array, y: Array, v: Array, p: float = 1.0, metric: Metric = "euclidean", near: Indices | None = None
+) -> Array:
+    """u_i = min_j c(x_i, y_j)^p - v_j, (n,), for any v (m,); v_j = -inf leaves y_j out.
+
+    ``near`` (n,): a j for each i that may attain it, which saves time and changes nothing.
+    """
     exponent, factor = p, 1.0
     if metric == "cosine":  # 1 - cos is half the squared distance of the directions
         x, y, exponent, factor, metric = directions(x), directions(y), 2 * p, 0.5**p, "euclidean"
     if metric != "euclidean" or min(len(x), len(y)) < FEWEST:
         return _by_blocks(x, y, v, p if factor == 1.0 else exponent, metric, factor)
-    return factor * _euclidean(x, y, v / factor, exponent)
+    return factor * _euclidean(x, y, v / factor, exponent, near)
 
 
 def _by_blocks(x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float) -> Array:
@@ -41,7 +49,7 @@ def _by_blocks(x: Array, y: Array, v: Array, p: float, metric: Metric, factor: f
     return u
 
 
-def _euclidean(x: Array, y: Array, v: Array, exponent: float) -> Array:
+def _euclidean(x: Array, y: Array, v: Array, exponent: float, near: Indices | None) -> Array:
     centre = y.mean(axis=0, dtype=np.float64)
     d = x.shape[1]
     low = d < LEAST_DIMENSION or d > MOST_DIMENSION
@@ -60,12 +68,13 @@ def _euclidean(x: Array, y: Array, v: Array, exponent: float) -> Array:
     offset = (b_squares - error).astype(kind)
     scaled = v / unit**exponent
     u = np.empty(len(x))
+    hints = np.full(len(x), -1, np.intp) if near is None else near.astype(np.intp)
     height = max(1, BLOCK_BYTES // (a.itemsize * len(y)))
     for start in range(0, len(x), height):
         rows = slice(start, min(start + height, len(x)))
         products = a[rows] @ b
         with PARALLEL:
-            _least(products, x[rows], y, a_squares[rows], offset, scaled, exponent, unit, u[rows])
+            _least(products, x[rows], y, a_squares[rows], offset, scaled, exponent, unit, hints[rows], u[rows])
     return u
 
 
@@ -79,39 +88,37 @@ def _exact(a: Any, b: Any, exponent: Any, unit: Any) -> Any:
 
 
 @kernel(parallel=True, fastmath=ORDERED)
-def _least(
-    products: Any, x: Any, y: Any, x_squares: Any, offset: Any, v: Any, exponent: Any, unit: Any, u: Any
-) -> None:
+def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, v: Any, exponent: Any, unit: Any, near: Any,
+           u: Any) -> None:  # fmt: skip
     """u_i = min_j exact c_ij - v_j; ``offset`` (m,): squared norms of y less all errors, so that bounds are low."""
     rows, m = products.shape
     width = 256
     for i in prange(rows):
         bound = np.empty(width)
-        best, found = np.inf, np.inf
-        first = -1
-        for j in range(m):  # a good start, so that little is left to compute
-            square = max(x_squares[i] + offset[j] - 2.0 * products[i, j], 0.0)
-            value = (
-                np.sqrt(square) if exponent == 1.0 else square if exponent == 2.0 else square ** (0.5 * exponent)
-            ) - v[j]
-            if value < best:
-                best = value
-                first = j
-        if first >= 0:
+        found = np.inf
+        first = near[i]
+        if first >= 0 and v[first] > -np.inf:
             found = _exact(x[i], y[first], exponent, unit) - v[first]
         for start in range(0, m, width):
             stop = min(width, m - start)
             least = np.inf
-            for k in range(stop):
-                square = max(x_squares[i] + offset[start + k] - 2.0 * products[i, start + k], 0.0)
-                value = (
-                    np.sqrt(square) if exponent == 1.0 else square if exponent == 2.0 else square ** (0.5 * exponent)
-                ) - v[start + k]
-                bound[k] = value
-                least = min(least, value)
-            if least >= found:
-                continue
-            for k in range(stop):
-                if bound[k] < found and start + k != first:
-                    found = min(found, _exact(x[i], y[start + k], exponent, unit) - v[start + k])
+            if exponent == 1.0:
+                for k in range(stop):
+                    square = x_squares[i] + offset[start + k] - 2.0 * products[i, start + k]
+                    bound[k] = np.sqrt(max(square, 0.0)) - v[start + k]
+                    least = min(least, bound[k])
+            else:
+                for k in range(stop):
+                    square = max(x_squares[i] + offset[start + k] - 2.0 * products[i, start + k], 0.0)
+                    bound[k] = (square if exponent == 2.0 else square ** (0.5 * exponent)) - v[start + k]
+                    least = min(least, bound[k])
+            while least < found:  # the best bound first: what it gives excludes most of the others
+                at = 0
+                for k in range(1, stop):
+                    if bound[k] < bound[at]:
+                        at = k
+                least = bound[at]
+                if least < found:
+                    found = min(found, _exact(x[i], y[start + at], exponent, unit) - v[start + at])
+                    bound[at] = np.inf
         u[i] = found * unit**exponent

@@ -176,7 +176,7 @@ def test_lists_that_are_short_of_the_truth(problem: Data, p: float) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "SWEEPS", 100)
         patch.setattr(matching, "LISTED", 2)
-        patch.setattr(matching, "COARSE", 5)
+        patch.setattr(matching, "COARSE_LEAST", 5)
         agree(wasserstein(x, y, p, solver="shortlist"), x, y)
 
 

@@ -17,7 +17,10 @@ from wganalyze.transport.working import Unfinished
 Array = npt.NDArray[Any]
 kernels: Any = compiled  # their arguments come in bundles, which no type checker counts
 
-COARSE = 1500
+COARSE_LEAST, COARSE, COARSE_WIDE, COARSE_MOST = 200, 1000, 1500, 2500
+"""Points of a side in the coarse problem: a fifth of all, up to 1,000, and from ten times that on a tenth."""
+WIDE = 256
+"""From this dimension on, pricing costs more than a finer start."""
 BIDS = 8
 """Bids a row in the row reduction."""
 GENEROSITY = 2.0
@@ -39,13 +42,19 @@ class Matching:
     priced: int
 
 
-def match(px: Array, py: Array, exponent: float = 1.0, stop: Array | None = None, coarse: int = COARSE) -> Matching:
+def _coarse_size(n: int, d: int) -> int:
+    return max(COARSE_LEAST, min(n // 5, COARSE_WIDE if d >= WIDE else COARSE), min(n // 10, COARSE_MOST))
+
+
+def match(
+    px: Array, py: Array, exponent: float = 1.0, stop: Array | None = None, coarse: int | None = None
+) -> Matching:
     """The cheapest bijection of two (n, d) samples under |x - y| ** exponent; Unfinished where it takes too long."""
     stop = np.zeros(1, np.uint8) if stop is None else stop
     geometry = Geometry(px, py, exponent)
     n = geometry.n
     lists = Shortlists(geometry, LISTED)
-    v = coarse_potentials(geometry, min(coarse, n))
+    v = coarse_potentials(geometry, min(_coarse_size(n, px.shape[1]) if coarse is None else coarse, n))
     points: Any = (geometry.px, geometry.py, geometry.form, geometry.exponent, geometry.unit)
     held: Any = lists.lists
     u = np.empty(n)
