@@ -50,11 +50,10 @@ def pot_lazy(x: Points, y: Points) -> float:
     """The same without a cost matrix."""
     import ot
 
-    uniform = np.full(len(x), 1 / len(x))
-    options = {"metric": "euclidean", "numItermax": 10**9}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = ot.lp.emd2_lazy(uniform, uniform, x.astype(float), y.astype(float), **options)
+        options = {"metric": "euclidean", "numItermax": 10**9, "return_matrix": False}
+        found = ot.lp.emd2_lazy(x.astype(float), y.astype(float), **options)
     return float(found)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import platform
 import threading
@@ -24,10 +23,12 @@ from samples import FIELD, SAMPLES
 HERE = Path(__file__).parent
 LIMIT = 120.0
 """Seconds past which a peer is dropped; what its smaller sizes foretell to be longer is not begun."""
+LATE = 60.0
+"""The same for our own solver once the time is up."""
 TOTAL = float(os.environ.get("WGANALYZE_BENCH_SECONDS", 40 * 60))
-SEEDS = (9001, 9002, 9003)
+SEEDS = (9001, 9002, 9003)[: int(os.environ.get("WGANALYZE_BENCH_SEEDS", "3"))]
 SLOW = {"lapx", "ortools", "POT lazy"}
-SLOW_SIZE = 2000
+SLOW_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,14 @@ def run_all(print_: Any) -> dict[Case, dict[str, list[Run]]]:
             for name, solver in solvers.items():
                 late = time.perf_counter() - begun > TOTAL
                 slow = name in SLOW and (case.n > SLOW_SIZE or seed != SEEDS[0])
-                if name != "wganalyze" and (late or slow or _foretold(last, name, case) > LIMIT):
+                foretold = _foretold(last, name, case)
+                if slow or foretold > LIMIT or (late and (name != "wganalyze" or foretold > LATE)):
                     continue
-                run = measured(solver, x, y)
+                try:
+                    run = measured(solver, x, y)
+                except MemoryError as error:
+                    print_(f"{case} {name}: {error}")
+                    continue
                 if not case.batches:
                     last[name, case.d, case.data] = case.n, run.wall
                 results[case].setdefault(name, []).append(run)
@@ -144,6 +150,8 @@ def table(results: dict[Case, dict[str, list[Run]]]) -> Iterator[str]:
     yield f"| case | {' | '.join(names)} | POT / ours | best other / ours | CPU s, ours / POT | MiB, ours / POT |"
     yield "|---" * (len(names) + 5) + "|"
     for case, runs in results.items():
+        if "wganalyze" not in runs:
+            continue
         walls = {name: median(found, "wall") for name, found in runs.items()}
         ours = walls["wganalyze"]
         others = {name: wall for name, wall in walls.items() if name not in ("wganalyze", "POT")}
@@ -159,9 +167,9 @@ def table(results: dict[Case, dict[str, list[Run]]]) -> Iterator[str]:
                     *cells,
                     f"{walls['POT'] / ours:.1f}" if pot else "-",
                     f"{others[best] / ours:.1f} ({best})" if best else "-",
-                    f"{median(runs['wganalyze'], 'cpu'):.3g} / {median(pot, 'cpu') if pot else math.nan:.3g}",
+                    f"{median(runs['wganalyze'], 'cpu'):.3g} / {f'{median(pot, "cpu"):.3g}' if pot else '-'}",
                     f"{median(runs['wganalyze'], 'memory') / 2**20:.0f} / "
-                    f"{median(pot, 'memory') / 2**20 if pot else math.nan:.0f}",
+                    + (f"{median(pot, 'memory') / 2**20:.0f}" if pot else "-"),
                 ]
             )
             + " |"
@@ -240,7 +248,7 @@ def test_exact_transport_against_its_peers(capsys: pytest.CaptureFixture[str]) -
             print(f"{time.perf_counter() - begun:5.0f} {line}", flush=True)
 
     results = run_all(say)
-    for case, runs in results.items():
+    for case, runs in ((case, runs) for case, runs in results.items() if "wganalyze" in runs):
         values = {name: [run.value for run in found] for name, found in runs.items()}
         for name, found in values.items():
             assert np.allclose(found, values["wganalyze"][: len(found)], rtol=1e-6, atol=1e-9), (case, name)

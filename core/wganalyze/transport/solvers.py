@@ -85,6 +85,11 @@ def solve(problem: Problem, solver: str, stop: Flag) -> Solution:
     except Unfinished:
         if stop[0]:
             raise KeyboardInterrupt from None
+        if problem.bytes_held("pot") > MEMORY_BYTES:
+            raise MemoryError(
+                f"shortlists do not get to an end on these {len(problem.x)} points (many are equal, or they lie on "
+                f"a curve or a surface), and POT would need {problem.bytes_held('pot') / 2**30:.1f} GiB; take fewer"
+            ) from None
         solution = SOLVERS["pot"](problem, stop)
         return Solution(solution.coupling, solution.v, "pot, after shortlist did not finish")
 
@@ -113,10 +118,11 @@ def _dense(problem: Problem, _: Flag) -> Solution:
 def _shortlist(problem: Problem, stop: Flag) -> Solution:
     from wganalyze.transport.shortlist import match
 
+    patient = problem.bytes_held("pot") > MEMORY_BYTES
     if problem.metric == "cosine":  # 1 - cos is half the squared distance of the directions
-        matching = match(directions(problem.x), directions(problem.y), 2 * problem.p, stop)
+        matching = match(directions(problem.x), directions(problem.y), 2 * problem.p, stop, patient=patient)
         return Solution(_bijection(matching.columns, problem), matching.v * 0.5**problem.p, "shortlist")
-    matching = match(problem.x, problem.y, problem.p, stop)
+    matching = match(problem.x, problem.y, problem.p, stop, patient=patient)
     return Solution(_bijection(matching.columns, problem), matching.v, "shortlist")
 
 

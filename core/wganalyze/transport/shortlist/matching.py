@@ -25,6 +25,9 @@ BIDS = 8
 """Bids a row in the row reduction."""
 GENEROSITY = 2.0
 """How near to its limit, in units of the path's length, a row is priced anew with those that bind it."""
+HOPELESS, EARLY = 0.01, 4
+"""Where more than this share of the rows is still free after so many sweeps, the points are of a kind (images of two
+scenes, a curve) on which shortlists are slow: samples of generators and of their data come to a tenth of it."""
 SWEEPS, STALLS = 400, 12
 """Sweeps at most, and at most in a row that match nobody: where many columns are equal, no list tells them apart."""
 PRICED = 30
@@ -47,9 +50,17 @@ def _coarse_size(n: int, d: int) -> int:
 
 
 def match(
-    px: Array, py: Array, exponent: float = 1.0, stop: Array | None = None, coarse: int | None = None
+    px: Array,
+    py: Array,
+    exponent: float = 1.0,
+    stop: Array | None = None,
+    coarse: int | None = None,
+    patient: bool = True,
 ) -> Matching:
-    """The cheapest bijection of two (n, d) samples under |x - y| ** exponent; Unfinished where it takes too long."""
+    """The cheapest bijection of two (n, d) samples under |x - y| ** exponent; Unfinished where it takes too long.
+
+    ``patient`` False: give up early where another solver would be faster.
+    """
     stop = np.zeros(1, np.uint8) if stop is None else stop
     geometry = Geometry(px, py, exponent)
     n = geometry.n
@@ -68,7 +79,8 @@ def match(
     kernels.bid(*points, *held, u, v, x, y, 0.0, BIDS * n, wanting)
     free, stalled = n, 0
     for sweep in range(SWEEPS):
-        if stalled > STALLS or lists.priced > PRICED * n or stop[0]:
+        hopeless = not patient and sweep >= EARLY and free > HOPELESS * n
+        if hopeless or stalled > STALLS or lists.priced > PRICED * n or stop[0]:
             break
         if wanting.any():
             lists.price(np.flatnonzero(wanting), v, LISTED)
