@@ -167,7 +167,7 @@ def table(results: dict[Case, dict[str, list[Run]]]) -> Iterator[str]:
                     *cells,
                     f"{walls['POT'] / ours:.1f}" if pot else "-",
                     f"{others[best] / ours:.1f} ({best})" if best else "-",
-                    f"{median(runs['wganalyze'], 'cpu'):.3g} / {f'{median(pot, "cpu"):.3g}' if pot else '-'}",
+                    f"{median(runs['wganalyze'], 'cpu'):.3g} / " + (f"{median(pot, 'cpu'):.3g}" if pot else "-"),
                     f"{median(runs['wganalyze'], 'memory') / 2**20:.0f} / "
                     + (f"{median(pot, 'memory') / 2**20:.0f}" if pot else "-"),
                 ]
