@@ -7,9 +7,14 @@ import os
 import struct
 import zipfile
 import zlib
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
+
+from wganalyze.errors import CheckpointError
+
+T = TypeVar("T")
 
 MAX_DIRECTORY = 8 * 2**20
 """Bytes of a zip's directory; that of a checkpoint with ten thousand tensors takes less than one million."""
@@ -19,6 +24,37 @@ MAX_VALUES = 1_000_000
 
 
 _HEADER = 30  # of a record, without its name
+
+
+def once(read: Callable[[Path, int], T]) -> Callable[[Path], T | None]:
+    """``read(path, size)``, once for each state of a file: every loader sniffs, then one opens.
+
+    A damaged file is not read again either: the same CheckpointError is raised anew. None where there is no file.
+    """
+
+    @lru_cache(maxsize=4)
+    def outcome(path: Path, size: int, _changed: int) -> T | CheckpointError:
+        try:
+            return read(path, size)
+        except CheckpointError as error:
+            return CheckpointError(str(error))  # anew: a raised one keeps all that its frames held
+
+    @wraps(read)
+    def reading(path: Path) -> T | None:
+        try:
+            if not path.is_file():
+                return None
+            status = path.stat()
+            found = outcome(path, status.st_size, status.st_mtime_ns)
+        except OSError as error:
+            raise CheckpointError(
+                f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
+            ) from error
+        if isinstance(found, CheckpointError):
+            raise CheckpointError(str(found))
+        return found
+
+    return reading
 
 
 class _Bounded:

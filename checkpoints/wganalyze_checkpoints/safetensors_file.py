@@ -12,13 +12,14 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wganalyze.errors import CheckpointError
 from wganalyze.hooks import hookimpl
 from wganalyze.snapshot import Loader, Part, TensorSpec
+from wganalyze_checkpoints.bounded import once
 from wganalyze_checkpoints.torch.file import printable
 from wganalyze_checkpoints.torch.state_dict import find_facts, numbers_networks
 
@@ -77,21 +78,9 @@ def damaged(path: Path, reason: object) -> CheckpointError:
     return CheckpointError(f"{path}: damaged safetensors file ({printable(reason)}); copy or save it again")
 
 
-def read_header(path: Path) -> Header | None:
+@once
+def read_header(path: Path, size: int) -> Header | None:
     """The header of ``path``; None where this is another format; CheckpointError where it is damaged."""
-    try:
-        if not path.is_file():
-            return None
-        status = path.stat()
-        return _read_header(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-
-
-@lru_cache(maxsize=4)
-def _read_header(path: Path, size: int, _changed: int) -> Header | None:
     with path.open("rb") as file:
         start = file.read(64)
         length = struct.unpack("<Q", start[:8])[0] if len(start) > 8 else 0

@@ -270,5 +270,6 @@ def _paired(groups: list[Group], step: int | None) -> list[Group]:
         note = f"{generator.members[0].piece.place} and {critic.members[0].piece.place} taken as a pair"
         pair = [replace(m, assumption=m.assumption or note) for m in generator.members] + critic.members
         groups = [g for g in groups if g is not generator and g is not critic]
-        groups.append(Group(folder, generator.words, generator.step or critic.step, pair))
+        facts, records = {**critic.facts, **generator.facts}, [*generator.records, *critic.records]
+        groups.append(Group(folder, generator.words, generator.step or critic.step, pair, facts, records))
     return groups

@@ -29,7 +29,7 @@ from wganalyze.study import Cache, Study
 
 RECORDED = (
     "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy", "click",
-    "rich", "pillow", "packaging",
+    "rich", "pillow", "packaging", "numba", "safetensors", "onnxruntime", "keras",
 )  # fmt: skip
 
 

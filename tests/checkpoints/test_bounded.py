@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints import bounded
 
 
@@ -31,7 +32,9 @@ def test_the_records_of_a_zip(write: Callable[..., Path]) -> None:
     assert bounded.records(path) is found
 
 
-@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04", archive("a")[:-1]])
+@pytest.mark.parametrize(
+    "content", [b"", b"text", b"PK\x03\x04", archive("a")[:-1]], ids=["empty", "text", "begun", "cut"]
+)
 def test_what_is_no_zip_has_none(write: Callable[..., Path], content: bytes) -> None:
     assert bounded.records(write(content)) is None
 
@@ -105,3 +108,32 @@ def test_a_bomb_is_unpacked_no_further_than_it_states(write: Callable[..., Path]
         assert tracemalloc.get_traced_memory()[1] < 1e6
     finally:
         tracemalloc.stop()
+
+
+def test_a_state_of_a_file_is_read_once_and_damage_too(write: Callable[..., Path], tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    @bounded.once
+    def read(path: Path, size: int) -> str:
+        seen.append(size)
+        if size > 4:
+            raise CheckpointError(f"{path}: too long")
+        return path.read_text()
+
+    assert read(tmp_path / "nowhere") is None
+    path = write(b"abc")
+    assert [read(path), read(path)] == ["abc", "abc"]
+    path.write_bytes(b"longer")
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="too long"):
+            read(path)
+    assert seen == [3, 6]
+
+
+def test_a_file_that_cannot_be_read_says_why(write: Callable[..., Path]) -> None:
+    @bounded.once
+    def read(path: Path, size: int) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with pytest.raises(CheckpointError, match=r"cannot be read \(Permission denied\); check the file and"):
+        read(write(b"abc"))

@@ -163,6 +163,14 @@ def test_a_file_beside_gives_its_step_to_the_moment_it_is_named_for(assembled: M
     assert all(len(s.files) == 3 for s in found.snapshots), "its bytes are part of the digest"
 
 
+def test_a_pair_under_two_names_keeps_what_lies_beside_one_of_them(assembled: Make) -> None:
+    record = Part(Path("run/state_dict.pth"), "test", facts={"itr": 900, "dim_z": 17})
+    nets = [weights("run/G.pth"), weights("run/D_final.pth")]
+    snapshot = only(assembled(record, *nets, config=Config(generator=Net("a:b"), critic=Net("a:b"))))
+    assert (snapshot.step, snapshot.latent.shape) == (900, (17,))
+    assert {path.name for path in snapshot.files} == {"G.pth", "D_final.pth", "state_dict.pth"}
+
+
 def test_a_number_that_is_no_step_is_none(assembled: Make) -> None:
     snapshot = only(assembled(weights("checkpoint_30/model_1.safetensors", role="critic", numbered=False)))
     assert (snapshot.step, snapshot.step_unit) == (30, "")

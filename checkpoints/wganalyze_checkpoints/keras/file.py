@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -113,24 +112,9 @@ def choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = "torch"
 
 
-def read(path: Path) -> KerasFile | None:
+@bounded.once
+def read(path: Path, size: int) -> KerasFile | None:
     """The structure of ``path``; None where Keras did not write it; CheckpointError where it is damaged."""
-    try:
-        if not path.is_file():
-            return None
-        status = path.stat()
-        found = _read(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-    if isinstance(found, CheckpointError):
-        raise CheckpointError(str(found))
-    return found
-
-
-@lru_cache(maxsize=4)  # both loaders sniff, then one opens: one reading serves them all
-def _read(path: Path, size: int, _changed: int) -> KerasFile | CheckpointError | None:
     with path.open("rb") as file:
         magic = file.read(8)
         file.seek(0)
@@ -139,7 +123,7 @@ def _read(path: Path, size: int, _changed: int) -> KerasFile | CheckpointError |
                 return _read_zip(path, file, size)
             return _read_hdf5(path, file) if magic == MAGIC else None
         except _ERRORS as error:
-            return damaged(path, error)
+            raise damaged(path, error) from error
 
 
 def _read_zip(path: Path, file: BinaryIO, size: int) -> KerasFile | None:

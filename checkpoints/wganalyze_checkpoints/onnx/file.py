@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from wganalyze.errors import CheckpointError
 from wganalyze.snapshot import Input, TensorSpec
+from wganalyze_checkpoints.bounded import once
 from wganalyze_checkpoints.onnx.wire import DamagedModel, Field, Span, Wire
 from wganalyze_checkpoints.torch.file import printable
 
@@ -94,21 +94,9 @@ def damaged(path: Path, reason: object) -> CheckpointError:
     return CheckpointError(f"{path}: damaged ONNX file ({printable(reason)}); copy or export it again")
 
 
-def read(path: Path) -> OnnxFile | None:
+@once
+def read(path: Path, size: int) -> OnnxFile | None:
     """The structure of ``path``; None where it is not ONNX; CheckpointError where it is damaged."""
-    try:
-        if not path.is_file():
-            return None
-        status = path.stat()
-        return _read(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-
-
-@lru_cache(maxsize=4)  # every loader sniffs, then one opens: one reading serves them all
-def _read(path: Path, size: int, _changed: int) -> OnnxFile | None:
     with path.open("rb") as file:
         try:
             return _Model(path, Wire(file, size)).read()

@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -153,24 +152,9 @@ def damaged(path: Path, reason: object) -> CheckpointError:
     )
 
 
-def read(path: Path) -> TorchFile | None:
+@bounded.once
+def read(path: Path, size: int) -> TorchFile | None:
     """The structure of ``path``; None where torch did not write it; CheckpointError where it is damaged."""
-    try:
-        if not path.is_file():
-            return None
-        status = path.stat()
-        found = _read(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
-        ) from error
-    if isinstance(found, CheckpointError):
-        raise CheckpointError(str(found))
-    return found
-
-
-@lru_cache(maxsize=4)  # every loader sniffs, then one opens: one reading serves them all, of a damaged file, too
-def _read(path: Path, size: int, _changed: int) -> TorchFile | CheckpointError | None:
     with path.open("rb") as file:
         head = file.read(256)
         file.seek(0)
@@ -179,7 +163,7 @@ def _read(path: Path, size: int, _changed: int) -> TorchFile | CheckpointError |
                 return _read_zip(path, file, size, head)
             return _read_legacy(path, file, size) if head.startswith(b"\x80") else None
         except ERRORS as error:
-            return damaged(path, error)
+            raise damaged(path, error) from error
 
 
 def _read_zip(path: Path, file: BinaryIO, size: int, head: bytes) -> TorchFile | None:

@@ -21,20 +21,23 @@ SAMPLED = 1024
 
 
 @kernel(fastmath=True)
-def distance(a: Any, b: Any, form: Any, exponent: Any, unit: Any) -> Any:
-    """(|a - b| / unit) ** exponent in float64, by differences; ``form`` 0: Euclidean, 1: L1."""
+def distance(a: Any, b: Any, exponent: Any, unit: Any) -> Any:
+    """(|a - b| / unit) ** exponent in float64, by differences."""
     total = 0.0
-    if form == 1:
-        for k in range(len(a)):
-            total += abs(np.float64(a[k]) - np.float64(b[k]))
-        total /= unit
-        return total if exponent == 1.0 else total**exponent
     for k in range(len(a)):
         difference = (np.float64(a[k]) - np.float64(b[k])) / unit
         total += difference * difference
     if exponent == 1.0:
         return np.sqrt(total)
     return total if exponent == 2.0 else total ** (0.5 * exponent)
+
+
+@kernel()
+def exact_cost(px: Any, py: Any, exponent: Any, unit: Any, index: Any, cost: Any, i: Any, k: Any) -> Any:
+    """The cost of row i's k-th listed column, computed when it is first needed."""
+    if cost[i, k] < 0:
+        cost[i, k] = distance(px[i], py[index[i, k]], exponent, unit)
+    return cost[i, k]
 
 
 @kernel(parallel=True, fastmath=True)
@@ -108,7 +111,7 @@ def least_over_rows(block: Any, x_squares: Any, y_squares: Any, exponent: Any, u
 
 
 @kernel(parallel=True)
-def raise_rows(px: Any, py: Any, form: Any, exponent: Any, unit: Any, rows: Any, index: Any, key: Any, cost: Any,
+def raise_rows(px: Any, py: Any, exponent: Any, unit: Any, rows: Any, index: Any, key: Any, cost: Any,
                limit: Any, count: Any, u: Any, v: Any) -> None:  # fmt: skip
     """u_i = min_j c_ij - v_j, as far as the lists show it: never above the truth."""
     for t in prange(len(rows)):
@@ -118,9 +121,7 @@ def raise_rows(px: Any, py: Any, form: Any, exponent: Any, unit: Any, rows: Any,
             if key[i, k] > second:
                 break
             j = index[i, k]
-            if cost[i, k] < 0:
-                cost[i, k] = distance(px[i], py[j], form, exponent, unit)
-            value = cost[i, k] - v[j]
+            value = exact_cost(px, py, exponent, unit, index, cost, i, k) - v[j]
             if value < least:
                 second = least
                 least = value
@@ -150,7 +151,7 @@ def match_tight(index: Any, cost: Any, count: Any, u: Any, v: Any, x: Any, y: An
 
 
 @kernel()
-def bid(px: Any, py: Any, form: Any, exponent: Any, unit: Any, index: Any, key: Any, cost: Any, limit: Any, count: Any,
+def bid(px: Any, py: Any, exponent: Any, unit: Any, index: Any, key: Any, cost: Any, limit: Any, count: Any,
         u: Any, v: Any, x: Any, y: Any, step: Any, most: Any, wanting: Any) -> Any:  # fmt: skip
     """Bertsekas' auction among the lists, at most ``most`` bids; ``step`` 0: Jonker and Volgenant's row reduction.
 
@@ -178,9 +179,7 @@ def bid(px: Any, py: Any, form: Any, exponent: Any, unit: Any, index: Any, key: 
             if key[i, k] >= second:
                 break
             j = index[i, k]
-            if cost[i, k] < 0:
-                cost[i, k] = distance(px[i], py[j], form, exponent, unit)
-            value = cost[i, k] - v[j]
+            value = exact_cost(px, py, exponent, unit, index, cost, i, k) - v[j]
             if value < second:
                 if value < least:
                     second = min(second, least)
@@ -250,7 +249,7 @@ def _pop(heap: Any, place: Any, reach: Any, held: Any) -> Any:
 
 
 @kernel()
-def augment(px: Any, py: Any, form: Any, exponent: Any, unit: Any, index: Any, key: Any, cost: Any, limit: Any,
+def augment(px: Any, py: Any, exponent: Any, unit: Any, index: Any, key: Any, cost: Any, limit: Any,
             count: Any, u: Any, v: Any, x: Any, y: Any, wanting: Any, generosity: Any, stop: Any) -> Any:  # fmt: skip
     """One shortest augmenting path for each free row (Dijkstra on reduced costs, potentials kept feasible).
 
@@ -291,9 +290,7 @@ def augment(px: Any, py: Any, form: Any, exponent: Any, unit: Any, index: Any, k
                 j = index[i, k]
                 if place[j] == -2:
                     continue
-                if cost[i, k] < 0:
-                    cost[i, k] = distance(px[i], py[j], form, exponent, unit)
-                length = max(base + cost[i, k] - v[j], level)
+                length = max(base + exact_cost(px, py, exponent, unit, index, cost, i, k) - v[j], level)
                 if length >= nearest or length >= reach[j]:
                     continue
                 if reach[j] == np.inf:

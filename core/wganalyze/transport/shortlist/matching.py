@@ -66,7 +66,7 @@ def match(
     n = geometry.n
     lists = Shortlists(geometry, LISTED)
     v = coarse_potentials(geometry, min(_coarse_size(n, px.shape[1]) if coarse is None else coarse, n))
-    points: Any = (geometry.px, geometry.py, geometry.form, geometry.exponent, geometry.unit)
+    points: Any = (geometry.px, geometry.py, geometry.exponent, geometry.unit)
     held: Any = lists.lists
     u = np.empty(n)
     x, y = np.full(n, -1, np.int32), np.full(n, -1, np.int32)

@@ -39,7 +39,6 @@ class Geometry:
     px: Array
     py: Array
     exponent: float
-    form: int = 0
     unit: float = field(init=False)
 
     def __post_init__(self) -> None:
