@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 FIRST = 500
 GROWTH = 5.0
 """Time for twice as many samples, at most: the exponents of exact solvers over n lie between 2 and 2.4."""
+COMPILED = 1500
+"""A size at which solvers for large samples are taken."""
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -41,10 +43,17 @@ def largest_n(source: DataSource, preprocessing: Preprocessing, most: int | None
         return time.perf_counter() - start
 
     limit = most if most is not None else FIRST * 2**20
+    for n in (100, COMPILED):  # what each kind of solver compiles or imports on the way is not counted
+        took(min(n, limit))
     n = min(FIRST, limit)
-    took(min(n, 100))  # what is compiled or imported on the way is not counted
     spent = took(n)
     while n < limit and GROWTH * spent <= seconds:
-        n = min(2 * n, limit)
-        spent = took(n)
+        following = min(2 * n, limit)
+        try:
+            spent = took(following)
+        except MemoryError:
+            break
+        if spent > seconds:
+            break
+        n = following
     return n

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from wganalyze.budget import seconds_of
+from wganalyze.budget import FIRST, largest_n, seconds_of
+from wganalyze.data import Preprocessing
 from wganalyze.errors import UsageError
+from wganalyze.testing import Gaussian
+from wganalyze.transport import solvers
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("20s", 20), ("2m", 120), ("2 min", 120), ("1.5h", 5400), ("7", 7)])
@@ -17,3 +20,18 @@ def test_a_time(text: str, seconds: float) -> None:
 def test_no_time(text: str) -> None:
     with pytest.raises(UsageError, match="write a time, as 20s, 2m or 1h"):
         seconds_of(text)
+
+
+def test_it_never_takes_more_than_there_is() -> None:
+    for most in (40, 700, 1000):
+        assert largest_n(Gaussian(2), Preprocessing(), most, 1e6, 0) == most
+
+
+def test_it_stays_at_what_fits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the plane POT holds five matrices: room for 1,500 points is none for 2,000."""
+    monkeypatch.setattr(solvers, "MEMORY_BYTES", 5 * 8 * 1500**2)
+    assert largest_n(Gaussian(2), Preprocessing(), None, 1e6, 0) == 2 * FIRST
+
+
+def test_without_time_it_is_the_first_size() -> None:
+    assert largest_n(Gaussian(2), Preprocessing(), None, 1e-9, 0) == FIRST

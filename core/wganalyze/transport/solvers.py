@@ -27,9 +27,9 @@ UNSHIPPED = 1e-12
 MATRICES = {"dense": 2, "pot": 5}
 """Cost matrices of 8 n m bytes that a solver holds at once; POT's plan, and three inside its simplex: measured."""
 MEMORY_BYTES = 12 * 2**30
-DENSE_SIZE = 1200
-"""Up to here the cost matrix is the faster way."""
-PLANE, PLANE_SIZE = 3, 400
+DENSE_SIZE, PLANE_SIZE = 1200, 400
+"""Up to here the cost matrix is the faster way; in the plane, up to there."""
+PLANE = 3
 """Up to this dimension shortlists are short of the truth: the best columns of a row are those of all its neighbours."""
 
 
