@@ -49,6 +49,9 @@ class Plugin:
     provides: tuple[tuple[str, str], ...] = ()
 
 
+Layout = tuple[tuple[str, tuple[int, ...]], ...]
+
+
 @dataclass
 class Host:
     """Every plugin seen, and the objects of the sound ones by name."""
@@ -58,6 +61,8 @@ class Host:
     loaders: dict[str, Loader] = field(default_factory=dict)
     architectures: dict[str, Architecture] = field(default_factory=dict)
     data: dict[str, type[DataSource]] = field(default_factory=dict)
+    recognised: dict[Layout, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
+    """What the architectures said of keys and shapes: the snapshots of a run share them."""
 
     def origin(self, kind: str, name: str) -> Plugin:
         """The plugin that gave the object of this kind and name."""

@@ -161,9 +161,16 @@ def role_by_architecture(piece: Piece, host: Host) -> tuple[str, NetRole] | None
     return (found[0], role) if role in ("generator", "critic") else None
 
 
-def _recognising(piece: Piece, host: Host) -> dict[str, Mapping[str, Any]]:
+def _recognising(piece: Piece, host: Host) -> Mapping[str, Mapping[str, Any]]:
     """The architectures that know the keys, with their arguments, under the first reading that any of them knows."""
-    for candidate in _readings(piece.keys):
+    layout = tuple(_shapes(piece.keys).items())
+    if layout not in host.recognised:
+        host.recognised[layout] = _recognise(piece.keys, host)
+    return host.recognised[layout]
+
+
+def _recognise(keys: Mapping[str, TensorSpec], host: Host) -> Mapping[str, Mapping[str, Any]]:
+    for candidate in _readings(keys):
         fits = {name: _recognised(host, name, candidate) for name in sorted(host.architectures)}
         found = {name: arguments for name, arguments in fits.items() if arguments is not None}
         if found:
