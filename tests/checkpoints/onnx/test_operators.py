@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-
-from wganalyze_checkpoints.onnx import file as onnx_file
-from wganalyze_checkpoints.onnx.loader import call_order
+from torch import nn
 
 pytestmark = pytest.mark.formats
 
@@ -18,29 +15,11 @@ Arguments = tuple[Any, ...]
 
 
 @pytest.fixture
-def check(write: Callable[..., Path]) -> Callable[..., None]:
+def check(converted: Callable[..., tuple[nn.Module, nn.Module]]) -> Callable[..., None]:
     """``check(nodes, *shape, constants, version)``: a graph of these nodes from x to y is converted and agrees."""
-    import onnx
-
-    from wganalyze_checkpoints.onnx.converter import convert
-    from wganalyze_checkpoints.onnx.network import OnnxNetwork
 
     def check(nodes: list[Any], *shape: int, constants: dict[str, Any] | None = None, version: int = 20) -> None:
-        stored = []
-        for name, value in (constants or {}).items():
-            tensor = torch.as_tensor(value)
-            stored.append(onnx.numpy_helper.from_array(tensor.numpy(), name))
-        helper = onnx.helper
-        x = helper.make_tensor_value_info("x", 1, ["b", *shape])
-        y = helper.make_tensor_value_info("y", 1, None)
-        graph = helper.make_graph(nodes, "g", [x], [y], stored)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=8)
-        path = write(model.SerializeToString(), "net.onnx")
-        file = onnx_file.read(path)
-        assert file is not None
-        inputs = call_order(file.inputs)
-        network = OnnxNetwork(path, inputs)
-        module = convert(model, inputs, network)  # NoConversion where the two disagree
+        module, network = converted(nodes, shape, constants, version)
         x_values = torch.rand(6, *shape, generator=torch.Generator().manual_seed(9)) + 0.1
         torch.testing.assert_close(module(x_values), network(x_values), rtol=1e-4, atol=1e-5, equal_nan=True)
         assert module.double()(x_values.double()).dtype == torch.float64
