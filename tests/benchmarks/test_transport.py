@@ -25,6 +25,8 @@ LIMIT = 120.0
 """Seconds past which a peer is dropped; what its smaller sizes foretell to be longer is not begun."""
 LATE = 60.0
 """The same for our own solver once the time is up."""
+ONCE = 20.0
+"""Seconds past which a peer has had its seeds: one is enough."""
 TOTAL = float(os.environ.get("WGANALYZE_BENCH_SECONDS", 40 * 60))
 SEEDS = (9001, 9002, 9003)[: int(os.environ.get("WGANALYZE_BENCH_SEEDS", "3"))]
 SLOW = {"lapx", "ortools", "POT lazy"}
@@ -120,7 +122,8 @@ def run_all(print_: Any) -> dict[Case, dict[str, list[Run]]]:
                 late = time.perf_counter() - begun > TOTAL
                 slow = name in SLOW and (case.n > SLOW_SIZE or seed != SEEDS[0])
                 foretold = _foretold(last, name, case)
-                if slow or foretold > LIMIT or (late and (name != "wganalyze" or foretold > LATE)):
+                enough = name != "wganalyze" and any(run.wall > ONCE for run in results[case].get(name, []))
+                if slow or enough or foretold > LIMIT or (late and (name != "wganalyze" or foretold > LATE)):
                     continue
                 try:
                     run = measured(solver, x, y)

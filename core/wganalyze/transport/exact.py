@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wganalyze.transport import solvers
+from wganalyze.transport.blocks import in_blocks
 from wganalyze.transport.certificate import CertificateError, dual_value
 from wganalyze.transport.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
 from wganalyze.transport.solvers import SOLVERS, Problem, Solution, solve
@@ -66,12 +67,12 @@ def wasserstein(
 
     Float32 points are taken as they are: the value is the float64 cost of those points. ``a`` (n,) and ``b`` (m,) are
     weights, uniform by default; they are normalised, and zeros are allowed. ``metric``: "euclidean", "l1", "cosine"
-    (1 - cos), or a function of (a, d) and (b, d) points that gives (a, b) costs. ``solver``: "dense", "shortlist" (both
-    for equal sizes and weights) or "pot"; "auto" takes the fastest, and ``Transport.solver`` names it.
+    (1 - cos), or a function of (a, d) and (b, d) points that gives (a, b) costs. ``solver``: "dense" (for equal sizes
+    and weights), "shortlist" or "pot"; "auto" takes the fastest, and ``Transport.solver`` names it.
 
     ValueError: other shapes, NaN, negative weights, p < 1 or infinite, a solver that does not take the problem.
     MemoryError, before anything starts: what the solver holds would not fit (5 matrices of 8 n m bytes for "pot", 2 for
-    "dense", 4.2 kB a point and two float32 copies of the points for "shortlist").
+    "dense", 14.4 kB a point and two float32 copies of the points for "shortlist").
     """
     x, y = as_points(x, "x"), as_points(y, "y")
     if x.shape[1] != y.shape[1]:
@@ -95,12 +96,8 @@ def _checked_solver(solver: str, problem: Problem) -> str:
     name = problem.choice if solver == "auto" else solver
     if name not in SOLVERS:
         raise ValueError(f"solver {solver!r}: choose auto, {', '.join(SOLVERS)}")
-    if name != "pot" and not problem.is_assignment:
-        raise ValueError(f"solver {name!r} takes samples of equal sizes and weights; choose pot")
-    if name == "shortlist" and problem.metric not in ("euclidean", "cosine"):
-        raise ValueError(
-            f"solver 'shortlist' takes the metrics euclidean and cosine, not {metric_name(problem.metric)}"
-        )
+    if name == "dense" and not problem.is_assignment:
+        raise ValueError("solver 'dense' takes samples of equal sizes and weights; choose shortlist or pot")
     needed = problem.bytes_held(name)
     if needed > solvers.MEMORY_BYTES:
         raise MemoryError(
@@ -128,7 +125,12 @@ def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Soluti
     x, y, p, metric = whole.x, whole.y, whole.p, whole.metric
     coupling = solution.coupling
     at_x, at_y = rows[coupling.row], columns[coupling.col]
-    paired = paired_cost(x[at_x], y[at_y], metric)
+    paired = np.empty(len(at_x))
+
+    def block(pairs: slice) -> None:
+        paired[pairs] = paired_cost(x[at_x[pairs]], y[at_y[pairs]], metric)
+
+    in_blocks(len(at_x), 64 * x.shape[1], block)
     power = math.fsum(coupling.data * paired**p) / math.fsum(coupling.data)
     plan = csr_array(coo_array((coupling.data, (at_x, at_y)), shape=(len(x), len(y))))
     radius = float(np.linalg.norm(x - x.mean(axis=0, dtype=np.float64), axis=1).max()) if metric != "cosine" else 1.0
@@ -150,7 +152,13 @@ def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Soluti
     v[columns] = solution.v
     near = np.full(len(x), -1, np.intp)
     near[at_x] = at_y
-    u = c_transform(x, y, v, p, metric, near)
+    if solution.u is None:
+        u = c_transform(x, y, v, p, metric, near)
+    else:
+        u = np.empty(len(x))
+        u[rows] = solution.u
+        without = np.flatnonzero(whole.a == 0)
+        u[without] = c_transform(x[without], y, v, p, metric) if len(without) else 0.0
     idle = np.flatnonzero(whole.b == 0)
     if len(idle):
         v[idle] = c_transform(y[idle], x, u, p, flipped(metric))

@@ -1,12 +1,13 @@
 """The exact solvers, and which of them takes which problem.
 
-``dense``: Jonker-Volgenant on a cost matrix, for small samples of equal size. ``shortlist``: the same problem in high
-dimension and of any size, without a cost matrix. ``pot``: POT's network simplex, for weights, unequal sizes, and the
-plane, where nothing else is as fast.
+``dense``: Jonker-Volgenant on a cost matrix, for small samples of equal size. ``shortlist``: POT's network simplex over
+few pairs, to which pricing adds what they lack, for everything else: any size, weights and metric, no cost matrix.
+``pot``: the network simplex over all pairs, the reference, and the way out where shortlists do not end.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array, Metric, cost_matrix, directions
+from wganalyze.transport.coupling import joined
+from wganalyze.transport.metrics import Array, Metric, cost_matrix
 from wganalyze.transport.working import Flag, Unfinished
 
 if TYPE_CHECKING:
@@ -27,10 +29,8 @@ UNSHIPPED = 1e-12
 MATRICES = {"dense": 2, "pot": 5}
 """Cost matrices of 8 n m bytes that a solver holds at once; POT's plan, and three inside its simplex: measured."""
 MEMORY_BYTES = 12 * 2**30
-DENSE_SIZE, PLANE_SIZE = 1200, 400
-"""Up to here the cost matrix is the faster way; in the plane, up to there."""
-PLANE = 3
-"""Up to this dimension shortlists are short of the truth: the best columns of a row are those of all its neighbours."""
+DENSE_SIZE = 600
+"""Points a side up to which the cost matrix is the faster way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,30 +52,38 @@ class Problem:
     @property
     def choice(self) -> str:
         """The solver that is fastest here."""
-        if not self.is_assignment:
-            return "pot"
-        low = self.x.shape[1] <= PLANE
-        if len(self.x) <= (PLANE_SIZE if low else DENSE_SIZE):
-            return "dense"
-        return "pot" if low or self.metric not in ("euclidean", "cosine") else "shortlist"
+        if max(len(self.x), len(self.y)) > DENSE_SIZE:
+            return "shortlist"
+        return "dense" if self.is_assignment else "pot"
+
+    @property
+    def masses(self) -> tuple[Array, Array]:
+        """a and b to a total that keeps sums exact where they are uniform: then they are whole numbers."""
+        n, m = len(self.x), len(self.y)
+        if np.ptp(self.a) == 0 and np.ptp(self.b) == 0:
+            shared = math.gcd(n, m)
+            return np.full(n, float(m // shared)), np.full(m, float(n // shared))
+        return self.a * n, self.b * (n * self.a.sum() / self.b.sum())
 
     def bytes_held(self, solver: str) -> int:
         """The memory that a solver takes beyond the points, in bytes."""
         n, m = len(self.x), len(self.y)
         if solver == "shortlist":
-            from wganalyze.transport.shortlist.pricing import bytes_held
+            from wganalyze.transport.shortlist import bytes_held
 
-            return bytes_held(n, self.x.shape[1])
+            return bytes_held(n, m, self.x.shape[1])
         return MATRICES[solver] * 8 * n * m
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """``coupling``: (n, m) triplets whose marginals are a and b; ``v``: (m,) a potential of y, feasible or not."""
+    """``coupling``: (n, m) triplets whose marginals are a and b; ``v``: (m,) a potential of y, feasible or not; ``u``:
+    (n,) its c-transform, where the solver has asked for it."""
 
     coupling: coo_array
     v: Array
     solver: str
+    u: Array | None = None
 
 
 def solve(problem: Problem, solver: str, stop: Flag) -> Solution:
@@ -87,8 +95,8 @@ def solve(problem: Problem, solver: str, stop: Flag) -> Solution:
             raise KeyboardInterrupt from None
         if problem.bytes_held("pot") > MEMORY_BYTES:
             raise MemoryError(
-                f"shortlists do not get to an end on these {len(problem.x)} points (many are equal, or they lie on "
-                f"a curve or a surface), and POT would need {problem.bytes_held('pot') / 2**30:.1f} GiB; take fewer"
+                f"shortlists do not get to an end on these {len(problem.x)} points, and POT would need "
+                f"{problem.bytes_held('pot') / 2**30:.1f} GiB; take fewer"
             ) from None
         solution = SOLVERS["pot"](problem, stop)
         return Solution(solution.coupling, solution.v, "pot, after shortlist did not finish")
@@ -116,14 +124,15 @@ def _dense(problem: Problem, _: Flag) -> Solution:
 
 
 def _shortlist(problem: Problem, stop: Flag) -> Solution:
-    from wganalyze.transport.shortlist import match
+    from scipy.sparse import coo_array
 
-    patient = problem.bytes_held("pot") > MEMORY_BYTES
-    if problem.metric == "cosine":  # 1 - cos is half the squared distance of the directions
-        matching = match(directions(problem.x), directions(problem.y), 2 * problem.p, stop, patient=patient)
-        return Solution(_bijection(matching.columns, problem), matching.v * 0.5**problem.p, "shortlist")
-    matching = match(problem.x, problem.y, problem.p, stop, patient=patient)
-    return Solution(_bijection(matching.columns, problem), matching.v, "shortlist")
+    from wganalyze.transport.shortlist import solve as solve_by_shortlists
+
+    a, b = problem.masses
+    found = solve_by_shortlists(problem.x, problem.y, a, b, problem.p, problem.metric, stop)
+    flow = found.flow
+    coupling = coo_array((flow.masses / a.sum(), (flow.rows, flow.columns)), shape=(len(a), len(b)))
+    return Solution(coupling, flow.v, "shortlist", found.u)
 
 
 def _bijection(columns: npt.NDArray[np.int32], problem: Problem) -> coo_array:
@@ -151,18 +160,6 @@ def _pot(problem: Problem, _: Flag) -> Solution:
     if left.sum() > UNSHIPPED and wanted.sum() > UNSHIPPED:
         coupling = coo_array(coupling + joined(left, wanted))
     return Solution(coupling, np.asarray(log["v"]) * top, "pot")
-
-
-def joined(a: Array, b: Array) -> coo_array:
-    """Some coupling of a and b, whose totals agree, in n + m entries: mass moves in the order of the indices."""
-    from scipy.sparse import coo_array
-
-    ends_a, ends_b = np.cumsum(a), np.cumsum(b)
-    ends_b *= ends_a[-1] / ends_b[-1]
-    levels = np.union1d(ends_a, ends_b)
-    rows = np.minimum(np.searchsorted(ends_a, levels), len(a) - 1)
-    columns = np.minimum(np.searchsorted(ends_b, levels), len(b) - 1)
-    return coo_array((np.diff(levels, prepend=0.0), (rows, columns)), shape=(len(a), len(b)))
 
 
 SOLVERS: Mapping[str, Callable[[Problem, Flag], Solution]] = {"dense": _dense, "shortlist": _shortlist, "pot": _pot}

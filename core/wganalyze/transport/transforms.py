@@ -11,18 +11,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
-from wganalyze.transport.compiled import ORDERED, PARALLEL, kernel
+from wganalyze.transport import device as on_device
+from wganalyze.transport.blocks import in_blocks
+from wganalyze.transport.compiled import ORDERED, kernel
+from wganalyze.transport.device import gpu
 from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions
+from wganalyze.transport.working import Flag, heed
 
 Indices = npt.NDArray[np.integer[Any]]
+Mask = npt.NDArray[np.bool_]
 
-BLOCK_BYTES = 32 * 2**20
 LEAST_DIMENSION = 8
 """Below this, differences cost no more than products."""
 MOST_DIMENSION = 10**6
 """Above this, the bound of float32 is worth nothing."""
+OPEN = 40
+"""Exact costs of a row, beyond which products in float64 are the shorter way."""
 FEWEST = 64
 """With fewer points on a side there is nothing to save."""
 
@@ -34,48 +39,134 @@ def c_transform(
 
     ``near`` (n,): a j for each i that may attain it, which saves time and changes nothing.
     """
+    return attained_transform(x, y, v, p, metric, near)[0]
+
+
+def attained_transform(
+    x: Array,
+    y: Array,
+    v: Array,
+    p: float = 1.0,
+    metric: Metric = "euclidean",
+    near: Indices | None = None,
+    stop: Flag | None = None,
+) -> tuple[Array, Indices]:
+    """The c-transform, and for each i a j that attains it; Unfinished once ``stop[0]`` is set."""
+    stop = np.zeros(1, np.uint8) if stop is None else stop
     exponent, factor = p, 1.0
     if metric == "cosine":  # 1 - cos is half the squared distance of the directions
         x, y, exponent, factor, metric = directions(x), directions(y), 2 * p, 0.5**p, "euclidean"
     if metric != "euclidean" or min(len(x), len(y)) < FEWEST:
-        return _by_blocks(x, y, v, p if factor == 1.0 else exponent, metric, factor)
-    return factor * _euclidean(x, y, v / factor, exponent, near)
+        return _by_blocks(x, y, v, exponent, metric, factor, stop)
+    u, at = _euclidean(x, y, v / factor, exponent, near, stop)
+    return factor * u, at
 
 
-def _by_blocks(x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float) -> Array:
-    u = np.empty(len(x))
+def _by_blocks(
+    x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float, stop: Flag
+) -> tuple[Array, Indices]:
+    u, at = np.empty(len(x)), np.empty(len(x), np.intp)
     for rows, costs in cost_blocks(x, y, metric):
-        u[rows] = (factor * costs**p - v[None]).min(axis=1)
-    return u
+        heed(stop)
+        values = factor * costs**p - v[None]
+        at[rows] = values.argmin(axis=1)
+        u[rows] = np.take_along_axis(values, at[rows, None], axis=1)[:, 0]
+    return u, at
 
 
-def _euclidean(x: Array, y: Array, v: Array, exponent: float, near: Indices | None) -> Array:
-    centre = y.mean(axis=0, dtype=np.float64)
-    d = x.shape[1]
-    low = d < LEAST_DIMENSION or d > MOST_DIMENSION
-    xc, yc = x - centre, y - centre
-    unit = float(max(np.abs(xc).max(), np.abs(yc).max())) or 1.0
-    kind = np.float64 if low else np.float32
-    a, b = (xc / unit).astype(kind), np.ascontiguousarray((yc / unit).astype(kind).T)
-    del xc, yc
-    a_squares = np.einsum("ij,ij->i", a, a, dtype=np.float64)
-    b_squares = np.einsum("ij,ij->j", b, b, dtype=np.float64)
-    eps = float(np.finfo(kind).eps)
-    # Of the product, of the two roundings of each factor to float32, and of the sum of three terms.
-    error = (d * eps / (1 - d * eps) + 2 * eps) * 2 * np.sqrt(a_squares.max()) * np.sqrt(b_squares) + 4 * eps * (
-        a_squares.max() + b_squares
-    )
-    offset = (b_squares - error).astype(kind)
-    scaled = v / unit**exponent
-    u = np.empty(len(x))
+def _euclidean(
+    x: Array, y: Array, v: Array, exponent: float, near: Indices | None, stop: Flag
+) -> tuple[Array, Indices]:
+    u, at = np.empty(len(x)), np.empty(len(x), np.intp)
     hints = np.full(len(x), -1, np.intp) if near is None else near.astype(np.intp)
-    height = max(1, BLOCK_BYTES // (a.itemsize * len(y)))
-    for start in range(0, len(x), height):
-        rows = slice(start, min(start + height, len(x)))
-        products = a[rows] @ b
-        with PARALLEL:
-            _least(products, x[rows], y, a_squares[rows], offset, scaled, exponent, unit, hints[rows], u[rows])
-    return u
+    d = x.shape[1]
+    if LEAST_DIMENSION <= d <= MOST_DIMENSION:
+        many = np.zeros(len(x), np.bool_)
+        _Exclusion(x, y, v, exponent, np.float32, OPEN).run(x, hints, u, at, many, stop)
+        rows = np.flatnonzero(many)
+        if not len(rows):
+            return u, at
+    else:
+        rows = np.arange(len(x))
+    # Where float32 leaves many pairs open, products in float64 leave few.
+    found, place, none = np.empty(len(rows)), np.empty(len(rows), np.intp), np.zeros(len(rows), np.bool_)
+    _Exclusion(x, y, v, exponent, np.float64, len(y) + 1).run(x[rows], hints[rows], found, place, none, stop)
+    u[rows], at[rows] = found, place
+    return u, at
+
+
+class _Exclusion:
+    """y (m, d) and v prepared for the exclusion of pairs by products in the precision ``kind``; x gives the scales.
+
+    A row that would need more than ``most`` exact costs is given up.
+    """
+
+    def __init__(self, x: Array, y: Array, v: Array, exponent: float, kind: type[np.floating[Any]], most: int):
+        self._centre = y.mean(axis=0, dtype=np.float64)
+        self._unit = max(self._reach(x), self._reach(y)) or 1.0
+        self._y, self._v, self._exponent, self._kind, self._most = y, v / self._unit**exponent, exponent, kind, most
+        points = self._scaled(y)
+        self._columns = np.ascontiguousarray(points.T)
+        squares = np.einsum("ij,ij->i", points, points, dtype=np.float64)
+        eps, d = float(np.finfo(kind).eps), y.shape[1]
+        # Rounding to ``kind`` may lengthen x; d is an upper end of its squared norm in any case.
+        self._farthest = farthest = min(self._farthest_square(x), float(d)) * (1 + 4 * eps)
+        # Of the product, of the two roundings of each factor, and of the sums of three terms.
+        error = (d * eps / (1 - d * eps) + 2 * eps) * 2 * np.sqrt(farthest * squares) + 8 * eps * (farthest + squares)
+        self._offset = (squares - error).astype(kind)
+        self._rounded = self._v.astype(kind)
+        # Of the power, of v and of the difference, all in the same precision.
+        largest = float(np.abs(self._v, where=np.isfinite(self._v), out=np.zeros_like(self._v)).max())
+        longest = float((np.sqrt(farthest) + np.sqrt(squares.max())) ** exponent)
+        self._slack = 16 * max(exponent, 1) * eps * (longest + largest)
+
+    def run(self, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag) -> None:
+        """Fill ``u`` and ``at``, or ``many`` for rows that are given up."""
+        device = gpu(len(x) * self._columns.size) if self._most <= OPEN else None
+        if device is not None:
+            self._run_on(device, x, near, u, at, many, stop)
+            return
+
+        def block(rows: slice) -> None:
+            heed(stop)
+            points = self._scaled(x[rows])
+            squares = np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(self._kind)
+            _least(
+                points @ self._columns, x[rows], self._y, squares, self._offset, self._rounded, self._slack, self._v,
+                self._exponent, self._unit, near[rows], self._most, u[rows], at[rows], many[rows],
+            )  # fmt: skip
+
+        in_blocks(len(x), self._columns.itemsize * len(self._y), block)
+
+    def _run_on(self, device: Any, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag) -> None:
+        there = on_device.Exclusion(
+            self._y, self._columns.T, self._offset, self._v, self._slack, self._exponent, self._unit, device
+        )
+        height = max(1, on_device.BLOCK_BYTES // (4 * self._columns.itemsize * len(self._y) + 64 * OPEN * x.shape[1]))
+        for start in range(0, len(x), height):
+            heed(stop)
+            rows = slice(start, min(start + height, len(x)))
+            points = self._scaled(x[rows])
+            squares = np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(self._kind)
+            found, at[rows], many[rows] = there.run(x[rows], points, squares, np.maximum(near[rows], 0), self._most)
+            u[rows] = found * self._unit**self._exponent
+
+    def _scaled(self, points: Array) -> Array:
+        return np.asarray(((points - self._centre) / self._unit).astype(self._kind))
+
+    def _reach(self, points: Array) -> float:
+        """The largest coordinate, from the centre."""
+        return float(max((points.max(axis=0) - self._centre).max(), (self._centre - points.min(axis=0)).max()))
+
+    def _farthest_square(self, x: Array) -> float:
+        largest = np.zeros(1)
+
+        def block(rows: slice) -> None:
+            points = (x[rows] - self._centre) / self._unit
+            largest[0] = max(largest[0], float(np.einsum("ij,ij->i", points, points).max()))
+
+        in_blocks(len(x), 8 * x.shape[1], block)
+        return float(largest[0])
 
 
 @kernel()
@@ -87,38 +178,59 @@ def _exact(a: Any, b: Any, exponent: Any, unit: Any) -> Any:
     return np.sqrt(total) if exponent == 1.0 else total if exponent == 2.0 else total ** (0.5 * exponent)
 
 
-@kernel(parallel=True, fastmath=ORDERED)
-def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, v: Any, exponent: Any, unit: Any, near: Any,
-           u: Any) -> None:  # fmt: skip
-    """u_i = min_j exact c_ij - v_j; ``offset`` (m,): squared norms of y less all errors, so that bounds are low."""
+@kernel(fastmath=ORDERED)
+def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, rounded: Any, slack: Any, v: Any, exponent: Any,
+           unit: Any, near: Any, most: Any, u: Any, at: Any, many: Any) -> None:  # fmt: skip
+    """u_i = min_j exact c_ij - v_j, ``at`` j; ``many``, where more than ``most`` exact costs would be needed.
+
+    ``offset`` (m,): squared norms of y less all errors of the products; ``rounded``: v in their precision; ``slack``:
+    how much more the bounds that they give may lie above the truth.
+    """
     rows, m = products.shape
     width = 256
-    for i in prange(rows):
-        bound = np.empty(width)
-        found = np.inf
+    two, half = products.dtype.type(2), products.dtype.type(0.5 * exponent)
+    zero = products.dtype.type(0)
+    bound = np.empty(width, products.dtype)
+    for i in range(rows):
+        own = x_squares[i]
+        found, nearest, open_ = np.inf, 0, 0
         first = near[i]
         if first >= 0 and v[first] > -np.inf:
-            found = _exact(x[i], y[first], exponent, unit) - v[first]
+            found, nearest = _exact(x[i], y[first], exponent, unit) - v[first], first
         for start in range(0, m, width):
-            stop = min(width, m - start)
-            least = np.inf
+            product, square_of, taken = (
+                products[i, start : start + width], offset[start : start + width], rounded[start : start + width],
+            )  # fmt: skip
+            count = len(product)
+            least = products.dtype.type(np.inf)
             if exponent == 1.0:
-                for k in range(stop):
-                    square = x_squares[i] + offset[start + k] - 2.0 * products[i, start + k]
-                    bound[k] = np.sqrt(max(square, 0.0)) - v[start + k]
+                for k in range(count):
+                    bound[k] = np.sqrt(max(own + square_of[k] - two * product[k], zero)) - taken[k]
+                    least = min(least, bound[k])
+            elif exponent == 2.0:
+                for k in range(count):
+                    bound[k] = max(own + square_of[k] - two * product[k], zero) - taken[k]
                     least = min(least, bound[k])
             else:
-                for k in range(stop):
-                    square = max(x_squares[i] + offset[start + k] - 2.0 * products[i, start + k], 0.0)
-                    bound[k] = (square if exponent == 2.0 else square ** (0.5 * exponent)) - v[start + k]
+                for k in range(count):
+                    bound[k] = max(own + square_of[k] - two * product[k], zero) ** half - taken[k]
                     least = min(least, bound[k])
-            while least < found:  # the best bound first: what it gives excludes most of the others
-                at = 0
-                for k in range(1, stop):
-                    if bound[k] < bound[at]:
-                        at = k
-                least = bound[at]
-                if least < found:
-                    found = min(found, _exact(x[i], y[start + at], exponent, unit) - v[start + at])
-                    bound[at] = np.inf
+            while least - slack < found:  # the best bound first: what it gives excludes most of the others
+                best = 0
+                for k in range(1, count):
+                    if bound[k] < bound[best]:
+                        best = k
+                least = bound[best]
+                if least - slack < found:
+                    value = _exact(x[i], y[start + best], exponent, unit) - v[start + best]
+                    if value < found:
+                        found, nearest = value, start + best
+                    bound[best] = np.inf
+                    open_ += 1
+                    if open_ > most:
+                        many[i] = True
+                        break
+            if many[i]:
+                break
         u[i] = found * unit**exponent
+        at[i] = nearest

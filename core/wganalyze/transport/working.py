@@ -17,6 +17,12 @@ class Unfinished(Exception):
     """A solver used up its sweeps, or was asked to stop."""
 
 
+def heed(stop: Flag) -> None:
+    """Unfinished, where the flag is set."""
+    if stop[0]:
+        raise Unfinished
+
+
 SMALL = 10**6
 LISTENING = 0.1
 """Seconds between two looks for an interruption."""

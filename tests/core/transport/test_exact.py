@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
-from wganalyze.transport import METRICS, Transport, cost_matrix, exact, solvers, wasserstein
+from wganalyze.transport import METRICS, Transport, cost_matrix, exact, metrics, solvers, wasserstein
 from wganalyze.transport.certificate import CertificateError
 from wganalyze_plugins.funnel import Funnel
 
@@ -103,7 +103,7 @@ def test_on_the_line_sorted_samples_are_coupled(p: int) -> None:
 
 @pytest.mark.parametrize("factor", [0.9, 0.999999])
 def test_a_coupling_below_its_own_certificate_is_an_error(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = exact.paired_cost
+    real = metrics.paired_cost
     monkeypatch.setattr(exact, "paired_cost", lambda *arguments: factor * real(*arguments))
     rng = np.random.default_rng(0)
     with pytest.raises(CertificateError, match="exceeds the cost"):
@@ -353,10 +353,14 @@ def test_bad_input_is_refused(arguments: dict[str, Any], message: str) -> None:
         wasserstein(**{**good, **arguments})
 
 
-def test_what_does_not_fit_in_memory_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "needed"), [("pot", r"134\.1"), ("dense", r"53\.6")])
+def test_what_does_not_fit_in_memory_is_refused_before_it_starts(
+    name: str, needed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x = np.zeros((60_000, 1))
-    with pytest.raises(MemoryError, match=r"60000 x 60000 points need 134\.1 GiB for the solver pot, the limit is 12"):
-        wasserstein(x, x)
+    message = rf"60000 x 60000 points need {needed} GiB for the solver {name}, the limit is 12"
+    with pytest.raises(MemoryError, match=message):
+        wasserstein(x, x, solver=name)
     monkeypatch.setattr(solvers, "MEMORY_BYTES", 5 * 8 * 30 * 20)
     assert wasserstein(np.zeros((30, 2)), np.ones((20, 2))).exact
     with pytest.raises(MemoryError):

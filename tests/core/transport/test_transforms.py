@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport import METRICS, transforms
+from wganalyze.transport import METRICS, blocks, transforms
 from wganalyze.transport.metrics import Metric
-from wganalyze.transport.transforms import FEWEST, c_transform
+from wganalyze.transport.transforms import FEWEST, attained_transform, c_transform
+from wganalyze.transport.working import Unfinished
 
 Array = npt.NDArray[np.float64]
 POWERS = (1.0, 2.0, 1.5, 3.0)
@@ -128,9 +129,91 @@ def test_blocks_change_nothing(dim: int, p: float, monkeypatch: pytest.MonkeyPat
     rng = np.random.default_rng(4)
     x, y, v = rng.standard_normal((77, dim)), rng.standard_normal((88, dim)), rng.standard_normal(88)
     whole = c_transform(x, y, v, p)
-    for size in (1, 8 * 88 * 10):
-        monkeypatch.setattr(transforms, "BLOCK_BYTES", size)
+    for size, least in ((1, 1), (1, 3), (8 * 88 * 10, 1)):
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+        monkeypatch.setattr(blocks, "LEAST_ROWS", least)
         np.testing.assert_allclose(c_transform(x, y, v, p), whole, rtol=1e-15, atol=1e-15)
+
+
+# ---- where it is attained
+
+
+@pytest.mark.parametrize("dim", [3, 30])
+@pytest.mark.parametrize("metric", [*METRICS, upside_down])
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("sizes", [(5, 6), (90, 333)])
+def test_it_is_attained_where_it_says(dim: int, metric: Metric, p: float, sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    n, m = sizes
+    x, y = rng.standard_normal((n, dim)), 0.3 + rng.standard_normal((m, dim))
+    terms = ground(x, y, metric) ** p
+    for v in (np.zeros(m), terms.std() * rng.standard_normal(m), np.where(rng.random(m) < 0.5, -np.inf, 0.0)):
+        u, at = attained_transform(x, y, v, p, metric)
+        rows = np.arange(n)
+        np.testing.assert_allclose(terms[rows, at] - v[at], u, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(u, (terms - v).min(axis=1), rtol=1e-11, atol=1e-12)
+        np.testing.assert_array_equal(c_transform(x, y, v, p, metric), u)
+
+
+@pytest.mark.parametrize("dim", [3, 30])
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_hint_changes_nothing_be_it_good_or_bad(dim: int, metric: Metric) -> None:
+    """One that is left out of the minimum neither."""
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((80, dim)), rng.standard_normal((130, dim))
+    v = np.where(rng.random(130) < 0.2, -np.inf, 0.3 * rng.standard_normal(130))
+    u, at = attained_transform(x, y, v, metric=metric)
+    for near in (at, rng.integers(0, 130, 80), rng.integers(-1, 130, 80), np.full(80, np.isneginf(v).argmax())):
+        hinted, place = attained_transform(x, y, v, metric=metric, near=near)
+        np.testing.assert_array_equal(hinted, u)
+        np.testing.assert_array_equal(place, at)
+
+
+@pytest.mark.parametrize("dim", [8, 100])
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_rows_that_float32_gives_up_have_the_same_minimum(
+    dim: int, p: float, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Near the minimum are many: with no more than a few exact costs allowed, rows go to float64, all or some."""
+    rng = np.random.default_rng(7)
+    x, y = rng.standard_normal((90, dim)), rng.standard_normal((140, dim))
+    v = 0.1 * rng.standard_normal(140)
+    u, at = attained_transform(x, y, v, p)
+    given_up: list[int] = []
+    real = transforms._Exclusion.run
+
+    def counted(self: Any, x: Array, near: Any, u: Array, at: Any, many: Any, stop: Any) -> None:
+        real(self, x, near, u, at, many, stop)
+        given_up.append(int(many.sum()))
+
+    monkeypatch.setattr(transforms._Exclusion, "run", counted)
+    monkeypatch.setattr(transforms, "OPEN", most)
+    for near in (None, at, rng.integers(0, 140, 90)):
+        again, place = attained_transform(x, y, v, p, near=near)
+        np.testing.assert_array_equal(again, u)
+        np.testing.assert_array_equal(place, at)
+    check(x, y, v, p)
+    if most == 0:
+        assert given_up[0] == 90
+    assert given_up[1] == 0
+
+
+@pytest.mark.parametrize("dim", [3, 30])
+@pytest.mark.parametrize("metric", [*METRICS, upside_down])
+@pytest.mark.parametrize("n", [5, 80])
+def test_it_stops_when_it_is_told_to(dim: int, metric: Metric, n: int) -> None:
+    rng = np.random.default_rng(8)
+    x, y, v = rng.standard_normal((n, dim)), rng.standard_normal((n, dim)), np.zeros(n)
+    stop = np.zeros(1, np.uint8)
+    u, _ = attained_transform(x, y, v, metric=metric, stop=stop)
+    np.testing.assert_array_equal(u, c_transform(x, y, v, metric=metric))
+    stop[0] = 1
+    with pytest.raises(Unfinished):
+        attained_transform(x, y, v, metric=metric, stop=stop)
+
+
+# ---- identities
 
 
 @given(st.integers(0, 10**6), st.integers(-100, 100), st.sampled_from(POWERS))

@@ -29,13 +29,15 @@ PRICING = """
 import signal
 import numpy as np
 from wganalyze.transport import wasserstein
-from wganalyze.transport.shortlist.pricing import Geometry
-real = Geometry.blocks
-def interrupted(self, rows):
-    signal.raise_signal(signal.SIGINT)
+from wganalyze.transport.shortlist.pricing import Products
+real = Products.nearest
+def interrupted(self, v, size):
+    if len(v) == 8000:
+        signal.raise_signal(signal.SIGINT)
     for _ in range(10):
-        yield from real(self, rows)
-Geometry.blocks = interrupted
+        found = real(self, v, size)
+    return found
+Products.nearest = interrupted
 x, y = np.random.default_rng(0).standard_normal((2, 8000, 64)).astype(np.float32)
 wasserstein(x, y, solver="shortlist")
 """

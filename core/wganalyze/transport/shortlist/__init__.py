@@ -1,5 +1,5 @@
-"""Exact assignment from shortlists: for large samples of equal size, in little memory."""
+"""Exact transport from shortlists: for samples of any size, weights and metric, without a cost matrix."""
 
-from wganalyze.transport.shortlist.matching import Matching, match
+from wganalyze.transport.shortlist.solving import Solved, bytes_held, solve
 
-__all__ = ["Matching", "match"]
+__all__ = ["Solved", "bytes_held", "solve"]

@@ -1,57 +1,66 @@
-"""First potentials from a coarse problem: some points of each side, with the mass of all that are near them."""
+"""Where to start: a smaller problem, of some points of each side with the mass of all that are near them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.compiled import PARALLEL
-from wganalyze.transport.metrics import cost_matrix
-from wganalyze.transport.shortlist import kernels
-from wganalyze.transport.shortlist.pricing import Geometry
+from wganalyze.transport.metrics import Array
+from wganalyze.transport.shortlist.pricing import Pricing
+from wganalyze.transport.shortlist.simplex import Flow
 
-Array = npt.NDArray[Any]
-ITERATIONS = 10**9
-ROWS = 2048
-
-
-def coarse_potentials(geometry: Geometry, size: int, seed: int = 0) -> Array:
-    """(n,) column potentials v: the c-transform of those that POT finds for ``size`` points of each side."""
-    import ot
-
-    rng = np.random.default_rng(seed)
-    chosen_x, chosen_y = (rng.permutation(geometry.n)[:size] for _ in range(2))
-    mass_x = _masses(geometry.x, geometry.x[chosen_x])
-    mass_y = _masses(geometry.y, geometry.y[chosen_y])
-    chosen_x, mass_x = chosen_x[mass_x > 0], mass_x[mass_x > 0]
-    chosen_y, mass_y = chosen_y[mass_y > 0], mass_y[mass_y > 0]
-    costs = cost_matrix(geometry.x[chosen_x], geometry.y[chosen_y]) ** geometry.exponent
-    _, log = ot.emd(mass_x, mass_y, np.ascontiguousarray(costs), numItermax=ITERATIONS, log=True)
-    return extend(geometry, chosen_x, np.asarray(log["u"]))
+Indices = npt.NDArray[np.integer[Any]]
+RATIO = 4
+"""Points, to one of the smaller problem."""
 
 
-def extend(geometry: Geometry, rows: Array, u: Array) -> Array:
-    """v_j = min over ``rows`` of c_ij - u_i, (n,), in the precision of pricing."""
-    kind = geometry.x.dtype.type
-    x_squares, y_squares = geometry.x_squares.astype(kind), geometry.y_squares.astype(kind)
-    v = np.full(geometry.n, 1e30, kind)
-    done = 0
-    for part, block in geometry.blocks(rows):
-        with PARALLEL:
-            kernels.least_over_rows(
-                block, x_squares[part], y_squares, geometry.exponent, u[done : done + len(part)].astype(kind), v
-            )
-        done += len(part)
-    return v.astype(np.float64)
+def coarse_start(
+    pricing: Pricing, a: Array, b: Array, solve: Callable[[Pricing, Array, Array], Flow], seed: int
+) -> tuple[Array, Indices, Indices]:
+    """v (m,), and the pairs of a coupling of a (n,) and b (m,), both near the optimal ones.
+
+    ``solve`` finds the flow of the smaller problem. v is the c-transform of its potential; the coupling moves the mass
+    of each group of points as the flow moves that of its representative.
+    """
+    n, m = pricing.shape
+    rng = np.random.default_rng([seed, n, m])
+    chosen, among = (np.sort(rng.permutation(k)[: max(1, k // RATIO)]) for k in (n, m))
+    group, rows = _groups(pricing.within(), chosen)
+    other, columns = _groups(pricing.turned().within(), among)
+    flow = solve(
+        pricing.restricted(rows, columns),
+        np.bincount(group, weights=a).astype(np.float64),
+        np.bincount(other, weights=b).astype(np.float64),
+    )
+    back = pricing.turned().restricted(columns=rows)
+    at = back.nearest(flow.u, 1)[0][:, 0]
+    v = back.costs(np.arange(m), at) - flow.u[at]
+    return v, *refined(flow, group, other, a, b)
 
 
-def _masses(points: Array, centres: Array) -> Array:
-    """The share of ``points`` that is nearest to each of ``centres``."""
-    squares = np.einsum("ij,ij->i", centres, centres) / 2
-    counts = np.zeros(len(centres), np.intp)
-    for start in range(0, len(points), ROWS):
-        products = points[start : start + ROWS] @ centres.T
-        counts += np.bincount((squares - products).argmin(axis=1), minlength=len(centres))
-    return counts / len(points)
+def _groups(among: Pricing, chosen: Indices) -> tuple[Indices, Indices]:
+    """For each row the number of the nearest of ``chosen``; and those that are nearest to any."""
+    nearest = among.restricted(columns=chosen).nearest(np.zeros(len(chosen)), 1)[0][:, 0]
+    taken, group = np.unique(nearest, return_inverse=True)
+    return group, chosen[taken]
+
+
+def refined(flow: Flow, group: Indices, other: Indices, a: Array, b: Array) -> tuple[Indices, Indices]:
+    """The pairs of a coupling of a and b whose mass between two groups is what ``flow`` has between them."""
+    order, turn = np.argsort(group, kind="stable"), np.argsort(other, kind="stable")
+    by_row = np.lexsort((flow.columns, flow.rows))
+    at, piece, masses = _north_west(a[order], flow.masses[by_row])
+    goal = flow.columns[by_row][piece]
+    by_column = np.argsort(goal, kind="stable")
+    piece, at_column, _ = _north_west(masses[by_column], b[turn])
+    return order[at[by_column][piece]], turn[at_column]
+
+
+def _north_west(a: Array, b: Array) -> tuple[Indices, Indices, Array]:
+    from wganalyze.transport.coupling import joined
+
+    found = joined(a, b)
+    return found.row, found.col, found.data

@@ -1,109 +1,220 @@
-"""Pricing: for each row the columns of least reduced cost, found block by block by matrix products in float32."""
+"""Pricing: for each row the columns of least reduced cost, block by block, so that no cost matrix is ever held.
+
+What it finds need not be exact: exact costs decide which pairs are taken, and the certificate decides when all is done.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.compiled import PARALLEL
+from wganalyze.transport.blocks import in_blocks
+from wganalyze.transport.device import gpu, nearest
+from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions, flipped, paired_cost
 from wganalyze.transport.shortlist import kernels
+from wganalyze.transport.working import Flag, heed
 
-Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.integer[Any]]
 LOW_DIMENSION = 16
 """Up to here products are taken in float64: near points would drown in float32, and the products are cheap."""
-BLOCK_BYTES = 32 * 2**20
+SAMPLED = 64
 
 
-LISTED = 256
-"""Columns that a row lists."""
+class Pricing(Protocol):
+    """The costs between two sets of points, divided by ``scale``, which brings them near 1."""
+
+    scale: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        ...
+
+    def nearest(self, v: Array, size: int) -> tuple[Indices, Array]:
+        """For each row the ``size`` columns of least c - v: (n, size), -1 where there are fewer; and a bound (n,) below
+        which no other column lies. Both up to the rounding of pricing."""
+        ...
+
+    def costs(self, i: Indices, j: Indices) -> Array:
+        """The costs of pairs, exact up to float64."""
+        ...
+
+    def restricted(self, rows: Indices | None = None, columns: Indices | None = None) -> Self:
+        """Some rows and columns of it."""
+        ...
+
+    def turned(self) -> Self:
+        """With rows and columns exchanged."""
+        ...
+
+    def within(self) -> Self:
+        """The costs among the rows themselves."""
+        ...
+
+    def sharp(self) -> Self:
+        """The same in float64."""
+        ...
 
 
-def bytes_held(n: int, d: int) -> int:
-    """What shortlists of n points take: lists, two copies of the points in the precision of products, one block."""
-    size = min(LISTED, max(n - 1, 1))
-    return n * (size * 16 + 64) + 2 * n * d * (8 if d <= LOW_DIMENSION else 4) + BLOCK_BYTES
+def pricing(x: Array, y: Array, p: float, metric: Metric, stop: Flag) -> Pricing:
+    """For x (n, d) and y (m, d) under metric ** p."""
+    if metric == "cosine":  # 1 - cos is half the squared distance of the directions
+        found = Products.of(directions(x), directions(y), 2 * p, stop)
+        found.scale *= 0.5**p
+        return found
+    if metric == "euclidean":
+        return Products.of(x, y, p, stop)
+    return Blocks.of(x, y, p, metric, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Points as given (n, d); the same centred, of unit size, in the precision of products; their squared norms."""
+
+    given: Array
+    points: Array
+    squares: Array
+
+    def __getitem__(self, index: Indices) -> Side:
+        return Side(self.given[index], self.points[index], self.squares[index])
 
 
 @dataclass(eq=False)
-class Geometry:
-    """Two point sets of equal size, centred and brought to unit radius, with a power of a distance as their cost.
+class Products:
+    """Powers of Euclidean distances, by inner products; ``unit``: the length that counts as 1."""
 
-    ``px``, ``py``: the points as given, (n, d), from which exact costs are computed, divided by ``unit``. ``exponent``:
-    the cost is the distance to this power.
-    """
-
-    px: Array
-    py: Array
+    x: Side
+    y: Side
     exponent: float
-    unit: float = field(init=False)
+    unit: float
+    scale: float
+    stop: Flag
 
-    def __post_init__(self) -> None:
-        centre = self.py.mean(axis=0, dtype=np.float64)
-        kind = np.float64 if self.px.shape[1] <= LOW_DIMENSION else np.float32
-        x, y = self.px - centre, self.py - centre
-        squares = np.concatenate([np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in (x, y)])
-        self.unit = float(np.sqrt(squares.mean())) or 1.0
-        self.x, self.y = ((p / self.unit).astype(kind) for p in (x, y))
-        # Squared distances in Gram form are taken less by the bound of Higham 2002, eq. 3.5, relative to squared radii.
-        self.rounding = (self.px.shape[1] + 4) * float(np.finfo(kind).eps)
-        self.x_squares, self.y_squares = (np.einsum("ij,ij->i", p, p, dtype=np.float64) for p in (self.x, self.y))
+    @classmethod
+    def of(cls, x: Array, y: Array, exponent: float, stop: Flag) -> Self:
+        """From the points."""
+        centre = y.mean(axis=0, dtype=np.float64)
+        squares = [np.einsum("ij,ij->", side, side, dtype=np.float64) / len(side) for side in (x - centre, y - centre)]
+        unit = float(np.sqrt(np.mean(squares))) or 1.0
+        kind = np.float64 if x.shape[1] <= LOW_DIMENSION else np.float32
+        return cls(*_sides(x, y, centre, unit, kind), exponent, unit, unit**exponent, stop)
 
     @property
-    def n(self) -> int:
-        """Points on each side."""
-        return len(self.px)
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        return len(self.x.points), len(self.y.points)
 
-    def blocks(self, rows: Array) -> Iterator[tuple[Array, Array]]:
-        """(rows of the block, inner products (b, n)) for consecutive parts of ``rows``."""
-        height = max(1, BLOCK_BYTES // (self.x.itemsize * self.n))
-        transposed = self.y.T
-        everything = len(rows) == self.n
-        out = np.empty((min(height, len(rows)), self.n), self.x.dtype)
-        for start in range(0, len(rows), height):
-            part = rows[start : start + height]
-            left = self.x[start : start + height] if everything else self.x[part]
-            yield part, np.matmul(left, transposed, out=out[: len(part)])
+    def nearest(self, v: Array, size: int) -> tuple[Indices, Array]:
+        """See ``Pricing``."""
+        n, m = self.shape
+        kind = self.x.points.dtype
+        device = gpu(n * m * self.x.points.shape[1])
+        if device is not None:
+            return nearest(self.x.points, self.y.points, v, self.exponent, min(size, m), device, self.stop)
+        index, limit = np.empty((n, min(size, m)), np.int32), np.empty(n, kind)
+        taken, columns = v.astype(kind), np.ascontiguousarray(self.y.points.T)
+
+        def block(rows: slice) -> None:
+            heed(self.stop)
+            kernels.nearest_by_products(
+                self.x.points[rows] @ columns, self.x.squares[rows], self.y.squares, taken, self.exponent, index[rows],
+                limit[rows],
+            )  # fmt: skip
+
+        in_blocks(n, kind.itemsize * m, block)
+        return index, limit.astype(np.float64)
+
+    def costs(self, i: Indices, j: Indices) -> Array:
+        """See ``Pricing``."""
+        out = np.empty(len(i))
+
+        def block(pairs: slice) -> None:
+            heed(self.stop)
+            kernels.pair_costs(self.x.given, self.y.given, i[pairs], j[pairs], self.exponent, self.unit, out[pairs])
+
+        in_blocks(len(i), 16 * self.x.given.shape[1], block)
+        return out
+
+    def restricted(self, rows: Indices | None = None, columns: Indices | None = None) -> Self:
+        """See ``Pricing``."""
+        return self._with(self.x if rows is None else self.x[rows], self.y if columns is None else self.y[columns])
+
+    def turned(self) -> Self:
+        """See ``Pricing``."""
+        return self._with(self.y, self.x)
+
+    def within(self) -> Self:
+        """See ``Pricing``."""
+        return self._with(self.x, self.x)
+
+    def sharp(self) -> Self:
+        """See ``Pricing``."""
+        if self.x.points.dtype == np.float64:
+            return self
+        x, y = self.x.given, self.y.given
+        return self._with(*_sides(x, y, y.mean(axis=0, dtype=np.float64), self.unit, np.float64))
+
+    def _with(self, x: Side, y: Side) -> Self:
+        return type(self)(x, y, self.exponent, self.unit, self.scale, self.stop)
+
+
+def _sides(x: Array, y: Array, centre: Array, unit: float, kind: type[np.floating[Any]]) -> tuple[Side, Side]:
+    moved = [((side - centre) / unit).astype(kind) for side in (x, y)]
+    first, second = (np.einsum("ij,ij->i", points, points) for points in moved)
+    return Side(x, moved[0], first), Side(y, moved[1], second)
 
 
 @dataclass(eq=False)
-class Shortlists:
-    """The lists of all rows; see ``kernels`` for what each array means."""
+class Blocks:
+    """Any metric, by blocks of the cost matrix."""
 
-    geometry: Geometry
-    size: int
+    x: Array
+    y: Array
+    p: float
+    metric: Metric
+    scale: float
+    stop: Flag
 
-    def __post_init__(self) -> None:
-        n, size = self.geometry.n, min(self.size, self.geometry.n - 1)
-        self.size = size
-        self.index = np.empty((n, size), np.int32)
-        self.key = np.empty((n, size), np.float32)
-        self.cost = np.empty((n, size))
-        self.limit = np.empty(n)
-        self.count = np.zeros(n, np.int32)
-        self.priced = 0
-
-    def price(self, rows: Array, v: Array, size: int) -> None:
-        """List the ``size`` best columns of ``rows`` under the column potentials ``v``."""
-        g = self.geometry
-        kind = g.x.dtype.type
-        less = kind(1 - g.rounding)
-        x_squares, y_squares = (s.astype(kind) * less for s in (g.x_squares, g.y_squares))
-        # A key is a float32: its rounding, and that of v, is taken off.
-        slack = 2e-7 * (float(np.abs(v).max(initial=0.0)) + float(2 * np.sqrt(g.x_squares.max())) ** g.exponent)
-        v32 = v.astype(np.float32)
-        for part, block in g.blocks(rows):
-            with PARALLEL:
-                kernels.list_columns(
-                    block, part, x_squares, y_squares, g.exponent, v32, slack, min(size, self.size),
-                    self.index, self.key, self.cost, self.limit, self.count,
-                )  # fmt: skip
-        self.priced += len(rows)
+    @classmethod
+    def of(cls, x: Array, y: Array, p: float, metric: Metric, stop: Flag) -> Self:
+        """From the points; the scale is the largest cost among some."""
+        largest = max(float(costs.max()) for _, costs in cost_blocks(x[:SAMPLED], y[:SAMPLED], metric))
+        return cls(x, y, p, metric, (largest or 1.0) ** p, stop)
 
     @property
-    def lists(self) -> tuple[Array, ...]:
-        """What the kernels take."""
-        return self.index, self.key, self.cost, self.limit, self.count
+    def shape(self) -> tuple[int, int]:
+        """(n, m)."""
+        return len(self.x), len(self.y)
+
+    def nearest(self, v: Array, size: int) -> tuple[Indices, Array]:
+        """See ``Pricing``."""
+        n, m = self.shape
+        index, limit = np.empty((n, min(size, m)), np.int32), np.empty(n)
+        for rows, costs in cost_blocks(self.x, self.y, self.metric):
+            heed(self.stop)
+            kernels.nearest_by_costs(costs**self.p / self.scale, v, index[rows], limit[rows])
+        return index, limit
+
+    def costs(self, i: Indices, j: Indices) -> Array:
+        """See ``Pricing``."""
+        return paired_cost(self.x[i], self.y[j], self.metric) ** self.p / self.scale
+
+    def restricted(self, rows: Indices | None = None, columns: Indices | None = None) -> Self:
+        """See ``Pricing``."""
+        x, y = self.x if rows is None else self.x[rows], self.y if columns is None else self.y[columns]
+        return type(self)(x, y, self.p, self.metric, self.scale, self.stop)
+
+    def turned(self) -> Self:
+        """See ``Pricing``."""
+        return type(self)(self.y, self.x, self.p, flipped(self.metric), self.scale, self.stop)
+
+    def within(self) -> Self:
+        """See ``Pricing``."""
+        return type(self)(self.x, self.x, self.p, self.metric, self.scale, self.stop)
+
+    def sharp(self) -> Self:
+        """See ``Pricing``."""
+        return self

@@ -1,101 +1,193 @@
-"""Keys and limits are lower bounds of what they stand for, and the memory is what the formula says."""
+"""Prices are the costs of the brute-force matrix, by whatever way they are computed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport.shortlist.pricing import Geometry, Shortlists, bytes_held
+from wganalyze.transport.metrics import Metric, metric_name
+from wganalyze.transport.shortlist.pricing import LOW_DIMENSION, Blocks, Pricing, Products, pricing
+from wganalyze.transport.working import Unfinished
 
-Array = npt.NDArray[np.float64]
-
-
-def samples(kind: str, n: int, dim: int) -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal((n, dim)), rng.standard_normal((n, dim))
-    match kind:
-        case "near":
-            y = x + 1e-7 * y
-        case "offset":
-            x, y = x + 1e3, y + 1e3
-        case "line":
-            x, y = x[:, :1] * np.ones(dim), y[:, :1] * np.ones(dim)
-        case "far x":
-            x[0] *= 1e4
-        case "far y":
-            y[0] *= 1e4
-        case "clusters":
-            x, y = (z + 1e3 * rng.integers(0, 2, (n, 1)) for z in (x, y))
-    return x, y
+Array = npt.NDArray[Any]
 
 
-@pytest.mark.parametrize("kind", ["cloud", "near", "offset", "line", "far x", "far y", "clusters"])
-@pytest.mark.parametrize("dim", [2, 16, 17, 784])
-@pytest.mark.parametrize("exponent", [1.0, 2.0, 3.0])
-def test_keys_and_limits_are_lower_bounds(kind: str, dim: int, exponent: float) -> None:
-    n = 120
-    x, y = samples(kind, n, dim)
-    geometry = Geometry(x, y, exponent)
-    costs = (cdist(x, y) / geometry.unit) ** exponent
-    v = 0.3 * np.median(costs) * np.random.default_rng(1).standard_normal(n)
-    lists = Shortlists(geometry, 20)
-    lists.price(np.arange(n), v, 10)
-    reduced = costs - v[None]
-    rounding = 1e-14 * (costs.max() + np.abs(v).max())
-    for i in range(n):
-        count = lists.count[i]
-        assert count == 10
-        listed, keys = lists.index[i, :count], lists.key[i, :count]
-        assert len(set(listed)) == count
-        assert (np.diff(keys) >= 0).all()
-        assert (keys <= reduced[i, listed] + rounding).all(), (keys - reduced[i, listed]).max()
-        left = np.delete(reduced[i], listed)
-        assert lists.limit[i] <= left.min() + rounding, lists.limit[i] - left.min()
-        assert (lists.cost[i, :count] < 0).all()
+def uphill(x: Array, y: Array) -> Array:
+    """A cost that is not symmetric."""
+    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
 
 
-def test_a_list_of_all_but_one_leaves_that_one_out() -> None:
-    x, y = np.random.default_rng(2).standard_normal((2, 6, 20))
-    lists = Shortlists(Geometry(x, y, 1.0), 100)
-    lists.price(np.arange(6), np.zeros(6), 100)
-    assert (lists.count == 5).all()
-    assert (lists.index[np.arange(6), 0] == cdist(x, y).argmin(axis=1)).all()
+METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "l1", uphill)
+POWERS = (1.0, 2.0, 3.0)
 
 
-def test_only_the_rows_asked_for_are_priced() -> None:
-    x, y = np.random.default_rng(3).standard_normal((2, 50, 20))
-    lists = Shortlists(Geometry(x, y, 1.0), 8)
-    lists.price(np.arange(50), np.zeros(50), 8)
-    before = lists.key.copy()
-    lists.price(np.array([3, 40]), np.full(50, -1.0), 8)
-    changed = (lists.key != before).any(axis=1)
-    np.testing.assert_array_equal(np.flatnonzero(changed), [3, 40])
-    assert lists.priced == 52
+def ground(x: Array, y: Array, p: float, metric: Metric) -> Array:
+    """By differences, in float64, of scipy's own."""
+    x, y = x.astype(float), y.astype(float)
+    if callable(metric):
+        return np.asarray(metric(x, y)) ** p
+    if metric == "cosine":
+        x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
+        return np.asarray(cdist(x, y, "sqeuclidean") / 2) ** p
+    return np.asarray(cdist(x, y, "cityblock" if metric == "l1" else "euclidean")) ** p
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.parametrize("dim", [4, 64])
-def test_what_is_held_is_within_the_formula(kind: type[np.floating], dim: int) -> None:
-    n = 700
-    x, y = np.random.default_rng(4).standard_normal((2, n, dim)).astype(kind)
-    geometry = Geometry(x, y, 1.0)
-    lists = Shortlists(geometry, 256)
-    held = sum(array.nbytes for array in (*lists.lists, geometry.x, geometry.y, geometry.x_squares, geometry.y_squares))
-    assert 0.8 * held <= bytes_held(n, dim) - 32 * 2**20 <= 1.5 * held
+def running() -> npt.NDArray[np.uint8]:
+    return np.zeros(1, np.uint8)
 
 
-@pytest.mark.parametrize("size", [1, 4 * 40 * 7])
-def test_blocks_are_inner_products_of_consecutive_rows(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wganalyze.transport.shortlist import pricing
+def all_costs(prices: Pricing) -> Array:
+    n, m = prices.shape
+    return prices.costs(*np.divmod(np.arange(n * m), m)).reshape(n, m)
 
-    monkeypatch.setattr(pricing, "BLOCK_BYTES", size)
-    x, y = np.random.default_rng(5).standard_normal((2, 40, 20))
-    geometry = Geometry(x, y, 1.0)
-    for rows in (np.arange(40), np.array([5, 2, 39])):
-        parts = [(part.copy(), block.copy()) for part, block in geometry.blocks(rows)]
-        assert len(parts) > 1 or size > 1
-        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), rows)
-        products = np.concatenate([block for _, block in parts])
-        np.testing.assert_allclose(products, geometry.x[rows] @ geometry.y.T, rtol=1e-4, atol=1e-5)
+
+def check(prices: Pricing, matrix: Array, v: Array, size: int, rounding: float) -> None:
+    """Costs are those of the matrix to the last digits; lists are right to the rounding of pricing."""
+    expected = matrix / prices.scale
+    assert prices.shape == matrix.shape
+    np.testing.assert_allclose(all_costs(prices), expected, rtol=1e-12, atol=1e-15)
+    index, limit = prices.nearest(v, size)
+    reduced = expected - v
+    ranked = np.sort(reduced, axis=1)
+    least = min(size, matrix.shape[1])
+    assert index.shape == (len(matrix), least)
+    assert (np.diff(np.sort(index, axis=1), axis=1) > 0).all()
+    values = np.sort(np.take_along_axis(reduced, index.astype(np.intp), axis=1), axis=1)
+    np.testing.assert_allclose(values, ranked[:, :least], rtol=0, atol=rounding)
+    if least == matrix.shape[1]:
+        assert np.isposinf(limit).all()
+    else:
+        np.testing.assert_allclose(limit, ranked[:, least], rtol=0, atol=rounding)
+
+
+@pytest.mark.parametrize("dim", [2, LOW_DIMENSION, LOW_DIMENSION + 1, 60])
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("metric", METRICS, ids=metric_name)
+def test_parts_and_turns_are_those_of_the_matrix(metric: Metric, p: float, dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    x, y = 0.4 + rng.standard_normal((57, dim)), rng.standard_normal((301, dim))
+    prices = pricing(x, y, p, metric, running())
+    assert isinstance(prices, Products if metric in ("euclidean", "cosine") else Blocks)
+    matrix, other = ground(x, y, p, metric), ground(x, x, p, metric)
+    exact = not isinstance(prices, Products) or dim <= LOW_DIMENSION
+    rounding = 1e-11 if exact else 1e-3
+    v = 0.3 * rng.standard_normal(301)
+    check(prices, matrix, v, 9, rounding)
+    check(prices, matrix, v, 500, rounding)
+    rows, columns = np.array([50, 0, 7, 7]), rng.permutation(301)[:40]
+    check(prices.restricted(rows), matrix[rows], v, 9, rounding)
+    check(prices.restricted(columns=columns), matrix[:, columns], v[columns], 9, rounding)
+    check(prices.restricted(rows, columns), matrix[np.ix_(rows, columns)], v[columns], 9, rounding)
+    check(prices.turned(), matrix.T, v[:57], 9, rounding)
+    check(prices.turned().restricted(columns=rows), matrix.T[:, rows], v[rows], 2, rounding)
+    check(prices.turned().turned(), matrix, v, 9, rounding)
+    # The distance of a point to itself is the square root of rounding.
+    near = 1e-6 if exact else 1e-2
+    check(prices.within(), other, v[:57], 9, near)
+    check(prices.turned().within(), ground(y, y, p, metric).T, v, 9, near)
+    check(prices.sharp(), matrix, v, 9, 1e-11)
+    check(prices.sharp().restricted(rows, columns), matrix[np.ix_(rows, columns)], v[columns], 9, 1e-11)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=metric_name)
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_the_scale_brings_costs_near_1_and_keeps_itself(metric: Metric, p: float, size: float) -> None:
+    """The same for every part: potentials of one are potentials of another."""
+    rng = np.random.default_rng(1)
+    x, y = size * rng.standard_normal((30, 20)), size * (0.2 + rng.standard_normal((40, 20)))
+    prices = pricing(x, y, p, metric, running())
+    for part in (prices, prices.turned(), prices.within(), prices.restricted(np.arange(3))):
+        assert part.scale == prices.scale
+        assert 1e-2 < np.median(all_costs(part)) < 30
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=metric_name)
+@pytest.mark.parametrize("p", POWERS)
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("dim", [4, 40])
+def test_more_digits_are_of_the_same_costs(metric: Metric, p: float, kind: type[Any], dim: int) -> None:
+    """Potentials that were found before are used on: another unit would shift all prices by more than it sharpens."""
+    rng = np.random.default_rng(6)
+    x, y = (rng.standard_normal((n, dim)).astype(kind) for n in (30, 40))
+    prices = pricing(x, y, p, metric, running())
+    sharp = prices.sharp()
+    assert sharp.scale == pytest.approx(prices.scale, rel=1e-14)
+    np.testing.assert_allclose(all_costs(sharp), all_costs(prices), rtol=1e-13, atol=0)
+    expected = np.sort(all_costs(prices), axis=1)
+    np.testing.assert_allclose(sharp.nearest(np.zeros(40), 1)[1], expected[:, 1], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "l1"])
+@pytest.mark.parametrize("dim", [3, 100])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_costs_of_near_duplicates_are_exact(metric: Metric, dim: int, kind: type[Any], offset: float) -> None:
+    """Far from 0 the products of the two have nothing in common with their distance."""
+    rng = np.random.default_rng(2)
+    x = (offset + rng.standard_normal((80, dim))).astype(kind)
+    y = (x + 1e-5 * rng.standard_normal((80, dim))).astype(kind)
+    i = np.arange(80)
+    difference = x.astype(float) - y.astype(float)
+    size = np.linalg.norm(difference, axis=1) if metric == "euclidean" else np.abs(difference).sum(axis=1)
+    for p in POWERS:
+        prices = pricing(x, y, p, metric, running())
+        for part in (prices, prices.turned(), prices.sharp()):
+            np.testing.assert_allclose(part.costs(i, i), size**p / part.scale, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_points_far_from_0_are_centred_before_they_are_multiplied(kind: type[Any]) -> None:
+    rng = np.random.default_rng(3)
+    x, y = (1e4 + rng.standard_normal((50, 100))).astype(kind), (1e4 + rng.standard_normal((70, 100))).astype(kind)
+    check(pricing(x, y, 1, "euclidean", running()), ground(x, y, 1, "euclidean"), np.zeros(70), 5, 1e-3)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "l1", uphill])
+def test_points_that_all_coincide_cost_nothing(metric: Metric) -> None:
+    points = np.full((5, 20), 0.1)
+    prices = pricing(points, points, 1, metric, running())
+    assert prices.scale > 0
+    assert (all_costs(prices) == 0).all()
+    assert (prices.nearest(np.arange(5.0), 1)[0] == 4).all()
+
+
+def test_float32_prices_are_sharpened_from_the_points_as_given() -> None:
+    """Two columns that float32 cannot tell apart: float64 lists the nearer."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((40, 50))
+    y = np.concatenate([x + 1e-7, x])
+    prices = pricing(x, y, 1, "euclidean", running())
+    assert isinstance(prices, Products)
+    assert prices.x.points.dtype == np.float32
+    assert prices.sharp().x.points.dtype == np.float64
+    index, limit = prices.sharp().nearest(np.zeros(80), 1)
+    np.testing.assert_array_equal(index[:, 0], 40 + np.arange(40))
+    np.testing.assert_allclose(limit * prices.scale, 1e-7 * np.sqrt(50), rtol=0.2)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=metric_name)
+def test_pricing_stops_when_it_is_told_to(metric: Metric) -> None:
+    rng = np.random.default_rng(5)
+    stop = running()
+    prices = pricing(rng.standard_normal((20, 20)), rng.standard_normal((30, 20)), 1, metric, stop)
+    parts = (prices, prices.turned(), prices.within(), prices.restricted(np.arange(4)), prices.sharp())
+    for part in parts:
+        part.nearest(np.zeros(part.shape[1]), 3)
+    stop[0] = 1
+    for part in parts:
+        with pytest.raises(Unfinished):
+            part.nearest(np.zeros(part.shape[1]), 3)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_costs_of_pairs_stop_when_they_are_told_to(metric: Metric) -> None:
+    stop = running()
+    prices = pricing(np.eye(20), 1 + np.eye(20), 1, metric, stop)
+    stop[0] = 1
+    with pytest.raises(Unfinished):
+        prices.costs(np.arange(20), np.arange(20))

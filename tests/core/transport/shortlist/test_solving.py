@@ -1,0 +1,295 @@
+"""The whole solver agrees with independent ones, however poor its start; and where it cannot end, it says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ot
+import pytest
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from wganalyze.transport.metrics import Metric, metric_name
+from wganalyze.transport.shortlist import Solved, bytes_held, coarse, solve, solving
+from wganalyze.transport.shortlist.pricing import Products
+from wganalyze.transport.shortlist.solving import ARC_BYTES, HELD, PASSES, PROOFS
+from wganalyze.transport.working import Flag, Unfinished
+
+Array = npt.NDArray[Any]
+
+
+def uphill(x: Array, y: Array) -> Array:
+    """A cost that is not symmetric."""
+    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
+
+
+def ground(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
+    x, y = x.astype(float), y.astype(float)
+    if callable(metric):
+        return np.asarray(metric(x, y))
+    if metric == "cosine":
+        x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
+        return np.asarray(cdist(x, y, "sqeuclidean") / 2)
+    return np.asarray(cdist(x, y, "cityblock" if metric == "l1" else "euclidean"))
+
+
+def solved(x: Array, y: Array, p: float = 1.0, metric: Metric = "euclidean", a: Any = None, b: Any = None,
+           stop: Flag | None = None) -> Solved:  # fmt: skip
+    """Uniform masses are whole numbers."""
+    shared = np.gcd(len(x), len(y))
+    a = np.full(len(x), len(y) / shared) if a is None else a
+    b = np.full(len(y), len(x) / shared) if b is None else b
+    return solve(x, y, a, b, p, metric, np.zeros(1, np.uint8) if stop is None else stop)
+
+
+def check(
+    found: Solved, x: Array, y: Array, p: float = 1.0, metric: Metric = "euclidean", a: Any = None, b: Any = None
+) -> None:
+    """The cost of an independent solver, by a flow that has the marginals, proved by potentials that are feasible."""
+    flow, n, m = found.flow, len(x), len(y)
+    shared = np.gcd(n, m)
+    a = np.full(n, m / shared) if a is None else a
+    b = np.full(m, n / shared) if b is None else b
+    plan = np.zeros((n, m))
+    np.add.at(plan, (flow.rows, flow.columns), flow.masses)
+    np.testing.assert_allclose(plan.sum(axis=1), a, rtol=1e-12, atol=1e-14 * a.sum())
+    np.testing.assert_allclose(plan.sum(axis=0), b, rtol=1e-12, atol=1e-14 * a.sum())
+    costs = ground(x, y, metric)
+    top = float(costs.max()) or 1.0
+    costs = (costs / top) ** p
+    total = a.sum()
+    cost = float((plan * costs).sum() / total)
+    if n == m and np.ptp(a) == np.ptp(b) == 0:
+        best = float(costs[linear_sum_assignment(costs)].mean())
+    else:
+        best = float((ot.emd(a / total, b / total, costs, numItermax=10**9) * costs).sum())
+    assert cost == pytest.approx(best, rel=1e-12, abs=1e-15)
+    u, v = found.u / top**p, flow.v / top**p
+    np.testing.assert_array_equal(flow.u, found.u)
+    # ``u`` is the c-transform: feasible, and tight where mass is.
+    np.testing.assert_allclose(u, (costs - v).min(axis=1), rtol=0, atol=1e-11 * max(1, np.abs(v).max()))
+    assert (a @ u + b @ v) / total == pytest.approx(best, rel=1e-10, abs=1e-13)
+    assert found.arcs <= n * m
+
+
+def clouds(n: int, m: int, dim: int, seed: int = 0) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, dim)), 0.3 + rng.standard_normal((m, dim))
+
+
+@pytest.mark.parametrize("dim", [2, 16, 17, 100])
+@pytest.mark.parametrize("p", [1.0, 2.0, 1.5, 3.0])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_assignments_are_those_of_scipy(dim: int, p: float, kind: type[Any]) -> None:
+    x, y = (z.astype(kind) for z in clouds(250, 250, dim, dim))
+    found = solved(x, y, p)
+    check(found, x, y, p)
+    # Whole masses move as a whole.
+    np.testing.assert_array_equal(found.flow.masses, 1)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "l1", uphill], ids=metric_name)
+@pytest.mark.parametrize("p", [1.0, 2.0])
+@pytest.mark.parametrize("shape", [(300, 170), (110, 290), (240, 240)])
+@pytest.mark.parametrize("weights", ["uniform", "random"])
+def test_any_sizes_weights_and_metrics_are_those_of_pot(
+    metric: Metric, p: float, shape: tuple[int, int], weights: str
+) -> None:
+    rng = np.random.default_rng(1)
+    x, y = clouds(*shape, 20)
+    a = b = None
+    if weights == "random":
+        a, b = rng.exponential(size=shape[0]), rng.exponential(size=shape[1])
+        b *= a.sum() / b.sum()
+    check(solved(x, y, p, metric, a, b), x, y, p, metric, a, b)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("dim", [3, 40])
+@pytest.mark.parametrize("p", [1.0, 3.0])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_points_of_any_size(size: float, dim: int, p: float, kind: type[Any]) -> None:
+    x, y = ((size * z).astype(kind) for z in clouds(150, 200, dim))
+    check(solved(x, y, p), x, y, p)
+
+
+@pytest.mark.parametrize("n", [1, 2, 30, solving.BASE, solving.BASE + 1])
+@pytest.mark.parametrize("m", [1, 3, solving.BASE + 1])
+def test_few_points(n: int, m: int) -> None:
+    x, y = clouds(n, m, 5)
+    found = solved(x, y)
+    check(found, x, y)
+    if max(n, m) <= solving.BASE:
+        assert found.arcs == n * m
+
+
+@pytest.mark.parametrize("dim", [2, 30])
+def test_far_from_0_and_near_each_other(dim: int) -> None:
+    """What float32 cannot tell apart is found by the certificate, and priced in float64 from then on."""
+    rng = np.random.default_rng(2)
+    x = 100 + rng.standard_normal((200, dim))
+    y = x[rng.permutation(200)] + 1e-5 * rng.standard_normal((200, dim))
+    check(solved(x, y), x, y)
+    x32, y32 = x.astype(np.float32), y.astype(np.float32)
+    check(solved(x32, y32), x32, y32)
+
+
+# ---- a poor start
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+@pytest.mark.parametrize("metric", ["euclidean", "l1"])
+@pytest.mark.parametrize("shape", [(200, 200), (150, 220)])
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_it_costs_rounds_and_not_the_truth(
+    dim: int, metric: Metric, shape: tuple[int, int], p: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = clouds(*shape, dim)
+    good = solved(x, y, p, metric)
+    for name, value in {"LISTED": 2, "ACTIVE": 1, "BASE": 5}.items():
+        monkeypatch.setattr(solving, name, value)
+    monkeypatch.setattr(coarse, "RATIO", 20)
+    poor = solved(x, y, p, metric)
+    check(poor, x, y, p, metric)
+    assert poor.rounds > good.rounds
+
+
+def test_without_any_pass_of_pricing_the_proofs_find_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "PASSES", 0)
+    monkeypatch.setattr(solving, "PROOFS", 1000)
+    x, y = clouds(200, 200, 20)
+    check(solved(x, y), x, y)
+
+
+# ---- where it ends
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "l1"])
+@pytest.mark.parametrize("n", [50, 200])
+def test_it_stops_when_it_is_told_to(metric: Metric, n: int) -> None:
+    with pytest.raises(Unfinished):
+        solved(*clouds(n, n, 20), metric=metric, stop=np.ones(1, np.uint8))
+
+
+def test_it_stops_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = np.zeros(1, np.uint8)
+    calls: list[int] = []
+    real = Products.nearest
+
+    def counted(self: Products, v: Array, size: int) -> tuple[Array, Array]:
+        calls.append(1)
+        stop[0] = len(calls) == 4
+        return real(self, v, size)
+
+    monkeypatch.setattr(Products, "nearest", counted)
+    with pytest.raises(Unfinished):
+        solved(*clouds(300, 300, 20), stop=stop)
+    assert len(calls) == 4
+
+
+def test_without_a_proof_it_is_not_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "PROOFS", 0)
+    with pytest.raises(Unfinished):
+        solved(*clouds(150, 150, 20))
+
+
+def degenerate(kind: str) -> tuple[Array, Array]:
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((2, 300, 30))
+    match kind:
+        case "constant":
+            return np.ones((300, 30)), np.ones((300, 30))
+        case "two places":
+            return np.ones((300, 30)), np.full((300, 30), 2.0)
+        case "outlier":
+            y[0] = 1e6
+        case "duplicates":
+            return x[rng.integers(0, 3, 300)], x[rng.integers(0, 3, 300)]
+        case "unequal duplicates":
+            return x[rng.integers(0, 5, 300)], y[rng.integers(0, 7, 222)]
+        case "collinear":
+            return rng.standard_normal((300, 1)) * rng.random(784), rng.standard_normal((300, 1)) * rng.random(784)
+        case "one line":
+            along = rng.random(784)
+            return rng.standard_normal((300, 1)) * along, rng.standard_normal((300, 1)) * along
+        case "the same":
+            return x, x[rng.permutation(300)]
+    return x, y
+
+
+KINDS = ["constant", "two places", "outlier", "duplicates", "unequal duplicates", "collinear", "one line", "the same"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("p", [1.0, 2.0])
+@pytest.mark.parametrize("single", [False, True])
+def test_degenerate_points_end_soon(kind: str, p: float, single: bool) -> None:
+    x, y = degenerate(kind)
+    if single:
+        x, y = x.astype(np.float32), y.astype(np.float32)
+    found = solved(x, y, p)
+    check(found, x, y, p)
+    assert found.rounds <= PASSES + PROOFS
+
+
+@pytest.mark.parametrize("dim", [17, 784])
+@pytest.mark.parametrize("factor", [1.0, 1e4])
+@pytest.mark.parametrize("slope", ["ones", "random"])
+def test_collinear_points_in_high_dimension_are_proved(dim: int, factor: float, slope: str) -> None:
+    """Inner products in float32 add up their rounding here, and a list's bounds must stay bounds."""
+    rng = np.random.default_rng(3)
+    along = np.ones(dim) if slope == "ones" else rng.random(dim)
+    x, y = (factor * rng.standard_normal((300, 1)) * along for _ in range(2))
+    check(solved(x, y), x, y)
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_the_result_is_the_same_each_time(single: bool, metric: Metric) -> None:
+    x, y = clouds(220, 220, 24)
+    if single:
+        x, y = x.astype(np.float32), y.astype(np.float32)
+    first, again = solved(x, y, 1.0, metric), solved(x, y, 1.0, metric)
+    np.testing.assert_array_equal(first.flow.v, again.flow.v)
+    np.testing.assert_array_equal(first.flow.columns, again.flow.columns)
+    assert (first.rounds, first.arcs) == (again.rounds, again.arcs)
+
+
+# ---- what it holds
+
+
+def test_memory_grows_with_points_and_not_with_pairs() -> None:
+    """By two copies in float32, and the arcs; of either side alike."""
+    assert bytes_held(0, 0, 10) == 0
+    for n, m in ((10, 10), (10**6, 10**6), (3, 10**5)):
+        assert bytes_held(n + 1, m, 8) - bytes_held(n, m, 8) == 2 * 4 * 8 + HELD * ARC_BYTES
+        assert bytes_held(n, m + 1, 8) - bytes_held(n, m, 8) == 2 * 4 * 8 + HELD * ARC_BYTES
+        assert bytes_held(n, m, 9) - bytes_held(n, m, 8) == 2 * 4 * (n + m)
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+@pytest.mark.parametrize("shape", [(300, 300), (150, 400)])
+@pytest.mark.parametrize("metric", ["euclidean", "l1"])
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_arcs_that_are_given_up_are_priced_again(
+    dim: int, shape: tuple[int, int], metric: Metric, p: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists of 32 come in, and few are held: what goes must come back where it is needed."""
+    monkeypatch.setattr(solving, "ACTIVE", 1)
+    monkeypatch.setattr(solving, "HELD", 2)
+    x, y = clouds(*shape, dim)
+    pruned: list[int] = []
+    real = solving.Search._prune
+
+    def counted(self: solving.Search) -> None:
+        before = len(self.arcs)
+        real(self)
+        pruned.append(before - len(self.arcs))
+        if metric == "euclidean":  # L1 has ties
+            assert len(self.arcs) <= solving.HELD * sum(self._pricing.shape)
+
+    monkeypatch.setattr(solving.Search, "_prune", counted)
+    check(solved(x, y, p, metric), x, y, p, metric)
+    assert max(pruned) > 0
