@@ -226,7 +226,7 @@ def test_every_value_is_certified(seed: int, n: int, dim: int, metric: str) -> N
 
 
 def test_a_solver_that_stops_early_leaves_a_bracket_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solvers, "PLANE_SIZE", 0)  # POT takes the plane
+    monkeypatch.setattr(solvers.Problem, "choice", property(lambda _: "pot"))
     study = shifted_gaussians(dim=2, n=150)
     truth = value(rows(ask(shifted_gaussians(dim=2, n=150)))["w1"])
     monkeypatch.setattr(solvers, "ITERATIONS", 200)
@@ -371,13 +371,13 @@ def test_a_floor_of_0_has_no_exponent() -> None:
 
 
 def test_every_solver_that_took_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solvers, "PLANE_SIZE", 40)
+    monkeypatch.setattr(solvers, "DENSE_SIZE", 40)
     outcome = ask(shifted_gaussians(n=64))
-    assert [row["solver"] for row in outcome.rows["sweep"]] == ["pot", "dense", "dense"]
-    assert rows(outcome)["w1"].solver == "pot"
+    assert [row["solver"] for row in outcome.rows["sweep"]] == ["shortlist", "dense", "dense"]
+    assert rows(outcome)["w1"].solver == "shortlist"
     small, large = (shifted_gaussians(n=n) for n in (30, 64))
     solved = [study.transport(study.real(), study.fake()) for study in (small, large, small)]
-    assert _solvers(solved) == "dense, pot"
+    assert _solvers(solved) == "dense, shortlist"
 
 
 # ---- what is shared

@@ -98,5 +98,5 @@ def _libraries() -> Any:
     import numpy as np
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-    np.ones((1, 1)) @ np.ones((1, 1))  # its BLAS is loaded by now
+    _ = np.ones((1, 1)) @ np.ones((1, 1))  # its BLAS is loaded by now
     return ThreadpoolController().select(user_api="blas")

@@ -161,7 +161,7 @@ class Products:
         return type(self)(x, y, self.exponent, self.unit, self.scale, self.stop)
 
 
-def _sides(x: Array, y: Array, centre: Array, unit: float, kind: type[np.floating[Any]]) -> tuple[Side, Side]:
+def _sides(x: Array, y: Array, centre: Array, unit: float, kind: Any) -> tuple[Side, Side]:
     moved = [((side - centre) / unit).astype(kind) for side in (x, y)]
     first, second = (np.einsum("ij,ij->i", points, points) for points in moved)
     return Side(x, moved[0], first), Side(y, moved[1], second)
