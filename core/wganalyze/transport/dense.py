@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from wganalyze.transport.compiled import kernel
+from wganalyze.transport.compiled import ORDERED, kernel
 
 
-@kernel()
+@kernel(fastmath=ORDERED)
 def assign(c: Any, u: Any, v: Any, x: Any) -> None:
     """Fill ``x`` (n,) with the columns of the cheapest assignment of ``c`` (n, n), and potentials u_i + v_j <= c_ij."""
     n = len(c)
@@ -86,58 +86,44 @@ def assign(c: Any, u: Any, v: Any, x: Any) -> None:
                     waiting += 1
 
     # Shortest augmenting paths for what is left.
-    reach = np.empty(n)
+    reach, room = np.empty(n), np.empty(n)
     before = np.empty(n, np.int32)
-    order = np.empty(n, np.int32)
+    done = np.empty(n, np.int32)
+    levels = np.empty(n)
     for k in range(waiting):
         start = free[k]
-        for j in range(n):
-            reach[j] = c[start, j] - v[j]
-            before[j] = start
-            order[j] = j
-        low, high = 0, 0  # order[:low] are done, order[low:high] have the least reach
-        level, sink = 0.0, -1
-        settled = 0
-        while sink < 0:
-            if low == high:
-                settled = low
-                level = reach[order[low]]
-                high = low + 1
-                for t in range(high, n):
-                    j = order[t]
-                    if reach[j] <= level:
-                        if reach[j] < level:
-                            high = low
-                            level = reach[j]
-                        order[t] = order[high]
-                        order[high] = j
-                        high += 1
-                for t in range(low, high):
-                    if y[order[t]] < 0:
-                        sink = order[t]
+        reach[:] = np.inf
+        room[:] = np.inf  # reach, where it may still fall
+        i, base, level, settled, sink = start, 0.0, 0.0, 0, -1
+        while True:
+            for j in range(n):
+                value = c[i, j] - v[j] - base
+                closer = value < reach[j]
+                reach[j] = value if closer else reach[j]
+                before[j] = i if closer else before[j]
+                room[j] = value if closer else room[j]
+            least = np.inf
+            for j in range(n):
+                least = min(least, room[j])
+            level = max(level, least)
+            near = -1
+            for j in range(n):
+                if room[j] <= level:
+                    near = j
+                    if y[j] < 0:
+                        sink = j
                         break
-                if sink >= 0:
-                    break
-            near = order[low]
-            low += 1
+            if sink >= 0:
+                break
+            done[settled] = near
+            levels[settled] = level
+            settled += 1
+            reach[near] = -np.inf
+            room[near] = np.inf
             i = y[near]
             base = c[i, near] - v[near] - level
-            for t in range(high, n):
-                j = order[t]
-                value = c[i, j] - v[j] - base
-                if value < reach[j]:
-                    reach[j] = value
-                    before[j] = i
-                    if value == level:
-                        if y[j] < 0:
-                            sink = j
-                            break
-                        order[t] = order[high]
-                        order[high] = j
-                        high += 1
         for t in range(settled):
-            j = order[t]
-            v[j] += reach[j] - level
+            v[done[t]] += levels[t] - level
         j = sink
         while True:
             i = before[j]
