@@ -28,6 +28,11 @@ def gpu(work: int) -> Any:
     return torch.device("cuda")
 
 
+def full() -> tuple[type[Exception], ...]:
+    """What torch raises where a GPU has no room left: then the CPU does it."""
+    return (sys.modules["torch"].OutOfMemoryError,)
+
+
 def nearest(x: Array, y: Array, v: Array, exponent: float, size: int, device: Any, stop: Flag) -> tuple[Indices, Array]:
     """For each row the ``size`` columns of least |x - y| ** exponent - v, (n, size), and the next value (n,)."""
     import torch

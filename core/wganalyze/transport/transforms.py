@@ -7,6 +7,7 @@ order of summation); only the pairs that such products cannot exclude are comput
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from wganalyze.transport import device as on_device
 from wganalyze.transport.blocks import in_blocks
 from wganalyze.transport.compiled import ORDERED, kernel
-from wganalyze.transport.device import gpu
+from wganalyze.transport.device import full, gpu
 from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions
 from wganalyze.transport.working import Flag, heed
 
@@ -124,8 +125,9 @@ class _Exclusion:
         """Fill ``u`` and ``at``, or ``many`` for rows that are given up."""
         device = gpu(len(x) * self._columns.size) if self._most <= OPEN else None
         if device is not None:
-            self._run_on(device, x, near, u, at, many, stop)
-            return
+            with suppress(*full()):
+                self._run_on(device, x, near, u, at, many, stop)
+                return
 
         def block(rows: slice) -> None:
             heed(stop)

@@ -89,6 +89,21 @@ def test_a_problem_is_solved_and_proved(kind: Any, metric: str, used: list[int])
     assert len(used) > 3
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_a_device_without_room_leaves_all_to_the_cpu(
+    metric: str, used: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("of a GPU that others use")
+
+    monkeypatch.setattr(device, "_powers", no_room)
+    x, y = np.random.default_rng(2).standard_normal((2, 200, 30))
+    found = wasserstein(x, y, metric=metric, solver="shortlist")
+    assert found.exact
+    assert found.value == pytest.approx(wasserstein(x, y, metric=metric, solver="dense").value, rel=1e-12)
+    assert len(used) > 3
+
+
 def test_small_work_stays_and_a_machine_without_one_has_none() -> None:
     assert device.gpu(device.LEAST_WORK - 1) is None
     assert (device.gpu(device.LEAST_WORK) is not None) == torch.cuda.is_available()

@@ -5,6 +5,7 @@ What it finds need not be exact: exact costs decide which pairs are taken, and t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wganalyze.transport.blocks import in_blocks
-from wganalyze.transport.device import gpu, nearest
+from wganalyze.transport.device import full, gpu, nearest
 from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions, flipped, paired_cost
 from wganalyze.transport.shortlist import kernels
 from wganalyze.transport.working import Flag, heed
@@ -113,7 +114,8 @@ class Products:
         kind = self.x.points.dtype
         device = gpu(n * m * self.x.points.shape[1])
         if device is not None:
-            return nearest(self.x.points, self.y.points, v, self.exponent, min(size, m), device, self.stop)
+            with suppress(*full()):
+                return nearest(self.x.points, self.y.points, v, self.exponent, min(size, m), device, self.stop)
         index, limit = np.empty((n, min(size, m)), np.int32), np.empty(n, kind)
         taken, columns = v.astype(kind), np.ascontiguousarray(self.y.points.T)
 
