@@ -9,6 +9,7 @@ from wganalyze.data import Preprocessing
 from wganalyze.errors import UsageError
 from wganalyze.testing import Gaussian
 from wganalyze.transport import solvers
+from wganalyze.transport.shortlist import bytes_held
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("20s", 20), ("2m", 120), ("2 min", 120), ("1.5h", 5400), ("7", 7)])
@@ -28,8 +29,8 @@ def test_it_never_takes_more_than_there_is() -> None:
 
 
 def test_it_stays_at_what_fits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the plane POT holds five matrices: room for 1,500 points is none for 2,000."""
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", 5 * 8 * 1500**2)
+    """Room for shortlists of 1,500 points is none for 2,000."""
+    monkeypatch.setattr(solvers, "MEMORY_BYTES", bytes_held(1500, 1500, 2))
     assert largest_n(Gaussian(2), Preprocessing(), None, 1e6, 0) == 2 * FIRST
 
 
