@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import platform
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -78,6 +80,8 @@ class Memory:
 
     def __enter__(self) -> Memory:
         gc.collect()
+        with suppress(OSError, AttributeError):  # what earlier cases left to the heap goes back, where that is glibc's
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
         self._process = psutil.Process()
         self._start = self.rise = self._process.memory_info().rss
         self._stop = threading.Event()
