@@ -243,8 +243,10 @@ def machine() -> str:
 def test_exact_transport_against_its_peers(capsys: pytest.CaptureFixture[str]) -> None:
     from wganalyze.transport import wasserstein, wasserstein_batch
 
+    x, y = SAMPLES["mixture"](1500, 2, 1)
+    wasserstein(x, y, solver="shortlist")  # everything compiled, in few dimensions too, which are priced in float64
     x, y = SAMPLES["mixture"](1500, 64, 1)
-    for kind in (np.float32, np.float64):  # everything compiled, for the points of either precision
+    for kind in (np.float32, np.float64):  # for the points of either precision
         wasserstein(x.astype(kind), y.astype(kind), solver="shortlist")
         wasserstein(x[:500].astype(kind), y[:500].astype(kind))
         wasserstein_batch(x[None, :64].astype(kind), y[None, :64].astype(kind))
