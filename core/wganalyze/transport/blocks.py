@@ -54,7 +54,7 @@ class _OneThread:
     """BLAS on one thread while anybody is inside; it gets its threads back when the last one leaves.
 
     Entering tells whether that was possible: OpenBLAS hears one thread of a process until that thread ends
-    (threadpoolctl 3.6), so that a thread is made for it, and another may be there already.
+    (threadpoolctl 3.8), so that a thread is made for it, and another may be there already.
     """
 
     def __init__(self) -> None:
