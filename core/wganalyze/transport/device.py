@@ -1,6 +1,7 @@
 """The two passes over all pairs, pricing and the certificate's transform, on a GPU where torch is loaded and sees one.
 
-Bounds are those of the CPU: float32 products without TF32 exclude, and float64 differences decide what is left.
+The transform's products are taken in float64 there: float32 may mean TF32 or less, as the process has set it. Pricing
+takes what float32 there is, since it decides nothing.
 """
 
 from __future__ import annotations

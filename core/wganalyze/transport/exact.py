@@ -72,7 +72,7 @@ def wasserstein(
 
     ValueError: other shapes, NaN, negative weights, p < 1 or infinite, a solver that does not take the problem.
     MemoryError, before anything starts: what the solver holds would not fit (5 matrices of 8 n m bytes for "pot", 2 for
-    "dense", 14.4 kB a point and two float32 copies of the points for "shortlist").
+    "dense", 14.4 kB a point and 20 bytes a coordinate for "shortlist").
     """
     x, y = as_points(x, "x"), as_points(y, "y")
     if x.shape[1] != y.shape[1]:

@@ -126,6 +126,8 @@ def paired_cost(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
     """c(x_i, y_i), (n,), by differences: the accurate form."""
     check_metric(metric, x, y)
     x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
+    if not len(x):
+        return np.zeros(0)
     if callable(metric):
         parts = [slice(i, i + PAIRS) for i in range(0, len(x), PAIRS)]
         squares = np.zeros(0)

@@ -80,17 +80,19 @@ def _euclidean(
 ) -> tuple[Array, Indices]:
     u, at = np.empty(len(x)), np.empty(len(x), np.intp)
     hints = np.full(len(x), -1, np.intp) if near is None else near.astype(np.intp)
-    d = x.shape[1]
-    if LEAST_DIMENSION <= d <= MOST_DIMENSION:
+    device = gpu(len(x) * y.size)
+    # A GPU multiplies in float64: what float32 means there hangs on switches of the process (TF32, autocast).
+    few = np.float64 if device is not None else np.float32
+    rows: Any = slice(None)
+    if device is not None or LEAST_DIMENSION <= x.shape[1] <= MOST_DIMENSION:
         many = np.zeros(len(x), np.bool_)
-        _Exclusion(x, y, v, exponent, np.float32, OPEN).run(x, hints, u, at, many, stop)
+        _Exclusion(x, y, v, exponent, few, OPEN).run(x, hints, u, at, many, stop, device)
         rows = np.flatnonzero(many)
         if not len(rows):
             return u, at
-    else:
-        rows = np.arange(len(x))
     # Where float32 leaves many pairs open, products in float64 leave few.
-    found, place, none = np.empty(len(rows)), np.empty(len(rows), np.intp), np.zeros(len(rows), np.bool_)
+    found, place = u[rows], at[rows]
+    none = np.zeros(len(found), np.bool_)
     _Exclusion(x, y, v, exponent, np.float64, len(y) + 1).run(x[rows], hints[rows], found, place, none, stop)
     u[rows], at[rows] = found, place
     return u, at
@@ -121,13 +123,13 @@ class _Exclusion:
         longest = float((np.sqrt(farthest) + np.sqrt(squares.max())) ** exponent)
         self._slack = 16 * max(exponent, 1) * eps * (longest + largest)
 
-    def run(self, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag) -> None:
-        """Fill ``u`` and ``at``, or ``many`` for rows that are given up."""
-        device = gpu(len(x) * self._columns.size) if self._most <= OPEN else None
+    def run(self, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag, device: Any = None) -> None:
+        """Fill ``u`` and ``at``, or ``many`` for rows that are given up; on ``device``, if it has the room."""
         if device is not None:
             with suppress(*full()):
                 self._run_on(device, x, near, u, at, many, stop)
                 return
+            many[:] = False
 
         def block(rows: slice) -> None:
             heed(stop)
@@ -154,7 +156,9 @@ class _Exclusion:
             u[rows] = found * self._unit**self._exponent
 
     def _scaled(self, points: Array) -> Array:
-        return np.asarray(((points - self._centre) / self._unit).astype(self._kind))
+        moved = points - self._centre
+        moved /= self._unit
+        return np.asarray(moved.astype(self._kind, copy=False))
 
     def _reach(self, points: Array) -> float:
         """The largest coordinate, from the centre."""

@@ -77,6 +77,22 @@ def test_the_transform_is_the_brute_force_minimum(dim: int, p: float, near: floa
     assert used
 
 
+def test_the_certificate_multiplies_in_float64(used: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Float32 may mean TF32 or bfloat16, as the process has set it: bounds for float32 could exclude the minimum."""
+    kinds = []
+    real = device._powers
+
+    def seen(x: Any, y: Any, *more: Any) -> Any:
+        kinds.extend([x.dtype, y.dtype])
+        return real(x, y, *more)
+
+    monkeypatch.setattr(device, "_powers", seen)
+    x, y = np.random.default_rng(3).standard_normal((2, 100, 40)).astype(np.float32)
+    attained_transform(x, y, np.zeros(100))
+    assert used
+    assert set(kinds) == {torch.float64}
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_a_problem_is_solved_and_proved(kind: Any, metric: str, used: list[int]) -> None:

@@ -183,8 +183,8 @@ def test_rows_that_float32_gives_up_have_the_same_minimum(
     given_up: list[int] = []
     real = transforms._Exclusion.run
 
-    def counted(self: Any, x: Array, near: Any, u: Array, at: Any, many: Any, stop: Any) -> None:
-        real(self, x, near, u, at, many, stop)
+    def counted(self: Any, x: Array, near: Any, u: Array, at: Any, many: Any, *more: Any) -> None:
+        real(self, x, near, u, at, many, *more)
         given_up.append(int(many.sum()))
 
     monkeypatch.setattr(transforms._Exclusion, "run", counted)

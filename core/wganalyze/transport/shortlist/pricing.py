@@ -98,8 +98,7 @@ class Products:
     def of(cls, x: Array, y: Array, exponent: float, stop: Flag) -> Self:
         """From the points."""
         centre = y.mean(axis=0, dtype=np.float64)
-        squares = [np.einsum("ij,ij->", side, side, dtype=np.float64) / len(side) for side in (x - centre, y - centre)]
-        unit = float(np.sqrt(np.mean(squares))) or 1.0
+        unit = float(np.sqrt(np.mean([_mean_square(side - centre) for side in (x, y)]))) or 1.0
         kind = np.float64 if x.shape[1] <= LOW_DIMENSION else np.float32
         return cls(*_sides(x, y, centre, unit, kind), exponent, unit, unit**exponent, stop)
 
@@ -164,9 +163,17 @@ class Products:
 
 
 def _sides(x: Array, y: Array, centre: Array, unit: float, kind: Any) -> tuple[Side, Side]:
-    moved = [((side - centre) / unit).astype(kind) for side in (x, y)]
-    first, second = (np.einsum("ij,ij->i", points, points) for points in moved)
-    return Side(x, moved[0], first), Side(y, moved[1], second)
+    def side(given: Array) -> Side:
+        moved = given - centre
+        moved /= unit
+        points = moved.astype(kind, copy=False)
+        return Side(given, points, np.einsum("ij,ij->i", points, points))
+
+    return side(x), side(y)
+
+
+def _mean_square(points: Array) -> float:
+    return float(np.einsum("ij,ij->", points, points)) / len(points)
 
 
 @dataclass(eq=False)

@@ -31,6 +31,8 @@ PASSES, PROOFS = 60, 60
 """Passes at most, of pricing and of proof."""
 HELD = 48
 """Arcs that are held, to one point; beyond that those of largest reduced cost go."""
+COORDINATE_BYTES = 20
+"""A coordinate: a copy in float32, one in float64, and one in which a block of rows is multiplied by columns."""
 ARC_BYTES = 300
 """An arc: its key, cost and ends here, and what the simplex has of it."""
 STEPS = 64
@@ -40,8 +42,8 @@ WHOLE = 0.5
 
 
 def bytes_held(n: int, m: int, d: int) -> int:
-    """What n and m points take: two copies in float32, and the arcs."""
-    return (n + m) * (2 * 4 * d + HELD * ARC_BYTES)
+    """What n and m points take at most: copies in float32 and, where that is not enough, in float64; and the arcs."""
+    return (n + m) * (COORDINATE_BYTES * d + HELD * ARC_BYTES)
 
 
 @dataclass(frozen=True, eq=False)

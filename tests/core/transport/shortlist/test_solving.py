@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy.spatial.distance import cdist
 from wganalyze.transport.metrics import Metric, metric_name
 from wganalyze.transport.shortlist import Solved, bytes_held, coarse, solve, solving
 from wganalyze.transport.shortlist.pricing import Products
-from wganalyze.transport.shortlist.solving import ARC_BYTES, HELD, PASSES, PROOFS
+from wganalyze.transport.shortlist.solving import ARC_BYTES, COORDINATE_BYTES, HELD, PASSES, PROOFS
 from wganalyze.transport.working import Flag, Unfinished
 
 Array = npt.NDArray[Any]
@@ -261,12 +263,58 @@ def test_the_result_is_the_same_each_time(single: bool, metric: Metric) -> None:
 
 
 def test_memory_grows_with_points_and_not_with_pairs() -> None:
-    """By two copies in float32, and the arcs; of either side alike."""
+    """By copies of the points, and the arcs; of either side alike."""
     assert bytes_held(0, 0, 10) == 0
     for n, m in ((10, 10), (10**6, 10**6), (3, 10**5)):
-        assert bytes_held(n + 1, m, 8) - bytes_held(n, m, 8) == 2 * 4 * 8 + HELD * ARC_BYTES
-        assert bytes_held(n, m + 1, 8) - bytes_held(n, m, 8) == 2 * 4 * 8 + HELD * ARC_BYTES
-        assert bytes_held(n, m, 9) - bytes_held(n, m, 8) == 2 * 4 * (n + m)
+        assert bytes_held(n + 1, m, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + HELD * ARC_BYTES
+        assert bytes_held(n, m + 1, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + HELD * ARC_BYTES
+        assert bytes_held(n, m, 9) - bytes_held(n, m, 8) == COORDINATE_BYTES * (n + m)
+
+
+MEASURED = """
+import ctypes, sys, threading, time
+import numpy as np, psutil
+from wganalyze.transport.blocks import BLOCK_BYTES, workers
+from wganalyze.transport.shortlist import bytes_held
+from wganalyze.transport import wasserstein
+
+def places(n, dim, rng, some):
+    points = some[rng.integers(0, len(some), n)]
+    points[: n // 2] += 1e-5 * rng.standard_normal((n // 2, dim))
+    return points.astype(np.float32)
+
+n, dim = map(int, sys.argv[1:])
+rng = np.random.default_rng(0)
+some = rng.standard_normal((n // 20, dim))
+x, y = places(n, dim, rng, some), places(n, dim, rng, some)
+wasserstein(x[:700, :dim], y[:700, :dim], solver="shortlist")
+ctypes.CDLL("libc.so.6").malloc_trim(0)
+process, most, over = psutil.Process(), [0], threading.Event()
+
+def watch():
+    while not over.wait(0.002):
+        most[0] = max(most[0], process.memory_info().rss)
+
+start = process.memory_info().rss
+thread = threading.Thread(target=watch)
+thread.start()
+found = wasserstein(x, y, solver="shortlist")
+over.set()
+thread.join()
+assert found.solver == "shortlist"
+print(most[0] - start, bytes_held(n, n, dim) + 4 * workers() * BLOCK_BYTES)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc gives its heap back there")
+@pytest.mark.parametrize(("n", "dim"), [(3000, 64), (1500, 3072)])
+def test_what_is_held_is_within_the_formula(n: int, dim: int) -> None:
+    """Places that many points share: many rounds, many arcs, float64 in the end. Some blocks of rows come on top."""
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(n), str(dim)], capture_output=True, text=True, timeout=200, check=True
+    )
+    rise, allowed = map(int, done.stdout.split())
+    assert 0 < rise <= allowed
 
 
 @pytest.mark.parametrize("dim", [2, 20])
