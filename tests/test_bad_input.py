@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_read(house: House) -> None:
     gone = house.ckpt / "G_step_2.pt"
     arguments = house.arguments("--range", "-1,1")
     watch = (
-        "import pathlib, wganalyze.running as r; measure = r.measure\n"
+        "import pathlib, wganalyze.running.run as r; measure = r.measure\n"
         f"def m(*a): pathlib.Path({str(gone)!r}).unlink(missing_ok=True); return measure(*a)\n"
         "r.measure = m\n"
     )

@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Loader, Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part, TensorSpec
 from wganalyze_checkpoints.bounded import once
 from wganalyze_checkpoints.torch.file import printable
 from wganalyze_checkpoints.torch.state_dict import find_facts, numbers_networks

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Architecture
+from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.hooks import hookimpl
 
 if TYPE_CHECKING:
     from torch.nn import Module

@@ -104,8 +104,8 @@ def training_digits() -> Tensor:
     """The half of the digits that the demo trains on, (n, 64) in [-1, 1]."""
     import torch
 
-    from wganalyze.data import Preprocessing, Split
-    from wganalyze.host import load_host
+    from wganalyze.contracts.samples import Preprocessing, Split
+    from wganalyze.host.loading import load_host
 
     source = load_host().data_source(TRAINING_DATA)
     assert source.size is not None

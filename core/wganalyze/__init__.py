@@ -1,6 +1,8 @@
 """wganalyze: analysis of trained GAN checkpoints, with numbers that carry their own proof.
 
-The names below are the public face, for notebooks and for plugins; each is imported when it is first used.
+The names below are the public face, for notebooks and for plugins; each is imported when it is first used. Beside it
+stand ``wganalyze.transport`` (exact distances), ``wganalyze.statistics`` (intervals) and ``wganalyze.testing`` (for
+plugin authors).
 """
 
 from __future__ import annotations
@@ -9,63 +11,88 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wganalyze.analyzer import Analyzer, Need, NoOptions
-    from wganalyze.api import run
-    from wganalyze.data import DataSource, FiniteSource, Preprocessing, Samples, Split, Values
-    from wganalyze.errors import CheckpointError, DataError, NotMeasurable, UsageError, WganalyzeError
-    from wganalyze.hooks import hookimpl
-    from wganalyze.measurement import Finding, Interval, Measurement, Metric, Rows, Table
-    from wganalyze.report.reading import Report, open_report
-    from wganalyze.snapshot import Architecture, Latent, Loader, Part, Snapshot, TensorSpec
-    from wganalyze.study import Estimate, Study
+    from wganalyze.api import run as run
+    from wganalyze.contracts.analyzer import Analyzer as Analyzer
+    from wganalyze.contracts.analyzer import NoOptions as NoOptions
+    from wganalyze.contracts.architecture import Architecture as Architecture
+    from wganalyze.contracts.architecture import Proposer as Proposer
+    from wganalyze.contracts.architecture import Shapes as Shapes
+    from wganalyze.contracts.data import DataSource as DataSource
+    from wganalyze.contracts.data import FiniteSource as FiniteSource
+    from wganalyze.contracts.hooks import hookimpl as hookimpl
+    from wganalyze.contracts.loader import Input as Input
+    from wganalyze.contracts.loader import Loader as Loader
+    from wganalyze.contracts.loader import Part as Part
+    from wganalyze.contracts.loader import TensorSpec as TensorSpec
+    from wganalyze.contracts.measurement import Finding as Finding
+    from wganalyze.contracts.measurement import Headline as Headline
+    from wganalyze.contracts.measurement import Measurement as Measurement
+    from wganalyze.contracts.measurement import Metric as Metric
+    from wganalyze.contracts.measurement import Rows as Rows
+    from wganalyze.contracts.measurement import Scalar as Scalar
+    from wganalyze.contracts.measurement import Scope as Scope
+    from wganalyze.contracts.measurement import Table as Table
+    from wganalyze.contracts.measurement import Yielded as Yielded
+    from wganalyze.contracts.network import NetworkNotes as NetworkNotes
+    from wganalyze.contracts.network import notes_of as notes_of
+    from wganalyze.contracts.samples import Labels as Labels
+    from wganalyze.contracts.samples import Points as Points
+    from wganalyze.contracts.samples import Preprocessing as Preprocessing
+    from wganalyze.contracts.samples import Samples as Samples
+    from wganalyze.contracts.samples import Scores as Scores
+    from wganalyze.contracts.samples import Split as Split
+    from wganalyze.contracts.samples import Values as Values
+    from wganalyze.contracts.snapshot import Latent as Latent
+    from wganalyze.contracts.snapshot import Snapshot as Snapshot
+    from wganalyze.contracts.study import CriticHead as CriticHead
+    from wganalyze.contracts.study import Need as Need
+    from wganalyze.contracts.study import Study as Study
+    from wganalyze.contracts.terms import Role as Role
+    from wganalyze.errors import CheckpointError as CheckpointError
+    from wganalyze.errors import DataError as DataError
+    from wganalyze.errors import NotMeasurable as NotMeasurable
+    from wganalyze.errors import TrustError as TrustError
+    from wganalyze.errors import UsageError as UsageError
+    from wganalyze.errors import WganalyzeError as WganalyzeError
+    from wganalyze.files.bounded import BoundedFile as BoundedFile
+    from wganalyze.report.reading import Report as Report
+    from wganalyze.report.reading import open_report as open_report
+    from wganalyze.statistics import Estimate as Estimate
+    from wganalyze.statistics import Interval as Interval
+    from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "wganalyze.analyzer": ("Analyzer", "Need", "NoOptions"),
-    "wganalyze.api": ("run",),
-    "wganalyze.data": ("DataSource", "FiniteSource", "Preprocessing", "Samples", "Split", "Values"),
-    "wganalyze.errors": ("CheckpointError", "DataError", "NotMeasurable", "UsageError", "WganalyzeError"),
-    "wganalyze.hooks": ("hookimpl",),
-    "wganalyze.measurement": ("Finding", "Interval", "Measurement", "Metric", "Rows", "Table"),
-    "wganalyze.report.reading": ("Report", "open_report"),
-    "wganalyze.snapshot": ("Architecture", "Latent", "Loader", "Part", "Snapshot", "TensorSpec"),
-    "wganalyze.study": ("Estimate", "Study"),
+    "api": ("run",),
+    "contracts.analyzer": ("Analyzer", "NoOptions"),
+    "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
+    "contracts.data": ("DataSource", "FiniteSource"),
+    "contracts.hooks": ("hookimpl",),
+    "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
+    "contracts.measurement": (
+        "Finding",
+        "Headline",
+        "Measurement",
+        "Metric",
+        "Rows",
+        "Scalar",
+        "Scope",
+        "Table",
+        "Yielded",
+    ),
+    "contracts.network": ("NetworkNotes", "notes_of"),
+    "contracts.samples": ("Labels", "Points", "Preprocessing", "Samples", "Scores", "Split", "Values"),
+    "contracts.snapshot": ("Latent", "Snapshot"),
+    "contracts.study": ("CriticHead", "Need", "Study"),
+    "contracts.terms": ("Role",),
+    "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
+    "files.bounded": ("BoundedFile",),
+    "report.reading": ("Report", "open_report"),
+    "statistics": ("Estimate", "Interval"),
+    "text": ("one_line",),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULE_OF = {name: f"wganalyze.{module}" for module, names in _HOME.items() for name in names}
 
-__all__ = [
-    "Analyzer",
-    "Architecture",
-    "CheckpointError",
-    "DataError",
-    "DataSource",
-    "Estimate",
-    "Finding",
-    "FiniteSource",
-    "Interval",
-    "Latent",
-    "Loader",
-    "Measurement",
-    "Metric",
-    "Need",
-    "NoOptions",
-    "NotMeasurable",
-    "Part",
-    "Preprocessing",
-    "Report",
-    "Rows",
-    "Samples",
-    "Snapshot",
-    "Split",
-    "Study",
-    "Table",
-    "TensorSpec",
-    "UsageError",
-    "Values",
-    "WganalyzeError",
-    "hookimpl",
-    "open_report",
-    "run",
-]
+__all__ = sorted(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

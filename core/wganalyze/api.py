@@ -7,11 +7,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
-from wganalyze.config import Config, Net
 from wganalyze.errors import UsageError
+from wganalyze.networks.factories import Net
 from wganalyze.report.reading import Report
-from wganalyze.request import Request
-from wganalyze.running import Progress, execute
+from wganalyze.running.execute import execute
+from wganalyze.running.progress import Progress
+from wganalyze.running.request import Request
+from wganalyze.settings.config import Config
 
 
 def run(

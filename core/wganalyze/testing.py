@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from wganalyze.analyzer import Analyzer
-from wganalyze.config import Config
-from wganalyze.data import DataSource, Split, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.execution import Outcome, measure
-from wganalyze.snapshot import Latent, Snapshot
-from wganalyze.study import Study
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.study.study import SnapshotStudy
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -41,7 +42,7 @@ class Gaussian(DataSource):
 
 def shifted_gaussians(
     shift: float = 1.0, dim: int = 2, n: int = 200, replicates: int = 3, seed: int = 0, slope: float = 1.0
-) -> Study:
+) -> SnapshotStudy:
     """A study whose answers are known.
 
     Real: N(0, I). Fake: N(0, I) moved by ``shift`` along the diagonal, so that W1 = W2 = ``shift`` in population. The
@@ -61,7 +62,7 @@ def shifted_gaussians(
         orientation=1,
     )
     config = Config(n=n, replicates=replicates, seed=seed)
-    return Study(snapshot, make_plan(Gaussian(dim), "testing-gaussian", config, snapshot))
+    return SnapshotStudy(snapshot, make_deal(Gaussian(dim), "testing-gaussian", config, snapshot))
 
 
 def _linear(weight: np.ndarray, bias: np.ndarray) -> Module:
@@ -72,7 +73,7 @@ def _linear(weight: np.ndarray, bias: np.ndarray) -> Module:
     return layer.eval().requires_grad_(False)
 
 
-def check_analyzer(analyzer: type[Analyzer], study: Study | None = None) -> Outcome:
+def check_analyzer(analyzer: type[Analyzer], study: SnapshotStudy | None = None) -> Outcome:
     """Run an analyzer as the host would and fail, with a reason, where it breaks the contract; return what it gave."""
     assert dataclasses.is_dataclass(analyzer.Options), f"{analyzer.name}: Options is not a dataclass"
     assert vars(analyzer.Options)["__dataclass_params__"].frozen, f"{analyzer.name}: Options is not frozen"

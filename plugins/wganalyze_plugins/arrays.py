@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.data import DataSource, FiniteSource, Values
+from wganalyze.contracts.data import DataSource, FiniteSource
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.samples import Values
 from wganalyze.errors import DataError
-from wganalyze.hooks import hookimpl
 
 if TYPE_CHECKING:
     import numpy as np

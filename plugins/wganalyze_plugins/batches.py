@@ -9,13 +9,13 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from wganalyze.errors import WganalyzeError
-from wganalyze.study import Estimate, student_t
+from wganalyze.statistics import Estimate, student_t
 from wganalyze.transport import paired_cost
 from wganalyze.transport.batch import wasserstein_batch
 
 if TYPE_CHECKING:
-    from wganalyze.data import Points, Samples
-    from wganalyze.study import Study
+    from wganalyze.contracts.samples import Points, Samples
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze.transport import Transport
     from wganalyze.transport.batch import Transports
     from wganalyze.transport.metrics import Array
@@ -46,7 +46,7 @@ class Batches:
     solver: str
 
     @classmethod
-    def of(cls, study: Study, m: int) -> Batches:
+    def of(cls, study: SnapshotStudy, m: int) -> Batches:
         """Batches of "x" against those of "x2"; means and centroids of "fit", which is disjoint from both."""
         from wganalyze.transport import wasserstein
         from wganalyze_plugins.clustering import cluster
@@ -84,7 +84,7 @@ class Matching:
     bound_metric: float
 
     @classmethod
-    def of(cls, study: Study, x: Samples, y: Samples, m: int) -> Matching:
+    def of(cls, study: SnapshotStudy, x: Samples, y: Samples, m: int) -> Matching:
         """Match the first n of ``x`` with those of ``y``, and check every inequality between the two ways."""
         n = len(x) // m * m
         x, y = first(x, n), first(y, n)

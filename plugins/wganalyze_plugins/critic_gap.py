@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import WganalyzeError
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Yielded
 
 if TYPE_CHECKING:
-    from wganalyze.study import Study
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze.transport import DualBounds, Transport
 
 DUALITY = "Kantorovich-Rubinstein; Villani 2009, thm. 5.10"
@@ -117,7 +118,7 @@ class CriticGap(Analyzer):
         Metric("auc", "P(score of a real > score of a fake), before the sign is fixed; .5: no separation."),
     )
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         """Yield the estimates and bounds, every one checked against the exact value, and what follows."""
         pairs = [_pair(study, replicate) for replicate in range(study.replicates)]
         for pair in pairs:
@@ -133,7 +134,7 @@ class CriticGap(Analyzer):
         yield from self._penalty(study, pairs)
         yield from _findings(study, pairs)
 
-    def _orientation(self, study: Study) -> Iterator[Yielded]:
+    def _orientation(self, study: SnapshotStudy) -> Iterator[Yielded]:
         found = "said by the user" if study.snapshot.orientation is not None else "found from the first replicate"
         for metric, value, method in (
             ("orientation", study.orientation, found),
@@ -147,7 +148,7 @@ class CriticGap(Analyzer):
             )
             yield Finding("warning", "scores-real-low", message, ("orientation", "auc"))
 
-    def _against_exact(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+    def _against_exact(self, study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         ratios = [p.ratio for p in pairs if p.ratio is not None]
         if len(ratios) < len(pairs):
             reason = "W1 is 0: the two samples are equal"
@@ -162,7 +163,7 @@ class CriticGap(Analyzer):
             known = study.known_w1
             yield _mean(study, "dual_ratio_known", [p.bounds.raw / known for p in pairs])
 
-    def _penalty(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+    def _penalty(self, study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         from wganalyze.transport import penalised_dual
 
         penalty = study.snapshot.penalty
@@ -182,7 +183,7 @@ class CriticGap(Analyzer):
         yield _mean(study, "gap_after_penalty", [predicted(p) - p.bounds.raw for p in pairs], message=message)
 
 
-def _pair(study: Study, replicate: int) -> Pair:
+def _pair(study: SnapshotStudy, replicate: int) -> Pair:
     import numpy as np
 
     from wganalyze.transport import dual_bounds
@@ -198,7 +199,7 @@ def _pair(study: Study, replicate: int) -> Pair:
 
 
 def _mean(
-    study: Study, metric: str, values: Sequence[float], certificate: str = "none", message: str = ""
+    study: SnapshotStudy, metric: str, values: Sequence[float], certificate: str = "none", message: str = ""
 ) -> Measurement:
     """The estimate from one value per replicate."""
     found = study.estimate(values.__getitem__)
@@ -216,7 +217,7 @@ def _mean(
     )
 
 
-def _largest(study: Study, metric: str, values: Sequence[float]) -> Measurement:
+def _largest(study: SnapshotStudy, metric: str, values: Sequence[float]) -> Measurement:
     largest = max(values)
     if largest == float("inf"):
         return Measurement.absent(metric, "two samples coincide and are scored differently: no slope between them")
@@ -235,7 +236,7 @@ def _largest(study: Study, metric: str, values: Sequence[float]) -> Measurement:
     )
 
 
-def _dual_pair(study: Study, pairs: Sequence[Pair]) -> Measurement:
+def _dual_pair(study: SnapshotStudy, pairs: Sequence[Pair]) -> Measurement:
     if any(p.bounds.pair is None for p in pairs):
         infinite = any(p.bounds.slope == float("inf") for p in pairs)
         reason = "two samples coincide and are scored differently" if infinite else "no real is scored above any fake"
@@ -243,7 +244,7 @@ def _dual_pair(study: Study, pairs: Sequence[Pair]) -> Measurement:
     return _mean(study, "dual_pair", [p.bounds.pair or 0.0 for p in pairs], certificate="checked")
 
 
-def _information(study: Study, pairs: Sequence[Pair]) -> Measurement:
+def _information(study: SnapshotStudy, pairs: Sequence[Pair]) -> Measurement:
     from wganalyze.transport import information
 
     values = [information(p.bounds, p.transport.value) for p in pairs]
@@ -253,7 +254,7 @@ def _information(study: Study, pairs: Sequence[Pair]) -> Measurement:
     return _mean(study, "dual_information", found)
 
 
-def _findings(study: Study, pairs: Sequence[Pair]) -> Iterator[Yielded]:
+def _findings(study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Yielded]:
     """What the numbers prove, and what they leave open because sampling alone explains them."""
 
     def average(of: Callable[[Pair], float]) -> float:
@@ -284,7 +285,7 @@ def _findings(study: Study, pairs: Sequence[Pair]) -> Iterator[Yielded]:
         yield Finding("info", "up-to-scale", message, ("dual_c_best_scale", "dual_zero", "dual_information"))
 
 
-def _against_known(study: Study, raws: Sequence[float], known: float) -> Finding:
+def _against_known(study: SnapshotStudy, raws: Sequence[float], known: float) -> Finding:
     """The loss is bad where it is off by a tenth, and by more than its own interval allows."""
     found = study.estimate(raws.__getitem__)
     interval = found.interval
@@ -294,7 +295,7 @@ def _against_known(study: Study, raws: Sequence[float], known: float) -> Finding
     return Finding("info" if good else "warning", "dual-against-known", message, ("dual_raw", "dual_ratio_known"))
 
 
-def _against_floors(study: Study, raw: float, value: float) -> Iterator[Yielded]:
+def _against_floors(study: SnapshotStudy, raw: float, value: float) -> Iterator[Yielded]:
     """E W(P_n,Q_n) - E W(P_n,P_n') - E W(Q_n,Q_n') <= W(P,Q), by the triangle inequality and convexity."""
     reals, fakes = (
         [study.transport(side(replicate=r), side(replicate=r, split="x2")).value for r in range(study.replicates)]

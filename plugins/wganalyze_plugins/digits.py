@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from wganalyze.data import DataSource, FiniteSource, Values
+from wganalyze.contracts.data import DataSource, FiniteSource
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.samples import Values
 from wganalyze.errors import DataError
-from wganalyze.hooks import hookimpl
 
 TRAINING = 897
 """Size of the half ``digits:train``; the other 900 are ``digits:held-out``."""

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import OF_THE_DATA, Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import OF_THE_DATA, Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
 
 if TYPE_CHECKING:
-    from wganalyze.data import Samples
-    from wganalyze.study import Study
+    from wganalyze.contracts.samples import Samples
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze.transport import Transport
 
 ALPHA = 0.05
@@ -97,7 +98,7 @@ class ExactW(Analyzer):
             if self.permutation_n < 2:
                 raise ValueError("permutation_n is at least 2")
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         """Yield values, floors, the test, and what follows from them."""
         reals, fakes = _draws(study.real, study), _draws(study.fake, study)
         more_reals, more_fakes = _draws(study.real, study, "x2"), _draws(study.fake, study, "x2")
@@ -126,12 +127,12 @@ class ExactW(Analyzer):
                 "exact-w.metric=cosine: some samples are 0 everywhere and have no direction; use euclidean or l1"
             )
 
-    def _solve(self, study: Study, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
+    def _solve(self, study: SnapshotStudy, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
         """One transport per replicate, shared with every analyzer of the study."""
         return [study.transport(x, y, p, self.options.metric) for x, y in zip(first, second, strict=True)]
 
     def _estimate(
-        self, study: Study, metric: str, solved: Sequence[Transport], of: Callable[[Transport], float]
+        self, study: SnapshotStudy, metric: str, solved: Sequence[Transport], of: Callable[[Transport], float]
     ) -> Measurement:
         found = study.estimate(lambda r: of(solved[r]))
         exact = all(transport.exact for transport in solved)
@@ -151,7 +152,7 @@ class ExactW(Analyzer):
         )
 
     def _sweep(
-        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], more_reals: Sequence[Samples]
+        self, study: SnapshotStudy, reals: Sequence[Samples], fakes: Sequence[Samples], more_reals: Sequence[Samples]
     ) -> Iterator[Yielded]:
         from wganalyze_plugins.batches import first
 
@@ -169,7 +170,7 @@ class ExactW(Analyzer):
         yield Rows("sweep", records)
         yield self._exponent(study, sizes, floors)
 
-    def _exponent(self, study: Study, sizes: Sequence[int], floors: Sequence[Sequence[float]]) -> Measurement:
+    def _exponent(self, study: SnapshotStudy, sizes: Sequence[int], floors: Sequence[Sequence[float]]) -> Measurement:
         """From ``floors`` of each size and replicate: the slope of each replicate, averaged over them."""
         from numpy import polyfit
 
@@ -192,7 +193,7 @@ class ExactW(Analyzer):
         )
 
     def _test(
-        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
+        self, study: SnapshotStudy, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
     ) -> Iterator[Yielded]:
         if not self.options.permutations:
             return
@@ -224,7 +225,7 @@ class ExactW(Analyzer):
             yield Finding("info", "told-apart", message, evidence)
 
     def _pvalue(self, reals: Sequence[Samples], fakes: Sequence[Samples], n: int, seed: int) -> float:
-        from wganalyze.data import Split
+        from wganalyze.contracts.samples import Split
         from wganalyze.transport import permutation_pvalue
         from wganalyze.transport.metrics import as_points
 
@@ -239,11 +240,11 @@ class ExactW(Analyzer):
         )
 
 
-def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
+def _draws(side: Callable[..., Samples], study: SnapshotStudy, split: str = "x") -> list[Samples]:
     return [side(replicate=replicate, split=split) for replicate in range(study.replicates)]
 
 
-def _sweep_record(study: Study, solved: Sequence[Transport], floor: Sequence[Transport]) -> dict[str, Scalar]:
+def _sweep_record(study: SnapshotStudy, solved: Sequence[Transport], floor: Sequence[Transport]) -> dict[str, Scalar]:
     record: dict[str, Scalar] = {"replicates": study.replicates}
     for name, side in (("w1", solved), ("floor", floor)):
         found = study.estimate([transport.value for transport in side].__getitem__)
@@ -270,7 +271,7 @@ def _mean(solved: Sequence[Transport]) -> float:
     return sum(transport.value for transport in solved) / len(solved)
 
 
-def _memorisation(study: Study) -> str:
+def _memorisation(study: SnapshotStudy) -> str:
     if study.held_out is True:
         return ""
     if study.held_out is False:

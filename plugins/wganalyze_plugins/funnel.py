@@ -8,9 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.data import DataSource, Split, Values
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.samples import Split, Values
 from wganalyze.errors import DataError
-from wganalyze.hooks import hookimpl
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wganalyze.data import Samples
-    from wganalyze.study import Study
+    from wganalyze.contracts.samples import Samples
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.clustering import Clustering
 
 SOURCE = "Stanczuk et al. 2103.01678: W1 prefers centroids to real samples"
@@ -116,7 +117,7 @@ class KMeans(Analyzer):
             if (self.k is not None and self.k < 2) or self.redo < 1:
                 raise ValueError("k is at least 2, redo at least 1")
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         """Yield distances, transports, occupancy and similarity, and the table of clusters."""
         fit = study.real(study.fit_size, split="fit")
         k, note = self._choose_k(len(fit))
@@ -148,13 +149,13 @@ class KMeans(Analyzer):
             )
         return int(self.options.k), ""
 
-    def _cluster_real(self, study: Study, fit: Samples, k: int, seed: int) -> Clustering:
+    def _cluster_real(self, study: SnapshotStudy, fit: Samples, k: int, seed: int) -> Clustering:
         from wganalyze_plugins.clustering import cluster
 
         key = ("kmeans", len(fit), k, self.options.redo, seed)
         return study.cached(key, lambda: cluster(fit.points, k, seed=seed, redo=self.options.redo), scope="data")
 
-    def _floors(self, study: Study, clusters: Clustering, reals: Sequence[Samples]) -> list[Comparison]:
+    def _floors(self, study: SnapshotStudy, clusters: Clustering, reals: Sequence[Samples]) -> list[Comparison]:
         """The second real samples in the place of the generated ones; computed once a run."""
 
         def make() -> list[Comparison]:
@@ -162,7 +163,7 @@ class KMeans(Analyzer):
 
         return study.cached(("kmeans floors", len(clusters), self.options), make, scope="data")
 
-    def _real_counts(self, study: Study, clusters: Clustering, reals: Sequence[Samples]) -> npt.NDArray[np.int64]:
+    def _real_counts(self, study: SnapshotStudy, clusters: Clustering, reals: Sequence[Samples]) -> npt.NDArray[np.int64]:
         """How many of the first real samples each cluster holds, (replicates, k)."""
         import numpy as np
 
@@ -174,14 +175,14 @@ class KMeans(Analyzer):
 
         return study.cached(("kmeans counts", len(clusters), self.options), make, scope="data")
 
-    def _cosines(self, study: Study, fit: Samples, clusters: Clustering) -> npt.NDArray[np.float64]:
+    def _cosines(self, study: SnapshotStudy, fit: Samples, clusters: Clustering) -> npt.NDArray[np.float64]:
         from wganalyze_plugins.clustering import cluster, matched_cosines
 
         fakes = study.fake(len(fit), split="fit")
         generated = cluster(fakes.points, len(clusters), seed=0, redo=self.options.redo)
         return matched_cosines(clusters.centroids, generated.centroids, fit.points.mean(axis=0, dtype="float64"))
 
-    def _similarity_floor(self, study: Study, fit: Samples, clusters: Clustering) -> float:
+    def _similarity_floor(self, study: SnapshotStudy, fit: Samples, clusters: Clustering) -> float:
         from wganalyze_plugins.clustering import matched_cosines
 
         again = self._cluster_real(study, fit, len(clusters), seed=1)
@@ -193,7 +194,7 @@ class KMeans(Analyzer):
 class _Writer:
     """Turns comparisons into rows; ``note``: why k is what it is."""
 
-    study: Study
+    study: SnapshotStudy
     clusters: Clustering
     note: str
 

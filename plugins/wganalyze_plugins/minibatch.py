@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
 
 if TYPE_CHECKING:
-    from wganalyze.study import Estimate, Study
+    from wganalyze.statistics import Estimate
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.batches import Batches
 
 BLUR = "Stanczuk et al. 2103.01678: real batches are farther from each other than from a blur"
@@ -68,7 +70,7 @@ class MiniBatch(Analyzer):
             if not self.sizes or min(self.sizes) < 2 or len(set(self.sizes)) < len(self.sizes):
                 raise ValueError("sizes are different numbers, each at least 2")
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         """Yield rows for each m (n of a row: the size of what was matched), the table, and two findings."""
         sizes = [m for m in sorted(self.options.sizes) if m <= study.n]
         if not sizes:
@@ -97,13 +99,13 @@ class MiniBatch(Analyzer):
         if biases:
             yield Finding("info", "minibatch-bias", f"{BIAS} {'; '.join(biases)}", ("ewd", "mbwd", "batch_batch"))
 
-    def _batches(self, study: Study, m: int) -> Batches:
+    def _batches(self, study: SnapshotStudy, m: int) -> Batches:
         from wganalyze_plugins.batches import Batches
 
         return study.cached(("minibatch", m), lambda: Batches.of(study, m), scope="data")
 
 
-def _row(study: Study, metric: str, n: int, found: Estimate, exact: bool, method: str, solver: str) -> Measurement:
+def _row(study: SnapshotStudy, metric: str, n: int, found: Estimate, exact: bool, method: str, solver: str) -> Measurement:
     return Measurement(
         metric,
         found.value,
@@ -117,7 +119,7 @@ def _row(study: Study, metric: str, n: int, found: Estimate, exact: bool, method
     )
 
 
-def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
+def _of_real(study: SnapshotStudy, batches: Batches, m: int) -> Iterator[Measurement]:
     """The metrics of real data; ratios only where the blur is at a distance."""
     from wganalyze_plugins.batches import ratio_of_means, student
 
@@ -138,7 +140,7 @@ def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
         yield _row(study, name, m, ratio_of_means(pairs[: len(blur)], blur), batches.exact, method, batches.solver)
 
 
-def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
+def _of_both(study: SnapshotStudy, batches: Batches, m: int) -> Iterator[Measurement]:
     """The metrics of real against generated samples, each an average over replicates."""
     from wganalyze.transport.batch import wasserstein_batch
     from wganalyze_plugins.batches import Matching, blocks, first

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import WganalyzeError
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Yielded
 
 if TYPE_CHECKING:
-    from wganalyze.data import Points, Samples
-    from wganalyze.study import Study
+    from wganalyze.contracts.samples import Points, Samples
+    from wganalyze.study.study import SnapshotStudy
 
 CLASH = 0.1
 NEAR, PILE = 0.02, 0.002
@@ -43,7 +44,7 @@ class SnapshotAnalyzer(Analyzer):
         ),
     )
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         for text in _assumptions(study):
             guessed = "architecture inferred" in text
             yield Finding("warning" if guessed else "info", "inferred" if guessed else "assumed", f"assumed: {text}")
@@ -56,7 +57,7 @@ class SnapshotAnalyzer(Analyzer):
                 for end in ("min", "max"):
                     yield Measurement.absent(f"{side}_{end}", reason)
                 continue
-            samples[side] = study.real() if side == "real" else study.fake(None if study.plan else N_WITHOUT_DATA)
+            samples[side] = study.real() if side == "real" else study.fake(None if study.deal else N_WITHOUT_DATA)
             points = samples[side].points
             ends[side] = float(points.min()), float(points.max())
             for end, value in zip(("min", "max"), ends[side], strict=True):
@@ -77,7 +78,7 @@ class SnapshotAnalyzer(Analyzer):
         margin = CLASH * (high - low)
         outside = float(((points < low - margin) | (points > high + margin)).mean())
         yield Measurement("real_out_of_reach", outside, n=len(points), space=study.space, method="share of values")
-        if study.lacks(Need.GENERATOR) or study.plan is None or study.plan.source.size is None:
+        if study.lacks(Need.GENERATOR) or study.deal is None or study.deal.source.size is None:
             return  # a law without bounds is out of reach of any tanh
         if outside:
             fakes = samples["fake"].points
@@ -103,10 +104,10 @@ class SnapshotAnalyzer(Analyzer):
             )
 
 
-def _mode_change(study: Study) -> Measurement:
+def _mode_change(study: SnapshotStudy) -> Measurement:
     if reason := study.lacks(Need.GENERATOR):
         return Measurement.absent("generator_mode_change", reason)
-    n = None if study.plan else N_WITHOUT_DATA
+    n = None if study.deal else N_WITHOUT_DATA
     evaluated, trained = (study.fake(n, mode=mode).points.astype(float) for mode in ("eval", "train"))
     spread = float(evaluated.std())
     if not spread:
@@ -123,7 +124,7 @@ def _piles_up(points: Points, end: float) -> bool:
     return bool(near.mean() >= PILE)
 
 
-def _assumptions(study: Study) -> tuple[str, ...]:
+def _assumptions(study: SnapshotStudy) -> tuple[str, ...]:
     """All assumptions, those about the critic included, whichever analyzers came before."""
     with suppress(WganalyzeError):
         if study.has(Need.CRITIC):

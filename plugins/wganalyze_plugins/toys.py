@@ -6,9 +6,10 @@ import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.data import DataSource, Split, Values
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.samples import Split, Values
 from wganalyze.errors import DataError
-from wganalyze.hooks import hookimpl
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints import safetensors_file
 from wganalyze_checkpoints.safetensors_file import Safetensors
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wganalyze.data import FiniteSource, Values
+from wganalyze.contracts.data import FiniteSource
+from wganalyze.contracts.samples import Values
 
 WritePlugin = Callable[..., Path]
 

@@ -18,10 +18,11 @@ from torch import nn
 import wganalyze
 from wganalyze import api
 from wganalyze.cli.run import run as command
-from wganalyze.config import Config, Net
 from wganalyze.errors import UsageError
+from wganalyze.networks.factories import Net
 from wganalyze.report.reading import Report
-from wganalyze.request import Request
+from wganalyze.running.request import Request
+from wganalyze.settings.config import Config
 
 WritePlugin = Callable[..., Path]
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wganalyze.analyzer import Analyzer, Need
-from wganalyze.data import Split
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
+from wganalyze.contracts.samples import Split
+from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable
-from wganalyze.measurement import Finding, Measurement, Metric, Yielded
-from wganalyze.study import Study
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 
 # The study
@@ -78,7 +79,7 @@ class Sound(Analyzer):
     class Options:
         factor: float = field(default=1.0, metadata={"help": "Multiplies the mean."})
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         yield Measurement("mean", self.options.factor * float(study.real().points.mean()))
         yield Finding("info", "seen", "was seen", ("mean",))
 
@@ -91,7 +92,7 @@ def variant(**attributes: Any) -> type[Analyzer]:
 def yielding(*things: object, error: Exception | None = None) -> type[Analyzer]:
     """``Sound`` with another answer."""
 
-    def measure(self: Analyzer, study: Study) -> Iterator[object]:
+    def measure(self: Analyzer, study: SnapshotStudy) -> Iterator[object]:
         yield from things
         if error is not None:
             raise error

@@ -11,13 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from wganalyze.config import Config, Net
-from wganalyze.data import DataSource, Preprocessing
-from wganalyze.dataplan import make_plan
-from wganalyze.host import load_host
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.samples import Preprocessing
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.host.loading import load_host
 from wganalyze.inference import infer_critics, infer_generators
-from wganalyze.networks import Design, Piece, build
-from wganalyze.snapshot import Latent, Snapshot
+from wganalyze.networks.building import build
+from wganalyze.networks.design import Design
+from wganalyze.networks.factories import Net
+from wganalyze.networks.piece import Piece
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
 
 pytestmark = pytest.mark.field
 
@@ -47,7 +51,7 @@ def inferred(snapshots: Sequence[Snapshot], source: DataSource, config: Config) 
     """As a run does it: generators, the plan of the data, critics."""
     said = config.normalize and Preprocessing.normalize(source.value_range or (0, 1), *config.normalize)
     found = infer_generators(snapshots, source, HOST, said)
-    return infer_critics(found, make_plan(source, "idx", config, found[-1]), HOST)
+    return infer_critics(found, make_deal(source, "idx", config, found[-1]), HOST)
 
 
 def assert_is(after: Snapshot, before: Snapshot, role: str, factory: str, x: Tensor) -> str:
@@ -105,7 +109,7 @@ def test_on_data_of_another_scale_its_critic_fits_no_reading(field: Path) -> Non
     generator = Design(Net(factory=f"{FACTORIES}:KwdahunGenerator"))
     known = replace(before, make_generator=lambda: build(before.unbuilt["generator"], generator, "generator", HOST))
     source = mnist(field)
-    (after,) = infer_critics([known], make_plan(source, "idx", Config(range=(-1.0, 1.0)), known), HOST)
+    (after,) = infer_critics([known], make_deal(source, "idx", Config(range=(-1.0, 1.0)), known), HOST)
     assert after.make_critic is None
     assert "no usual reading fits; the nearest is Conv(1-32 k4 s2 p1) leaky_relu" in after.missing["critic"]
 
@@ -119,6 +123,6 @@ def test_networks_without_batch_norm_are_refused_with_the_choice(field: Path) ->
     reason = after.missing["generator"]
     assert "by the energy distance of its samples to the data" in reason
     assert "Linear(100-256) relu Linear(256-256) relu Linear(256-784) tanh: --generator" in reason
-    (after,) = infer_critics([before], make_plan(source, "idx", Config(), None), HOST)
+    (after,) = infer_critics([before], make_deal(source, "idx", Config(), None), HOST)
     assert "6 readings fit about equally well" in after.missing["critic"]
     assert "Linear(784-256) leaky_relu(0.2)" in after.missing["critic"]

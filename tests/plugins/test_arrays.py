@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wganalyze.config import Config
-from wganalyze.data import Split
-from wganalyze.dataplan import make_plan
+from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
 from wganalyze_plugins.arrays import ArraySource, Idx, Npy, Npz, channels_first
 
 IDX_CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
@@ -95,7 +95,7 @@ def test_bytes_span_0_to_255_and_other_numbers_are_used_as_stored(tmp_path: Path
     source = npy(tmp_path, numbers(9, 3, kind=kind))
     assert source.value_range == ((0, 255) if kind == "u1" else None)
     np.testing.assert_array_equal(source.everything.values, numbers(9, 3, kind=kind))
-    points = make_plan(source, "npy:a.npy", Config(n=2, replicates=1), None).real(2, Split("x")).points
+    points = make_deal(source, "npy:a.npy", Config(n=2, replicates=1), None).real(2, Split("x")).points
     assert points.dtype == np.float32
     assert (np.abs(points).max() <= 1) == (kind == "u1")
 
@@ -366,11 +366,11 @@ def test_draws_at_offsets_that_do_not_overlap_share_no_row(rows: Npy, cuts: list
 @settings(max_examples=50)
 @given(n=st.integers(2, 13), replicates=st.integers(1, 3), seed=st.integers(0, 1000))
 def test_a_plan_deals_no_row_of_a_file_twice(rows: Npy, n: int, replicates: int, seed: int) -> None:
-    plan = make_plan(rows, "npy:rows.npy", Config(n=n, replicates=replicates, seed=seed), None)
-    dealt = [plan.real(n, Split(name, r)).points[:, 0] for r in range(replicates) for name in ("x", "x2")]
-    dealt.append(plan.real(plan.fit_size, Split("fit")).points[:, 0])
+    deal = make_deal(rows, "npy:rows.npy", Config(n=n, replicates=replicates, seed=seed), None)
+    dealt = [deal.real(n, Split(name, r)).points[:, 0] for r in range(replicates) for name in ("x", "x2")]
+    dealt.append(deal.real(deal.fit_size, Split("fit")).points[:, 0])
     everything = np.concatenate(dealt)
-    assert len(np.unique(everything)) == len(everything) == 2 * n * replicates + plan.fit_size
+    assert len(np.unique(everything)) == len(everything) == 2 * n * replicates + deal.fit_size
 
 
 @pytest.mark.parametrize(("n", "offset"), [(98, 0), (1, 97), (50, 48)])

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from wganalyze.study import Study
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.batches import BlockMatchingError, Matching, blocks, first, ratio_of_means, student
 
 
-def matched(study: Study, m: int) -> Matching:
+def matched(study: SnapshotStudy, m: int) -> Matching:
     """The first replicate's."""
     return Matching.of(study, study.real(), study.fake(), m)
 

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans as Peer
 from sklearn.datasets import load_digits, make_blobs
 
-from wganalyze.data import Split
+from wganalyze.contracts.samples import Split
 from wganalyze_plugins.clustering import Clustering, cluster, matched_cosines, nearest
 from wganalyze_plugins.toys import Grid25
 

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wganalyze.config import Config
-from wganalyze.data import DataSource, Split, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.execution import Outcome, measure
-from wganalyze.measurement import Finding, Measurement
-from wganalyze.snapshot import Snapshot
-from wganalyze.study import Study
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import METRICS, dual_bounds, wasserstein
 from wganalyze_plugins.critic_gap import CriticGap, Pair, WeakDualityError
@@ -29,7 +30,7 @@ from wganalyze_plugins.funnel import Funnel
 CERTIFIED = ("dual_c", "dual_c_from_real", "dual_c_from_fake", "dual_c_best_scale", "dual_zero")
 
 
-def ask(study: Study) -> Outcome:
+def ask(study: SnapshotStudy) -> Outcome:
     """What critic-gap answers."""
     outcome = measure(study, CriticGap())
     assert outcome.status == "ok", outcome.trace
@@ -55,16 +56,16 @@ def findings(outcome: Outcome) -> dict[str, Finding]:
     return found
 
 
-def w1(study: Study) -> float:
+def w1(study: SnapshotStudy) -> float:
     """The mean exact distance over replicates."""
     return study.estimate(lambda r: study.transport(study.real(replicate=r), study.fake(replicate=r)).value).value
 
 
-def with_critic(study: Study, critic: nn.Module, **facts: Any) -> Study:
+def with_critic(study: SnapshotStudy, critic: nn.Module, **facts: Any) -> SnapshotStudy:
     """The same samples, another critic, whose orientation is to be found."""
     facts = {"orientation": None, **facts}
     snapshot = replace(study.snapshot, make_critic=lambda: critic.eval().requires_grad_(False), **facts)
-    return Study(snapshot, study.plan)
+    return SnapshotStudy(snapshot, study.deal)
 
 
 class Scaled(nn.Module):
@@ -201,10 +202,10 @@ class PairedFunnel(Funnel):
         return Values(self.paired(n, split.rng(seed, "funnel", "moved"))[1])
 
 
-def of_pair(funnel: Funnel, critic: nn.Module, n: int, **facts: Any) -> Study:
+def of_pair(funnel: Funnel, critic: nn.Module, n: int, **facts: Any) -> SnapshotStudy:
     """A critic alone, on the two sides of a funnel."""
     snapshot = Snapshot("critic", 0, "step", (), make_critic=lambda: critic.eval(), **facts)
-    return Study(snapshot, make_plan(funnel, "funnel", Config(n=n, replicates=3), snapshot))
+    return SnapshotStudy(snapshot, make_deal(funnel, "funnel", Config(n=n, replicates=3), snapshot))
 
 
 @pytest.mark.parametrize(("dim", "width"), [(2, 4), (2, 64), (16, 8)])
@@ -331,7 +332,7 @@ class Same(DataSource):
 
 def test_equal_samples_have_no_ratio_and_no_violation() -> None:
     snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 0).eval())
-    outcome = ask(Study(snapshot, make_plan(Same(), "same", Config(n=30, replicates=3), snapshot)))
+    outcome = ask(SnapshotStudy(snapshot, make_deal(Same(), "same", Config(n=30, replicates=3), snapshot)))
     found = rows(outcome)
     for metric in ("dual_ratio", "lipschitz_implied"):
         assert (found[metric].status, found[metric].message) == ("skipped", "W1 is 0: the two samples are equal")
@@ -345,7 +346,7 @@ def test_equal_samples_have_no_ratio_and_no_violation() -> None:
 def test_points_of_both_samples_that_coincide_leave_the_other_bounds() -> None:
     """A random discriminator scores equal points alike: no infinite slope, and weak duality holds."""
     snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 1).eval())
-    study = Study(snapshot, make_plan(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    study = SnapshotStudy(snapshot, make_deal(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
     found = values(ask(study))
     assert w1(study) <= 5 * math.sqrt(3) / 30 * (1 + 1e-6)
     assert 0 < found["dual_pair"] <= w1(study)
@@ -360,7 +361,7 @@ def test_coinciding_points_that_are_scored_differently_have_no_slope() -> None:
             return torch.linspace(1, 0, len(x), dtype=x.dtype)[:, None]
 
     snapshot = Snapshot("torn", 0, "step", (), make_critic=lambda: Torn().eval(), orientation=1)
-    study = Study(snapshot, make_plan(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    study = SnapshotStudy(snapshot, make_deal(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
     found = rows(ask(study))
     assert found["dual_pair"].message == "two samples coincide and are scored differently: K_pair gives no bound"
     assert found["lipschitz_pair"].message == "two samples coincide and are scored differently: no slope between them"
@@ -383,7 +384,7 @@ def test_the_rounding_of_large_scores_is_no_violation(size: float, offset: float
             return size * ((x[:, :1] + 1) % 2) / 3 + offset
 
     snapshot = Snapshot("parity", 0, "step", (), make_critic=lambda: Parity().eval(), orientation=1)
-    study = Study(snapshot, make_plan(Even(moved=30), "even", Config(n=30, replicates=5), snapshot))
+    study = SnapshotStudy(snapshot, make_deal(Even(moved=30), "even", Config(n=30, replicates=5), snapshot))
     found = values(ask(study))
     assert found["dual_zero"] == pytest.approx(math.sqrt(3))
     for metric in CERTIFIED:
@@ -416,7 +417,7 @@ def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate() -> 
 @pytest.mark.parametrize("penalty", [0.1, 10.0])
 def test_the_inflation_by_a_gradient_penalty(penalty: float) -> None:
     study = shifted_gaussians(shift=5, dim=1, n=60)
-    study = Study(replace(study.snapshot, penalty=penalty), study.plan)
+    study = SnapshotStudy(replace(study.snapshot, penalty=penalty), study.deal)
     found = rows(ask(study))
     predicted = np.mean(
         [
@@ -440,7 +441,7 @@ def test_the_inflation_by_a_gradient_penalty(penalty: float) -> None:
 )
 def test_without_a_penalty_nothing_is_predicted(penalty: float | None, reason: str) -> None:
     study = shifted_gaussians(n=20)
-    found = rows(ask(Study(replace(study.snapshot, penalty=penalty), study.plan)))
+    found = rows(ask(SnapshotStudy(replace(study.snapshot, penalty=penalty), study.deal)))
     for metric in ("dual_predicted", "gap_after_penalty"):
         assert (found[metric].value, found[metric].status) == (None, "skipped")
         assert reason in found[metric].message
@@ -515,5 +516,5 @@ def test_up_to_scale_is_said_in_shares_of_w1() -> None:
 
 def test_without_a_critic_the_cell_is_skipped() -> None:
     snapshot = Snapshot("none", 0, "step", (), missing={"critic": "say --critic"})
-    outcome = measure(Study(snapshot, make_plan(Gaussian(2), "g", Config(n=10), snapshot)), CriticGap())
+    outcome = measure(SnapshotStudy(snapshot, make_deal(Gaussian(2), "g", Config(n=10), snapshot)), CriticGap())
     assert outcome.status == "skipped"

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from wganalyze.data import Split
+from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
 from wganalyze_plugins.digits import Digits
 

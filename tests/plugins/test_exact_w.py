@@ -19,13 +19,15 @@ from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
 from wganalyze import transport
-from wganalyze.config import Config
-from wganalyze.data import DataSource, FiniteSource, Split, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.execution import Outcome, measure
-from wganalyze.measurement import Measurement
-from wganalyze.snapshot import Latent, Snapshot
-from wganalyze.study import Cache, Study, student_t
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.data import DataSource, FiniteSource
+from wganalyze.contracts.measurement import Measurement
+from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.statistics import student_t
+from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import solvers
 from wganalyze.transport.batch import wasserstein_batch
@@ -35,7 +37,7 @@ from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.toys import Ring8
 
 
-def ask(study: Study, *, permutations: int = 0, **options: Any) -> Outcome:
+def ask(study: SnapshotStudy, *, permutations: int = 0, **options: Any) -> Outcome:
     """What exact-w answers; without the test, which takes longest, unless it is asked for."""
     outcome = measure(study, ExactW(ExactW.Options(permutations=permutations, **options)))
     assert outcome.status == "ok", outcome.trace
@@ -62,7 +64,7 @@ def codes(outcome: Outcome) -> list[str]:
 
 def against(
     source: DataSource, module: nn.Module | None, latent: int = 2, shared: Cache | None = None, **said: Any
-) -> Study:
+) -> SnapshotStudy:
     """A study of a generator, or (None) of both sides of a pair."""
     snapshot = Snapshot(
         "snap",
@@ -72,7 +74,7 @@ def against(
         make_generator=None if module is None else lambda: module.eval().requires_grad_(False),
         latent=Latent("normal", (latent,)),
     )
-    return Study(snapshot, make_plan(source, source.name, Config(**said), snapshot), shared)
+    return SnapshotStudy(snapshot, make_deal(source, source.name, Config(**said), snapshot), shared)
 
 
 def affine(matrix: npt.ArrayLike, offset: npt.ArrayLike) -> nn.Linear:
@@ -402,7 +404,7 @@ def test_floors_are_solved_once_for_all_snapshots_and_shared_with_the_critic(mon
     shared: Cache = {}
     reports = []
     for expected in (10, 6, 6):  # W1, W2, the fakes' floor; and for the first snapshot both floors of the reals
-        study = Study(first.snapshot, first.plan, shared)
+        study = SnapshotStudy(first.snapshot, first.deal, shared)
         before = len(calls)
         reports.append(rows(ask(study)))
         assert len(calls) - before == expected
@@ -418,7 +420,7 @@ def test_the_sweep_is_solved_as_often_as_it_has_to_be(monkeypatch: pytest.Monkey
     shared: Cache = {}
     for expected in (10 + 8, 6 + 4, 6 + 4):  # at 32 and 16: W1, and for the first snapshot its floor
         before = len(calls)
-        ask(Study(first.snapshot, first.plan, shared))
+        ask(SnapshotStudy(first.snapshot, first.deal, shared))
         assert len(calls) - before == expected
 
 
@@ -454,10 +456,10 @@ def test_laws_far_apart_are_told_apart() -> None:
     assert finding.evidence == ("w1", "w1_floor", "w1_pvalue")
 
 
-def with_held_out(study: Study, held_out: bool | None) -> Study:
+def with_held_out(study: SnapshotStudy, held_out: bool | None) -> SnapshotStudy:
     """The same study, with what is known of the data."""
-    assert study.plan is not None
-    return Study(study.snapshot, replace(study.plan, held_out=held_out))
+    assert study.deal is not None
+    return SnapshotStudy(study.snapshot, replace(study.deal, held_out=held_out))
 
 
 @pytest.mark.parametrize(

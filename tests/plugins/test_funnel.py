@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from wganalyze.config import Config
-from wganalyze.data import Split
-from wganalyze.dataplan import make_plan
+from wganalyze.contracts.samples import Split
+from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError
-from wganalyze.snapshot import Snapshot
-from wganalyze.study import Study
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.transport import cost_matrix, wasserstein
 from wganalyze_plugins.funnel import HALF_SIDE, KNOWN_FROM, Funnel
 
@@ -236,7 +236,7 @@ def test_on_a_line_the_value_has_a_closed_form(
 def test_the_moved_side_is_real_and_the_uniform_side_stands_in_for_the_fake() -> None:
     text = "funnel:2,4,0"
     funnel = Funnel("2,4,0")
-    study = Study(Snapshot("critic", 0, "step", ()), make_plan(funnel, text, Config(n=1000, replicates=2), None))
+    study = SnapshotStudy(Snapshot("critic", 0, "step", ()), make_deal(funnel, text, Config(n=1000, replicates=2), None))
     assert study.known_w1 == funnel.known_w1
     uniform = HALF_SIDE**2 / 3
     assert np.abs(np.square(study.fake().points).mean(axis=0) - uniform).max() < 5 * uniform / math.sqrt(1000)

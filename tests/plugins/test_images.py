@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wganalyze.config import Config
-from wganalyze.data import Split
-from wganalyze.dataplan import make_plan
+from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
 from wganalyze_plugins.images import Folder
 
 RNG = np.random.default_rng(0)
@@ -264,6 +264,6 @@ def test_order_and_content_are_those_of_the_files(tmp_path: Path) -> None:
 def test_bytes_are_brought_to_the_critics_range(tmp_path: Path) -> None:
     for i in range(6):
         save(tmp_path / f"{i}.png", np.array([[0, 255, 51], [i, i, i]], np.uint8))
-    plan = make_plan(Folder(str(tmp_path)), "folder", Config(n=2, replicates=1, range=(0, 1)), None)
-    points = plan.real(2, Split("x")).points
+    deal = make_deal(Folder(str(tmp_path)), "folder", Config(n=2, replicates=1, range=(0, 1)), None)
+    points = deal.real(2, Split("x")).points
     np.testing.assert_allclose(points[:, :3], [[0, 1, 0.2]] * 2, rtol=1e-6)

@@ -13,13 +13,14 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
-from wganalyze.config import Config
-from wganalyze.data import DataSource, FiniteSource, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.execution import Outcome, measure
-from wganalyze.measurement import Finding, Measurement
-from wganalyze.snapshot import Latent, Snapshot
-from wganalyze.study import Cache, Study
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.data import DataSource, FiniteSource
+from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.contracts.samples import Values
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins import clustering, kmeans
 from wganalyze_plugins.clustering import Clustering
@@ -27,7 +28,7 @@ from wganalyze_plugins.kmeans import KMeans, occupied
 from wganalyze_plugins.toys import Ring8
 
 
-def ask(study: Study, **options: Any) -> Outcome:
+def ask(study: SnapshotStudy, **options: Any) -> Outcome:
     """What kmeans answers."""
     outcome = measure(study, KMeans(KMeans.Options(**options)))
     assert outcome.status == "ok", outcome.trace
@@ -66,13 +67,13 @@ class Ring(nn.Module):
         return 2 * torch.stack([angle.cos(), angle.sin()], 1) + self.deviation * z[:, 2:]
 
 
-def of(source: DataSource, module: nn.Module, shared: Cache | None = None, latent: int = 4, **said: Any) -> Study:
+def of(source: DataSource, module: nn.Module, shared: Cache | None = None, latent: int = 4, **said: Any) -> SnapshotStudy:
     """A study of a generator without a critic."""
     snapshot = Snapshot("snap", 0, "step", (), make_generator=lambda: module.eval(), latent=Latent("normal", (latent,)))
-    return Study(snapshot, make_plan(source, source.name, Config(**said), snapshot), shared)
+    return SnapshotStudy(snapshot, make_deal(source, source.name, Config(**said), snapshot), shared)
 
 
-def fitted(study: Study, k: int) -> Clustering:
+def fitted(study: SnapshotStudy, k: int) -> Clustering:
     """The clusters that the analyzer finds."""
     return clustering.cluster(study.real(study.fit_size, split="fit").points, k, seed=0, redo=5)
 

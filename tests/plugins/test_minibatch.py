@@ -12,14 +12,15 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
-from wganalyze.config import Config
-from wganalyze.data import DataSource, FiniteSource, Split, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.execution import Outcome, measure
-from wganalyze.measurement import Finding, Measurement
-from wganalyze.options import make_options
-from wganalyze.snapshot import Snapshot
-from wganalyze.study import Cache, Study
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.data import DataSource, FiniteSource
+from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
+from wganalyze.settings.options import make_options
+from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import wasserstein
 from wganalyze_plugins import clustering
@@ -27,7 +28,7 @@ from wganalyze_plugins.digits import Digits
 from wganalyze_plugins.minibatch import METRICS, OF_BOTH, OF_REAL, MiniBatch
 
 
-def ask(study: Study, *sizes: int) -> Outcome:
+def ask(study: SnapshotStudy, *sizes: int) -> Outcome:
     """What minibatch answers."""
     outcome = measure(study, MiniBatch(MiniBatch.Options(sizes=sizes)))
     assert outcome.status == "ok", outcome.trace
@@ -54,17 +55,17 @@ def findings(outcome: Outcome) -> dict[str, Finding]:
     return found
 
 
-def reals(source: DataSource, shared: Cache | None = None, **said: Any) -> Study:
+def reals(source: DataSource, shared: Cache | None = None, **said: Any) -> SnapshotStudy:
     """A study of data alone."""
     snapshot = Snapshot("data", 0, "step", ())
-    return Study(snapshot, make_plan(source, source.name, Config(**said), snapshot), shared)
+    return SnapshotStudy(snapshot, make_deal(source, source.name, Config(**said), snapshot), shared)
 
 
-def quick(study: Study) -> Study:
+def quick(study: SnapshotStudy) -> SnapshotStudy:
     """The same, with only n samples to cluster."""
-    plan = study.plan
-    assert plan is not None
-    return Study(study.snapshot, replace(plan, stored=(2 * plan.replicates + 1) * plan.n))
+    deal = study.deal
+    assert deal is not None
+    return SnapshotStudy(study.snapshot, replace(deal, stored=(2 * deal.replicates + 1) * deal.n))
 
 
 def is_near(row: Measurement, known: float, digits: float) -> bool:
@@ -221,7 +222,7 @@ def test_without_a_generator_the_half_of_the_data_stands() -> None:
 
 
 def test_without_data_the_cell_is_skipped() -> None:
-    outcome = measure(Study(Snapshot("none", 0, "step", ()), None), MiniBatch())
+    outcome = measure(SnapshotStudy(Snapshot("none", 0, "step", ()), None), MiniBatch())
     assert outcome.status == "skipped"
 
 
@@ -292,7 +293,7 @@ def test_the_data_are_asked_once_for_all_snapshots(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(clustering, "cluster", counting)
     first = shifted_gaussians(n=40)
     shared: Cache = {}
-    reports = [ask(Study(first.snapshot, first.plan, shared), 16, 32) for _ in range(3)]
+    reports = [ask(SnapshotStudy(first.snapshot, first.deal, shared), 16, 32) for _ in range(3)]
     assert calls == [16, 32]
     assert reports[0].measurements == reports[1].measurements == reports[2].measurements
     assert reports[0].rows == reports[2].rows

@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.analyzer import Need
-from wganalyze.config import Config
-from wganalyze.data import FiniteSource, Split, Values
-from wganalyze.dataplan import make_plan, with_assumptions
-from wganalyze.execution import Outcome
-from wganalyze.measurement import Finding
-from wganalyze.snapshot import Latent, Snapshot
-from wganalyze.study import Study
+from wganalyze.cells.measuring import Outcome
+from wganalyze.contracts.data import FiniteSource
+from wganalyze.contracts.measurement import Finding
+from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.contracts.study import Need
+from wganalyze.running.sizes import make_deal, with_assumptions
+from wganalyze.settings.config import Config
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.arrays import Idx
 from wganalyze_plugins.funnel import Funnel
@@ -66,13 +67,13 @@ class Between(nn.Module):
         return (self.low + (self.high - self.low) * share).reshape(-1, 1, 4, 4)
 
 
-def study(low: float, high: float, top: int = 255, **config: Any) -> Study:
+def study(low: float, high: float, top: int = 255, **config: Any) -> SnapshotStudy:
     """Bytes against a generator that fills [low, high]."""
     snapshot = Snapshot(
         "snap", 0, "step", (), make_generator=lambda: Between(low, high).eval(), latent=Latent(shape=(16,))
     )
-    plan = make_plan(Bytes(top), "bytes", Config(n=50, replicates=2, **config), snapshot)
-    return Study(with_assumptions(plan, snapshot), plan)
+    deal = make_deal(Bytes(top), "bytes", Config(n=50, replicates=2, **config), snapshot)
+    return SnapshotStudy(with_assumptions(deal, snapshot), deal)
 
 
 def values(outcome: Outcome) -> dict[str, float | None]:
@@ -108,19 +109,19 @@ def test_every_metric_has_a_row_whatever_is_missing() -> None:
     gaussians = shifted_gaussians()
     bare = Snapshot("bare", 0, "step", (), missing={"generator": "say --generator MODULE:FACTORY"})
     names = {metric.name for metric in SnapshotAnalyzer.metrics}
-    for snapshot, plan in (
-        (gaussians.snapshot, gaussians.plan),
+    for snapshot, deal in (
+        (gaussians.snapshot, gaussians.deal),
         (gaussians.snapshot, None),
-        (bare, gaussians.plan),
+        (bare, gaussians.deal),
         (bare, None),
     ):
-        outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, plan))
+        outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(snapshot, deal))
         assert outcome.status == "ok"
         assert set(values(outcome)) == names
 
 
 def test_without_data() -> None:
-    outcome = check_analyzer(SnapshotAnalyzer, Study(shifted_gaussians().snapshot, None))
+    outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(shifted_gaussians().snapshot, None))
     found = {m.metric: m for m in outcome.measurements}
     for metric in ("real_min", "real_max", "real_out_of_reach"):
         assert (found[metric].status, found[metric].value) == ("skipped", None)
@@ -132,7 +133,7 @@ def test_without_data() -> None:
 
 def test_without_a_generator() -> None:
     bare = Snapshot("bare", 0, "step", (), missing={"generator": "say --generator MODULE:FACTORY"})
-    outcome = check_analyzer(SnapshotAnalyzer, Study(bare, shifted_gaussians().plan))
+    outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(bare, shifted_gaussians().deal))
     found = {m.metric: m for m in outcome.measurements}
     for metric in ("fake_min", "fake_max", "real_out_of_reach"):
         assert (found[metric].status, found[metric].value) == ("skipped", None)
@@ -225,14 +226,14 @@ def test_values_without_bounds_do_not_clash() -> None:
 
 def test_a_pair_has_no_generator_to_clash_with() -> None:
     funnel = Funnel("2,4,0")
-    pair = Study(Snapshot("pair", 0, "step", ()), make_plan(funnel, "funnel:2,4,0", Config(n=100), None))
+    pair = SnapshotStudy(Snapshot("pair", 0, "step", ()), make_deal(funnel, "funnel:2,4,0", Config(n=100), None))
     outcome = check_analyzer(SnapshotAnalyzer, pair)
     assert outcome.findings == []
     found = values(outcome)
     assert found["fake_min"] == pytest.approx(pair.fake().points.min())
     assert found["fake_max"] == pytest.approx(pair.fake().points.max())
     assert found["real_out_of_reach"] == 0
-    black = Study(pair.snapshot, make_plan(BlackPair(), "pair", Config(n=50, replicates=2), None))
+    black = SnapshotStudy(pair.snapshot, make_deal(BlackPair(), "pair", Config(n=50, replicates=2), None))
     outcome = check_analyzer(SnapshotAnalyzer, black)
     assert (values(outcome)["real_out_of_reach"] or 0) > 0.3
     assert clashes(outcome) == []
@@ -250,9 +251,9 @@ def assumed(outcome: Outcome) -> list[str]:
 
 def test_every_assumption_is_a_finding() -> None:
     known = shifted_gaussians()
-    guessed = Study(replace(known.snapshot, assumptions=("latent shape (2,)", "step 7")), known.plan)
+    guessed = SnapshotStudy(replace(known.snapshot, assumptions=("latent shape (2,)", "step 7")), known.deal)
     assert assumed(check_analyzer(SnapshotAnalyzer, guessed)) == ["latent shape (2,)", "step 7"]
-    no_data = Study(guessed.snapshot, None)
+    no_data = SnapshotStudy(guessed.snapshot, None)
     assert assumed(check_analyzer(SnapshotAnalyzer, no_data)) == ["latent shape (2,)", "step 7"]
 
 
@@ -265,7 +266,7 @@ def test_the_range_that_was_assumed_is_a_finding() -> None:
 def test_assumptions_about_the_critic_do_not_depend_on_who_came_before() -> None:
     known = shifted_gaussians(shift=3)
     snapshot = replace(known.snapshot, orientation=None)
-    alone, later = Study(snapshot, known.plan), Study(snapshot, known.plan)
+    alone, later = SnapshotStudy(snapshot, known.deal), SnapshotStudy(snapshot, known.deal)
     _ = later.orientation
     found = assumed(check_analyzer(SnapshotAnalyzer, alone))
     assert found == assumed(check_analyzer(SnapshotAnalyzer, later))
@@ -275,11 +276,11 @@ def test_assumptions_about_the_critic_do_not_depend_on_who_came_before() -> None
 def test_a_critic_that_does_not_fit_leaves_the_other_answers() -> None:
     known = shifted_gaussians()
     snapshot = replace(known.snapshot, make_critic=lambda: nn.Linear(7, 1).eval(), assumptions=("step 7",))
-    outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, known.plan))
+    outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(snapshot, known.deal))
     assert outcome.status == "ok"
     assert assumed(outcome) == ["step 7"]
     assert len(values(outcome)) == 6
-    assert Study(snapshot, known.plan).has(Need.CRITIC)
+    assert SnapshotStudy(snapshot, known.deal).has(Need.CRITIC)
 
 
 # The mode of the generator, and what the files show
@@ -300,7 +301,7 @@ class Noisy(nn.Module):
 def test_what_the_mode_of_the_generator_changes(said: Literal["eval", "train"]) -> None:
     known = shifted_gaussians()
     snapshot = replace(known.snapshot, make_generator=lambda: Noisy(3.0).eval(), generator_mode=said)
-    study = Study(snapshot, known.plan)
+    study = SnapshotStudy(snapshot, known.deal)
     change = values(check_analyzer(SnapshotAnalyzer, study))["generator_mode_change"]
     assert change == pytest.approx(3 / study.fake(mode="eval").points.std(), rel=1e-5)
     assert np.allclose(study.fake().points, study.fake(mode="eval").points + (3 if said == "train" else 0), atol=1e-6)
@@ -311,7 +312,7 @@ def test_findings_of_the_files_and_guessed_architectures_are_in_the_report() -> 
     equal = Finding("warning", "equal-files", "a.pt and b.pt hold the same bytes")
     guess = "critic: architecture inferred from keys and shapes: Linear(2-1)"
     snapshot = replace(known.snapshot, findings=(equal,), assumptions=(guess,))
-    outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, known.plan))
+    outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(snapshot, known.deal))
     assert equal in outcome.findings
     assert Finding("warning", "inferred", f"assumed: {guess}") in outcome.findings
 
@@ -356,13 +357,13 @@ def test_the_defect_of_dcgan_kwdahun_is_seen(field: Path, epoch: int) -> None:
     )
     source = Idx(str(field / "mnist-t10k/t10k-images-idx3-ubyte.gz"))
     said = Config(n=200, replicates=2, normalize=((0.1307,), (0.3081,)))
-    outcome = check_analyzer(SnapshotAnalyzer, Study(snapshot, make_plan(source, "idx", said, snapshot)))
+    outcome = check_analyzer(SnapshotAnalyzer, SnapshotStudy(snapshot, make_deal(source, "idx", said, snapshot)))
     found = values(outcome)
     assert found["real_max"] == pytest.approx(2.82, abs=0.01)
     assert found["fake_max"] == pytest.approx(1, abs=0.01)
     assert 0.05 < (found["real_out_of_reach"] or 0) < 0.2
     assert len(clashes(outcome)) == 1
     # Brought to [-1, 1] instead, they clash as well: it has learnt a background near -.42, not at -1.
-    mapped = make_plan(source, "idx", Config(n=200, replicates=2, range=(-1, 1)), snapshot)
-    beyond = values(check_analyzer(SnapshotAnalyzer, Study(snapshot, mapped)))["real_out_of_reach"]
+    mapped = make_deal(source, "idx", Config(n=200, replicates=2, range=(-1, 1)), snapshot)
+    beyond = values(check_analyzer(SnapshotAnalyzer, SnapshotStudy(snapshot, mapped)))["real_out_of_reach"]
     assert (beyond or 0) > 0.75

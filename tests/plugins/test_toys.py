@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from wganalyze.data import Split
+from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
 from wganalyze_plugins.toys import Grid25, Ring8, SwissRoll, Toy
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from wganalyze.host import load_host
+from wganalyze.host.loading import load_host
 from wganalyze_zoo.architectures import ZooMlpCritic, ZooMlpGenerator
 from wganalyze_zoo.networks import MlpCritic, MlpGenerator
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.running import Request, open_request
-from wganalyze.snapshot import Latent
+from wganalyze.contracts.snapshot import Latent
+from wganalyze.running.opened import open_request
+from wganalyze.running.request import Request
 from wganalyze_zoo.networks import MlpCritic, MlpGenerator
 from wganalyze_zoo.training import Settings, checkpoint_path, config_of, train
 from wganalyze_zoo.wgan import ClippedWgan, WassersteinTrainer, WganGp

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wganalyze.snapshot import Input
+from wganalyze.contracts.loader import Input
 from wganalyze_checkpoints.keras.file import printable
 
 # What Keras itself makes from numbers alone. Not here: Lambda (bytecode), TorchModuleWrapper (a pickle), FlaxLayer and

@@ -19,8 +19,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from wganalyze.contracts.loader import TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import TensorSpec
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.keras import weights as keras_hdf5
 from wganalyze_checkpoints.keras.hdf5 import MAGIC, MAX_TEXT, Array

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Loader, Part
+from wganalyze import Role
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part, Role
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
 from wganalyze_checkpoints.keras.config import Asked

@@ -15,7 +15,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from wganalyze.snapshot import Input
+from wganalyze.contracts.loader import Input
 from wganalyze_checkpoints.onnx import layers as onnx_layers
 from wganalyze_checkpoints.onnx import operators as onnx_operators
 from wganalyze_checkpoints.onnx.graph import BATCHES, Call, Graph, NoConversion, Value

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wganalyze.contracts.loader import Input, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, TensorSpec
 from wganalyze_checkpoints.bounded import once
 from wganalyze_checkpoints.onnx.wire import DamagedModel, Field, Span, Wire
 from wganalyze_checkpoints.torch.file import printable

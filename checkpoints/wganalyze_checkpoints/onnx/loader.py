@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Input, Loader, Part
+from wganalyze import Role
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Input, Loader, Part, Role
 from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx.file import OnnxFile
 from wganalyze_checkpoints.torch.file import printable

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Input
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input
 from wganalyze_checkpoints.torch.file import printable
 
 

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from wganalyze.data import Samples
+    from wganalyze.contracts.samples import Samples
 
 FEWEST = 8
 GREY = ("1", "L", "LA")
@@ -106,7 +106,7 @@ def _read(images: Sequence[Path]) -> Samples:
     """(n, C*H*W): grey where all images are, else RGB; transparency is dropped."""
     import numpy as np
 
-    from wganalyze.data import Samples
+    from wganalyze.contracts.samples import Samples
 
     kinds, sizes = set(), []
     for path in images:

@@ -22,14 +22,14 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Loader, Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part, TensorSpec
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.samples import images as sample_images
 
 if TYPE_CHECKING:
-    from wganalyze.data import Samples
+    from wganalyze.contracts.samples import Samples
 
 CHANNELS = (1, 3, 4)
 SAMPLES = ("samples", "images", "fake", "fakes", "x", "arr_0")
@@ -272,7 +272,7 @@ def _scores(path: Path, array: Array, n: int, facts: dict[str, float | int | str
 
 
 def _read(path: Path, name: str | None, array: Array, labels: str | None, label_array: Array | None) -> Samples:
-    from wganalyze.data import Samples
+    from wganalyze.contracts.samples import Samples
 
     try:
         points = _opened(path, name, partial(_points, array))

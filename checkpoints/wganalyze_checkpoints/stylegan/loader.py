@@ -15,9 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Input, Loader, Part, TensorSpec
+from wganalyze import Role
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Input, Loader, Part, Role, TensorSpec
 from wganalyze_checkpoints.pickles import plain as plain_pickle
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
 from wganalyze_checkpoints.pickles.numpy_values import array_of

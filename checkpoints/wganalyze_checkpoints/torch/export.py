@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Input, Loader, Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Input, Loader, Part, TensorSpec
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import ITEM_SIZE

@@ -19,8 +19,8 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from wganalyze.contracts.loader import TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import TensorSpec
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.pickles import numpy_values as numpy_pickle
 from wganalyze_checkpoints.pickles.inert import (

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Loader, Part
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import TorchFile
 from wganalyze_checkpoints.torch.state_dict import (

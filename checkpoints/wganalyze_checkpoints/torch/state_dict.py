@@ -18,9 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.loader import Loader, Part
 from wganalyze.errors import CheckpointError
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Loader, Part
 from wganalyze_checkpoints.pickles.inert import Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import StoredTensor, TorchFile

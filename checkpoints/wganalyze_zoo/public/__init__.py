@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wganalyze.hooks import hookimpl
-from wganalyze.snapshot import Architecture
+from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.hooks import hookimpl
 from wganalyze_zoo.public import mimicry, pytorch_gan, torch_dcgan, w1_benchmark
 
 

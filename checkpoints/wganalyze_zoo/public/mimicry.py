@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.spectral import encodings, folded_keys
+from wganalyze.networks.norms import encodings, folded_keys
 from wganalyze_zoo.public.signature import Known, Shape, Shapes, axis, batch_norm, convolution, fits, linear
 
 if TYPE_CHECKING:

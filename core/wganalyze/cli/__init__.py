@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wganalyze.errors import CheckpointError, DataError, UsageError, WganalyzeError
+from wganalyze.text import one_line
 
 GROUP = "wganalyze.commands"
 OWN = "wganalyze"
@@ -132,8 +133,3 @@ def call(arguments: list[str]) -> int:
             f"Error: unforeseen {type(error).__name__}: {one_line(error)}; --debug shows where it came from", err=True
         )
         return 1
-
-
-def one_line(message: object) -> str:
-    """In one line that a terminal shows and does not obey, whatever a library or a file's name put into it."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(str(message).split()))

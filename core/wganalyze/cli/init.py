@@ -23,11 +23,11 @@ def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
     Factories named in that file are imported only with --trust, or when the file is passed by --config.
     """
     from wganalyze.cli.request import make_request
-    from wganalyze.config import CONFIG_NAME
-    from wganalyze.description import to_toml
+    from wganalyze.contracts.terms import CONFIG_NAME
     from wganalyze.errors import UsageError
-    from wganalyze.report.cells import write_atomically
-    from wganalyze.request import nothing_found, open_request
+    from wganalyze.report.store import write_atomically
+    from wganalyze.running.opened import nothing_found, open_request
+    from wganalyze.running.template import to_toml
 
     target = (path if path.is_dir() else path.parent) / CONFIG_NAME
     if target.exists() and not force:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wganalyze.cli import debug_option, one_line
+from wganalyze.cli import debug_option
 from wganalyze.cli.common import make_console, opening_options
+from wganalyze.contracts.terms import Role
+from wganalyze.text import one_line
 
 if TYPE_CHECKING:
-    from wganalyze.request import Opened
+    from wganalyze.running.opened import Opened
 
 
-NETWORKS = ("generator", "critic")
+NETWORKS: tuple[Role, ...] = ("generator", "critic")
 SHOWN = 8
 """Classes that the problem line of a file names by itself."""
 
@@ -32,8 +34,8 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
     Reads headers only: no analysis, no code of the checkpoints, no factory is run. Exit code 2: nothing is recognised.
     """
     from wganalyze.cli.request import make_request
-    from wganalyze.description import describe
-    from wganalyze.request import nothing_found, open_request
+    from wganalyze.running.description import describe
+    from wganalyze.running.opened import nothing_found, open_request
 
     opened = open_request(make_request(path, said))
     description = describe(opened)
@@ -50,8 +52,8 @@ def inspect(path: Path, as_json: bool, **said: Any) -> int:
 def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     from rich.table import Table
 
-    from wganalyze.description import gathered, missing_by_reason, relative
-    from wganalyze.report.rendering import where
+    from wganalyze.report.format import where
+    from wganalyze.running.description import gathered, missing_by_reason, relative
 
     console = make_console()
     known = [file for file in description["files"] if file["kind"] != "unknown"]

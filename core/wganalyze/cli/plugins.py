@@ -12,7 +12,7 @@ from wganalyze.cli import debug_option
 from wganalyze.cli.common import make_console
 
 if TYPE_CHECKING:
-    from wganalyze.host import Host, Plugin
+    from wganalyze.host.registry import Host, Plugin
 
 
 @click.command(short_help="List plugins: analyzers, loaders, architectures, data; and what failed.")
@@ -27,7 +27,7 @@ def plugins(name: str | None, as_json: bool, no_plugins: tuple[str, ...]) -> Non
     WGANALYZE_STRICT=1 makes any fault of a plugin fatal.
     """
     from wganalyze.errors import UsageError
-    from wganalyze.host import load_host
+    from wganalyze.host.loading import load_host
 
     host = load_host(no_plugins)
     chosen = [p for p in host.plugins if name is None or name == p.name or name in [n for _, n in p.provides]]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wganalyze.cli import one_line
+from wganalyze.text import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from wganalyze.execution import Outcome
-    from wganalyze.running import Progress
+    from wganalyze.cells.measuring import Outcome
+    from wganalyze.running.progress import Progress
 
 SIGNS = {"ok": "ok", "failed": "FAILED", "skipped": "skipped"}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wganalyze.budget import seconds_of
-from wganalyze.cli import common
-from wganalyze.config import Config, Net
-from wganalyze.request import Request
+from wganalyze.networks.factories import Net
+from wganalyze.running.request import Request
+from wganalyze.settings import texts
+from wganalyze.settings.config import Config
+from wganalyze.settings.texts import seconds_of
 
 
 def make_request(path: Path, said: dict[str, Any]) -> Request:
@@ -21,19 +22,19 @@ def make_request(path: Path, said: dict[str, Any]) -> Request:
         output=said["output"],
         orientation=None if said["orientation"] is None else (1 if said["orientation"] == "1" else -1),
         law=said["latent_law"],
-        latent_shape=common.shape(said["latent"]),
+        latent_shape=texts.shape(said["latent"]),
         classes=said["classes"],
         encoding=said["label_encoding"],
         penalty=said["gradient_penalty"],
         data=said.get("data"),
-        range=common.low_high(said.get("range_")),
-        normalize=common.mean_std(said.get("normalize")),
+        range=texts.low_high(said.get("range_")),
+        normalize=texts.mean_std(said.get("normalize")),
         held_out=said.get("held_out"),
-        n=common.size(said.get("n")),
+        n=texts.size(said.get("n")),
         budget=seconds_of(said["budget"]) if said.get("budget") else None,
         replicates=said.get("replicates"),
         seed=said.get("seed"),
-        roles=common.pairs(said["roles"], "--role"),
+        roles=texts.pairs(said["roles"], "--role"),
     )
     return Request(
         path=path,

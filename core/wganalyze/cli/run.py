@@ -43,7 +43,7 @@ def run(path: Path, **said: Any) -> int:
     from wganalyze.cli.progress import make_progress
     from wganalyze.cli.request import make_request
     from wganalyze.cli.show import print_report
-    from wganalyze.running import execute
+    from wganalyze.running.execute import execute
 
     request = make_request(path, {**said, "command": ["wganalyze", *sys.argv[1:]]})
     with make_progress(debug=click.get_current_context().find_root().meta.get(DEBUG, False)) as progress:

@@ -26,8 +26,8 @@ def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], for
 
     Findings follow in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
     """
+    from wganalyze.report.headlines import select
     from wganalyze.report.reading import open_report
-    from wganalyze.report.summary import select
 
     opened = open_report(report)
     chosen = select(opened, metrics, snapshots)
@@ -41,6 +41,6 @@ def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], for
 
 def print_report(report: Report, metrics: tuple[str, ...] = (), snapshots: tuple[str, ...] = ()) -> None:
     """Print a report to stdout, as wide as the terminal."""
-    from wganalyze.report.rendering import render
+    from wganalyze.report.terminal import render
 
     render(report, metrics, snapshots)

@@ -7,7 +7,7 @@ of the right generator are nearer to the data. Where two readings fit about as w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wganalyze.config import Net
-from wganalyze.data import DataSource, Points, Preprocessing, Split
-from wganalyze.dataplan import DataPlan
-from wganalyze.errors import CheckpointError
-from wganalyze.evaluation import generate, latent_draw
-from wganalyze.host import Host
+from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.samples import Points, Preprocessing, Split
+from wganalyze.contracts.terms import Role
+from wganalyze.errors import CheckpointError, WganalyzeError
+from wganalyze.inference.court import MANY, SOME, Court, Measure, Refusal, Trial
 from wganalyze.inference.evidence import Evidence, of_norms, of_samples
-from wganalyze.inference.readings import MANY, SOME, Court, Measure, Refusal, Trial
-from wganalyze.naming import NetRole
-from wganalyze.networks import Design, Piece, build
-from wganalyze.snapshot import Snapshot
+from wganalyze.networks.building import build
+from wganalyze.networks.design import Design
+from wganalyze.networks.factories import Net
+from wganalyze.networks.piece import Piece
+from wganalyze.snapshots.draft import Draft
+from wganalyze.study.dealing import Deal
+from wganalyze.study.generator import generate, latent_draw
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,9 +42,12 @@ NEARNESS = "the energy distance of its samples to the data"
 
 
 def infer_generators(
-    snapshots: Sequence[Snapshot], source: DataSource, host: Host, preprocessing: Preprocessing | None = None
-) -> list[Snapshot]:
-    """Snapshots whose generator has no known architecture get one, or the reason why not.
+    snapshots: Sequence[Draft],
+    source: DataSource,
+    architectures: Mapping[str, Architecture],
+    preprocessing: Preprocessing | None = None,
+) -> list[Draft]:
+    """Drafts whose generator has no known architecture get one, or the reason why not.
 
     ``preprocessing``: what the user said of the critic's input; otherwise the range of the samples shows it.
     """
@@ -49,7 +55,7 @@ def infer_generators(
     real = source.draw(size, Split("infer"), offset=0 if source.size is None else source.size - size, seed=0).values
     real = real.reshape(size, -1)
 
-    def hear(snapshot: Snapshot, piece: Piece) -> tuple[Trial, str]:
+    def hear(snapshot: Draft, piece: Piece) -> tuple[Trial, str]:
         import torch
 
         def draw(n: int) -> Tensor:
@@ -65,45 +71,45 @@ def infer_generators(
         def witness(module: Module, n: int) -> Evidence | None:
             fake = samples(module, min(n, size, SOME))
             scale = preprocessing or _scale(source, fake)
-            return _testimony(snapshot, _sides(scale.apply(real, source.shape), fake, source.shape), host)
+            return _testimony(snapshot, _sides(scale.apply(real, source.shape), fake, source.shape), architectures)
 
         def nearness(module: Module, n: int) -> Evidence:
             fake = samples(module, min(n, size, SOME)).astype(np.float64)
             return of_samples(fake, real[: len(fake)].astype(np.float64))
 
         measures: dict[str, Measure] = {STATISTICS: statistics, WITNESS: witness, NEARNESS: nearness}
-        return Court(piece, "generator", host, source.shape, draw(PROBES), measures).decide()
+        return Court(piece, "generator", architectures, source.shape, draw(PROBES), measures).decide()
 
-    return _inferred(snapshots, "generator", host, hear)
-
-
-def infer_critics(snapshots: Sequence[Snapshot], plan: DataPlan, host: Host) -> list[Snapshot]:
-    """Snapshots whose critic has no known architecture get one, or the reason why not."""
-    n = min(plan.fit_size, MANY)
-
-    def hear(snapshot: Snapshot, piece: Piece) -> tuple[Trial, str]:
-        sides = _sides(plan.real(n, Split("fit")).points, _fakes(snapshot, plan, n), plan.source.shape)
-        return _critic_court(piece, sides, host).decide()
-
-    return _inferred(snapshots, "critic", host, hear)
+    return _inferred(snapshots, "generator", hear)
 
 
-def _fakes(snapshot: Snapshot, plan: DataPlan, n: int) -> Points | None:
+def infer_critics(snapshots: Sequence[Draft], deal: Deal, architectures: Mapping[str, Architecture]) -> list[Draft]:
+    """Drafts whose critic has no known architecture get one, or the reason why not."""
+    n = min(deal.fit_size, MANY)
+
+    def hear(snapshot: Draft, piece: Piece) -> tuple[Trial, str]:
+        sides = _sides(deal.real(n, Split("fit")).points, _fakes(snapshot, deal, n), deal.source.shape)
+        return _critic_court(piece, sides, architectures).decide()
+
+    return _inferred(snapshots, "critic", hear)
+
+
+def _fakes(snapshot: Draft, deal: Deal, n: int) -> Points | None:
     """What stands on the other side of the data; None where nothing does."""
     if snapshot.make_generator is not None:
-        return generate(snapshot, n, Split("infer"), seed=plan.seed, device="cpu")[0].points
+        return generate(snapshot, n, Split("infer"), seed=deal.seed, device="cpu")[0].points
     if snapshot.samples is not None:
         points, own = snapshot.samples.points[:n], snapshot.samples_range
-        return points if own is None else plan.from_range(points, snapshot.samples.shape, own)
-    return plan.other_side(n, Split("fit")).points if plan.source.is_pair else None
+        return points if own is None else deal.from_range(points, snapshot.samples.shape, own)
+    return deal.other_side(n, Split("fit")).points if deal.source.is_pair else None
 
 
-def _critic_court(piece: Piece, sides: Sequence[Tensor], host: Host) -> Court:
+def _critic_court(piece: Piece, sides: Sequence[Tensor], architectures: Mapping[str, Architecture]) -> Court:
     def statistics(module: Module, n: int) -> Evidence | None:
         return of_norms(module, [_batches(side[:n]) for side in sides])
 
     probe = sides[min(2, len(sides) - 1)][:PROBES]
-    return Court(piece, "critic", host, tuple(probe.shape[1:]), probe, {STATISTICS: statistics})
+    return Court(piece, "critic", architectures, tuple(probe.shape[1:]), probe, {STATISTICS: statistics})
 
 
 def _sides(real: Points, fake: Points | None, shape: tuple[int, ...]) -> list[Tensor]:
@@ -122,7 +128,7 @@ def _sides(real: Points, fake: Points | None, shape: tuple[int, ...]) -> list[Te
     return [x, y, share * x + (1 - share) * y, torch.stack([x, y], dim=1).flatten(0, 1)]
 
 
-def _testimony(snapshot: Snapshot, sides: Sequence[Tensor], host: Host) -> Evidence | None:
+def _testimony(snapshot: Draft, sides: Sequence[Tensor], architectures: Mapping[str, Architecture]) -> Evidence | None:
     """How well the statistics in a snapshot's critic agree with samples, under the best of its plain readings."""
     n = len(sides[0])
     if snapshot.make_critic is not None:
@@ -133,7 +139,7 @@ def _testimony(snapshot: Snapshot, sides: Sequence[Tensor], host: Host) -> Evide
         return None
     if "critic" not in snapshot.unbuilt:
         return None
-    court = _critic_court(snapshot.unbuilt["critic"], sides, host)
+    court = _critic_court(snapshot.unbuilt["critic"], sides, architectures)
     with suppress(Refusal, CheckpointError):
         return court.measures[STATISTICS](court.module(court.search(details=False)[0]), n)
     return None
@@ -153,8 +159,10 @@ def _scale(source: DataSource, fake: Points) -> Preprocessing:
 
 
 def _inferred(
-    snapshots: Sequence[Snapshot], role: NetRole, host: Host, hear: Callable[[Snapshot, Piece], tuple[Trial, str]]
-) -> list[Snapshot]:
+    snapshots: Sequence[Draft],
+    role: Role,
+    hear: Callable[[Draft, Piece], tuple[Trial, str]],
+) -> list[Draft]:
     """One reading for all networks of a layout of keys and shapes, by the last one whose weights can be used."""
     verdicts: dict[object, tuple[Trial, str] | str] = {}
     broken: dict[object, str] = {}
@@ -168,27 +176,27 @@ def _inferred(
             verdicts[_layout(piece)] = hear(snapshot, piece)
         except Refusal as refusal:
             verdicts[_layout(piece)] = str(refusal)
-        except CheckpointError as error:
+        except WganalyzeError as error:
             broken[_layout(piece)] = str(error)
-    found = {**broken, **verdicts}
+        except (Exception, SystemExit) as error:  # of a plugin's networks, or of the user's
+            broken[_layout(piece)] = f"trying its readings failed ({type(error).__name__}: {error})"
+    outcomes = {**broken, **verdicts}
     return [
-        _with_verdict(snapshot, role, snapshot.unbuilt[role], found[_layout(snapshot.unbuilt[role])], host)
+        _with_verdict(snapshot, role, snapshot.unbuilt[role], outcomes[_layout(snapshot.unbuilt[role])])
         if role in snapshot.unbuilt
         else snapshot
         for snapshot in snapshots
     ]
 
 
-def _with_verdict(
-    snapshot: Snapshot, role: NetRole, piece: Piece, verdict: tuple[Trial, str] | str, host: Host
-) -> Snapshot:
+def _with_verdict(snapshot: Draft, role: Role, piece: Piece, verdict: tuple[Trial, str] | str) -> Draft:
     if isinstance(verdict, str):
         reason = f"{piece.place}: no architecture inferred: {verdict}"
         return replace(snapshot, missing={**snapshot.missing, role: reason})
     trial, why = verdict
     design = Design(Net(factory=trial.option))
     end = "; an activation at its end would not show and is left off" if role == "critic" else ""
-    made: dict[str, Any] = {f"make_{role}": partial(build, piece, design, role, host)}
+    made: dict[str, Any] = {f"make_{role}": partial(build, piece, design, role)}
     return replace(
         snapshot,
         **made,

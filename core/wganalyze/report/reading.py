@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import UsageError
-from wganalyze.report.cells import PLAN_FILE, CellStore
+from wganalyze.report.store import PLAN_FILE, CellStore
 from wganalyze.report.views import Views
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Report:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row for each snapshot, with the headline metrics side by side."""
-        from wganalyze.report.summary import summarise
+        from wganalyze.report.headlines import summarise
 
         return summarise(self)
 
@@ -71,7 +71,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from wganalyze.report.summary import to_html
+        from wganalyze.report.html import to_html
 
         return to_html(self)
 

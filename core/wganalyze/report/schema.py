@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from wganalyze.measurement import Table
+    from wganalyze.contracts.measurement import Table
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 MEASUREMENTS: Mapping[str, str] = {
     "run_id": "string",
@@ -35,6 +35,8 @@ MEASUREMENTS: Mapping[str, str] = {
     "solver": "string",
     "status": "string",
     "message": "string",
+    "scope": "string",
+    "correction": "string",
     "seed": "int64",
     "options": "string",
     "digest": "string",

@@ -12,19 +12,20 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
-from wganalyze.measurement import OF_THE_DATA
-from wganalyze.report.cells import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, sync_folder, write_table
+from wganalyze.report.holm import corrected_rows
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
+from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, sync_folder, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
 INTERVAL_S = 30.0
-LEVEL = 0.05
-DERIVED = "wganalyze.report"
+
+
 _PART = "part-0.parquet"
 
 
@@ -91,7 +92,7 @@ class Views:
         import pyarrow as pa
 
         tables = dict(self.gather(cells))
-        tables["measurements"] = pa.concat_tables([tables["measurements"], *_holm(tables["measurements"])])
+        tables["measurements"] = pa.concat_tables([tables["measurements"], *corrected_rows(tables["measurements"])])
         order = [("snapshot", "ascending"), ("step", "ascending")]
         return {view: table.sort_by([o for o in order if o[0] in table.column_names]) for view, table in tables.items()}
 
@@ -195,60 +196,3 @@ def _only(table: pa.Table, cells: set[str]) -> pa.Table:
     import pyarrow.compute as pc
 
     return table.filter(pc.field("cell").isin(sorted(cells)))
-
-
-def _holm(measurements: pa.Table) -> list[pa.Table]:
-    """Holm's correction of every metric of unit "p-value", over the snapshots of the report."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = measurements.filter((pc.field("unit") == "p-value") & pc.field("value").is_valid())
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in found.to_pylist():
-        families.setdefault((row["analyzer"], row["metric"]), []).append(row)
-    corrected = [row for rows in families.values() for row in _corrected(rows)]
-    return [pa.Table.from_pylist(corrected, schema=measurements.schema)] if corrected else []
-
-
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Corrected rows of one metric; a hypothesis that was tested once for all snapshots counts once."""
-    tests: dict[Any, float] = {_test_of(row): row["value"] for row in rows}
-    corrected = dict(zip(tests, holm([*tests.values()]), strict=True))
-    least, best = min(tests.values()), min(corrected.values())
-    note = ""
-    if least <= LEVEL < best:
-        note = (
-            f"Holm: over {len(tests)} tests the least p of {least:.3g} becomes {best:.3g}, so that none is below "
-            f"{LEVEL}: ask for more permutations"
-        )
-    return [
-        {
-            **row,
-            "metric": f"{row['metric']}_holm",
-            "value": corrected[_test_of(row)],
-            "method": f"Holm over {len(tests)} tests of {row['metric']}",
-            "message": "; ".join(filter(None, (note, row["message"]))),
-            "plugin": DERIVED,
-            "ci_low": None,
-            "ci_high": None,
-            "ci_method": None,
-        }
-        for row in rows
-    ]
-
-
-def _test_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    if (row["method"] or "").endswith(OF_THE_DATA):
-        return tuple(row[name] for name in ("value", "n", "seed", "data_id", "options"))
-    return (row["cell"],)
-
-
-def holm(pvalues: list[float]) -> list[float]:
-    """Holm's step-down adjusted p-values (Holm 1979), in the order given."""
-    order = sorted(range(len(pvalues)), key=lambda i: pvalues[i])
-    adjusted = [0.0] * len(pvalues)
-    running = 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, (len(pvalues) - rank) * pvalues[index]))
-        adjusted[index] = running
-    return adjusted

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Analyzer, Need
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.hooks import hookimpl
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
+from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable, WganalyzeError
-from wganalyze.hooks import hookimpl
-from wganalyze.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
 from wganalyze_plugins.lipschitz.modes import compare_modes
 from wganalyze_plugins.lipschitz.places import PLACES, QUANTILES, distribution, sample_places
 
 if TYPE_CHECKING:
-    from wganalyze.data import Samples
-    from wganalyze.study import Study
+    from wganalyze.contracts.samples import Samples
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.lipschitz.lower import Slope
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
     from wganalyze_plugins.lipschitz.upper import Stage, UpperBound
@@ -100,7 +101,7 @@ class Lipschitz(Analyzer):
             if self.samples < 2 or self.steps < 0:
                 raise ValueError("samples is at least 2, steps not negative")
 
-    def measure(self, study: Study) -> Iterator[Yielded]:
+    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""
         from wganalyze_plugins.lipschitz.slopes import find_slopes, no_function_of_one_sample
 
@@ -118,10 +119,10 @@ class Lipschitz(Analyzer):
         yield from compare_modes(study)
 
 
-def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator[Yielded]:
+def _gradients(study: SnapshotStudy, places: dict[str, list[Samples] | str]) -> Iterator[Yielded]:
     import numpy as np
 
-    from wganalyze.study import student_t
+    from wganalyze.statistics import student_t
 
     records = []
     without = study.lacks(Need.GRADIENT)
@@ -160,7 +161,7 @@ def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator
     yield Rows("gradients", records)
 
 
-def _traced(study: Study) -> TracedCritic | str:
+def _traced(study: SnapshotStudy) -> TracedCritic | str:
     """The critic's graph, or why there is none."""
     from wganalyze_plugins.lipschitz.tracing import trace
 
@@ -174,7 +175,7 @@ def _traced(study: Study) -> TracedCritic | str:
         return str(error)
 
 
-def _upper(study: Study, traced: TracedCritic | str) -> UpperBound | str:
+def _upper(study: SnapshotStudy, traced: TracedCritic | str) -> UpperBound | str:
     from wganalyze_plugins.lipschitz.upper import product_bound
 
     if isinstance(traced, str):
@@ -187,7 +188,7 @@ def _upper(study: Study, traced: TracedCritic | str) -> UpperBound | str:
         return str(reason)
 
 
-def _bracket(study: Study, slopes: Sequence[Slope], upper: UpperBound | str) -> Iterator[Yielded]:
+def _bracket(study: SnapshotStudy, slopes: Sequence[Slope], upper: UpperBound | str) -> Iterator[Yielded]:
     best = max(slopes, key=lambda slope: slope.value)
     if not isinstance(upper, str) and best.value > upper.value * ONE:
         raise BracketError(
@@ -208,7 +209,7 @@ def _bracket(study: Study, slopes: Sequence[Slope], upper: UpperBound | str) -> 
     yield from _findings(study, best, upper)
 
 
-def _end(study: Study, metric: str, value: float, method: str, certificate: str) -> Measurement:
+def _end(study: SnapshotStudy, metric: str, value: float, method: str, certificate: str) -> Measurement:
     return Measurement(
         metric,
         value,
@@ -235,7 +236,7 @@ def _row(position: int, stage: Stage) -> dict[str, float | int | str | None]:
     }
 
 
-def _findings(study: Study, best: Slope, upper: UpperBound | str) -> Iterator[Finding]:
+def _findings(study: SnapshotStudy, best: Slope, upper: UpperBound | str) -> Iterator[Finding]:
     scores = study.head.output == "score"
     if scores and best.value > ONE:
         message = (

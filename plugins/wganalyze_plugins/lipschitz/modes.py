@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Need
-from wganalyze.data import Samples, Split
-from wganalyze.measurement import Finding, Measurement, Yielded
+from wganalyze.contracts.measurement import Finding, Measurement, Yielded
+from wganalyze.contracts.samples import Samples, Split
+from wganalyze.contracts.study import Need
 
 if TYPE_CHECKING:
-    from wganalyze.study import Study
+    from wganalyze.study.study import SnapshotStudy
 
 BATCH = 64
 SHIFT = 0.2
@@ -21,7 +21,7 @@ MODES = {
 }
 
 
-def compare_modes(study: Study) -> Iterator[Yielded]:
+def compare_modes(study: SnapshotStudy) -> Iterator[Yielded]:
     """AUC of the first replicate in three modes, and a finding where they contradict each other."""
     reason = study.lacks(Need.REAL) or study.lacks(Need.FAKE)
     if not reason and not has_batch_norm(study):
@@ -45,7 +45,7 @@ def compare_modes(study: Study) -> Iterator[Yielded]:
         yield Finding("warning", "modes-disagree", message, tuple(MODES))
 
 
-def has_batch_norm(study: Study) -> bool:
+def has_batch_norm(study: SnapshotStudy) -> bool:
     """Is a layer of the critic one that takes statistics of its batch?"""
     from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -55,9 +55,9 @@ def has_batch_norm(study: Study) -> bool:
     )
 
 
-def aucs(study: Study, real: Samples, fake: Samples) -> dict[str, float]:
+def aucs(study: SnapshotStudy, real: Samples, fake: Samples) -> dict[str, float]:
     """P(score of a real > score of a fake) by mode, as the critic gives its scores."""
-    from wganalyze.study import auc
+    from wganalyze.statistics import auc
 
     mixed = Samples.concatenate([real, fake])
     order = Split("mixed batches").rng(study.seed).permutation(len(mixed))

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wganalyze.analyzer import Need
-from wganalyze.data import Samples, Split
+from wganalyze.contracts.samples import Samples, Split
+from wganalyze.contracts.study import Need
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wganalyze.study import Study
+    from wganalyze.study.study import SnapshotStudy
 
 PLACES = ("real", "fake", "interpolate")
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 WITHOUT_DATA = 512
 
 
-def sample_places(study: Study, most: int) -> dict[str, list[Samples] | str]:
+def sample_places(study: SnapshotStudy, most: int) -> dict[str, list[Samples] | str]:
     """Samples per replicate (``most`` at the most) for each place, or why there are none."""
-    if study.plan is None:
+    if study.deal is None:
         found: dict[str, list[Samples] | str] = dict.fromkeys(PLACES, study.lacks(Need.REAL))
         if study.has(Need.GENERATOR):
             found["fake"] = [study.fake(WITHOUT_DATA)]

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from wganalyze.analyzer import Need
-from wganalyze.data import Samples
+from wganalyze.contracts.samples import Samples
+from wganalyze.contracts.study import Need
 from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import Score, Slope
 
 if TYPE_CHECKING:
-    from wganalyze.study import Study
+    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
 
 STARTS = 32
@@ -27,7 +27,7 @@ Places = Mapping[str, Sequence[Samples]]
 """Samples per replicate, by place."""
 
 
-def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
+def find_slopes(study: SnapshotStudy, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
     """The steepest slope by method; the first one is that of the samples alone.
 
     Of a conditional critic every slope is one in the points, at a label that stays.
@@ -53,7 +53,7 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
     return found
 
 
-def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
+def _without_gradients(study: SnapshotStudy, places: Places, steps: int) -> list[Slope]:
     """Slopes between pairs alone: of samples, of pairs that climb, and along differences."""
     samples = Samples.concatenate([found[0] for found in places.values()])
     x = points_of(study, samples)
@@ -73,19 +73,19 @@ def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
     return found
 
 
-def steepest(study: Study, samples: Sequence[Samples]) -> Samples:
+def steepest(study: SnapshotStudy, samples: Sequence[Samples]) -> Samples:
     """The samples of the largest gradients."""
     norms = np.concatenate([np.linalg.norm(study.gradient(s), axis=1) for s in samples])
     order = np.nan_to_num(norms, nan=0.0, posinf=0.0).argsort()[::-1]
     return Samples.concatenate(samples).take(order[:STARTS])
 
 
-def points_of(study: Study, samples: Samples) -> Tensor:
+def points_of(study: SnapshotStudy, samples: Samples) -> Tensor:
     """(n, *shape of the critic's input), float64."""
     return torch.from_numpy(samples.points).to(study.device, torch.float64).reshape(-1, *study.critic_shape)
 
 
-def score_of(study: Study, labelled: Samples) -> Score:
+def score_of(study: SnapshotStudy, labelled: Samples) -> Score:
     """The score that the analyzers see, as a function of tensors: the logit where a probability is inverted.
 
     Of a conditional critic: at the labels of ``labelled``, so for as many points as these, or several times as many.
@@ -116,7 +116,7 @@ def flat(module: nn.Module, *labels: Tensor) -> Score:
     return score
 
 
-def no_function_of_one_sample(study: Study, samples: Samples) -> str:
+def no_function_of_one_sample(study: SnapshotStudy, samples: Samples) -> str:
     """Why the score is none, even in eval mode: it depends on the batch, or on the calls before; "" where it is one."""
     few = samples.take(slice(FEW))
     together = study.scores(few)

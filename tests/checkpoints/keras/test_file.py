@@ -23,8 +23,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wganalyze.contracts.loader import Input, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, TensorSpec
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
 from wganalyze_checkpoints.keras.loader import KerasModel, KerasWeights

@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import nn
 
+from wganalyze.contracts.loader import Input, Part
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, Part
 from wganalyze_checkpoints.keras.loader import KerasModel, KerasWeights
 
 os.environ["KERAS_BACKEND"] = "torch"

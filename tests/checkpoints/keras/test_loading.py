@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
+from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import loading as keras_loading
 from wganalyze_checkpoints.keras.loader import KerasModel

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wganalyze.contracts.loader import Input, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, TensorSpec
 from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx import wire as onnx_wire
 from wganalyze_checkpoints.onnx.file import OnnxFile

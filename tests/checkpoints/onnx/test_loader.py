@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Input, Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, Part, TensorSpec
 from wganalyze_checkpoints.onnx.loader import Onnx, call_order
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Input
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input
 from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx.loader import call_order
 from wganalyze_checkpoints.onnx.network import OnnxNetwork, check_shape, encoded

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wganalyze.snapshot import TensorSpec
+from wganalyze.contracts.loader import TensorSpec
 from wganalyze_checkpoints.pickles.inert import Inert, InertUnpickler, Window
 from wganalyze_checkpoints.pickles.numpy_values import ARRAYS, array_of
 from wganalyze_checkpoints.torch import file as torch_file

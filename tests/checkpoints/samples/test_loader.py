@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from wganalyze.data import Samples
+from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.samples import Samples
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints.samples.images import FEWEST
 from wganalyze_checkpoints.samples.loader import StoredSamples
 

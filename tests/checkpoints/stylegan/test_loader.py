@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import torch
 
+from wganalyze.contracts.loader import Input, Part
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, Part
 from wganalyze_checkpoints.stylegan.loader import StyleganPickle
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from wganalyze import open_report
 from wganalyze.cli import call
-from wganalyze.data import Samples
+from wganalyze.contracts.loader import Input, Part, TensorSpec
+from wganalyze.contracts.samples import Samples
+from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.errors import CheckpointError
-from wganalyze.evaluation import prepare_critic
-from wganalyze.snapshot import Input, Latent, Part, Snapshot, TensorSpec
+from wganalyze.study.critic import prepare_critic
 from wganalyze_checkpoints.torch import export as torch_export
 from wganalyze_checkpoints.torch.export import TorchExport
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle

@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import TensorSpec
 from wganalyze_checkpoints.pickles.inert import Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import ITEM_SIZE, StoredTensor, TorchFile, printable

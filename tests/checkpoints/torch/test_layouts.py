@@ -18,13 +18,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from wganalyze.assembly import assemble
 from wganalyze.cli import call
-from wganalyze.config import Config, Net
-from wganalyze.description import describe
-from wganalyze.host import Host, load_host
-from wganalyze.opening import open_path
-from wganalyze.request import Opened
+from wganalyze.files.opening import open_path
+from wganalyze.host.loading import load_host
+from wganalyze.host.registry import Host
+from wganalyze.networks.factories import Net
+from wganalyze.running.description import describe
+from wganalyze.running.opened import Opened
+from wganalyze.settings.config import Config
+from wganalyze.snapshots.assembly import assemble
 
 Files = Mapping[str, Any]
 Found = tuple[int | None, str, str | None, str | None, str]

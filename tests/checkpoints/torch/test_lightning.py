@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints.torch.lightning import Lightning
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict

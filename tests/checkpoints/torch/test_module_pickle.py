@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
+from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError, TrustError
-from wganalyze.snapshot import Part
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.script import TorchScript
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from wganalyze.snapshot import TensorSpec
+from wganalyze.contracts.loader import TensorSpec
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import Storage, StoredTensor

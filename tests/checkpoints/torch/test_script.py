@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Input, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Input, TensorSpec
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.script import TorchScript
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict

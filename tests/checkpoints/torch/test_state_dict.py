@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints.torch import state_dict as torch_state_dict
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.script import TorchScript

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze.snapshot import Part, TensorSpec
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.script import TorchScript
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict

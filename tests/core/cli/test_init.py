@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from wganalyze import open_report
-from wganalyze.config import Config, Net, read_config
+from wganalyze.networks.factories import Net
+from wganalyze.settings.config import Config
+from wganalyze.settings.toml import read_config
 
 Command = Callable[..., Any]
 
@@ -139,7 +141,7 @@ def test_where_nothing_is_recognised_nothing_is_written(command: Command, tmp_pa
 
 
 def test_a_folder_that_cannot_be_written(command: Command, trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wganalyze.report import cells
+    from wganalyze.report import store as cells
 
     def full(path: Path, content: bytes) -> None:
         raise OSError(28, "No space left on device")

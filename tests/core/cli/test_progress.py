@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from wganalyze.cells.measuring import Outcome
 from wganalyze.cli.progress import Bars, Lines, make_progress
-from wganalyze.execution import Outcome
 
 
 def follow(lines: Lines) -> None:

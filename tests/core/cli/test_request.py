@@ -12,9 +12,10 @@ from wganalyze.cli.init import init
 from wganalyze.cli.inspect import inspect
 from wganalyze.cli.request import make_request
 from wganalyze.cli.run import run
-from wganalyze.config import Config, Net
 from wganalyze.errors import UsageError
-from wganalyze.request import Request
+from wganalyze.networks.factories import Net
+from wganalyze.running.request import Request
+from wganalyze.settings.config import Config
 
 
 def request_of(verb: click.Command, *arguments: str) -> Request:

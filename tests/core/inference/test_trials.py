@@ -13,13 +13,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.config import Config, Net
-from wganalyze.data import FiniteSource, Preprocessing, Values
-from wganalyze.dataplan import make_plan
-from wganalyze.host import Host
+from wganalyze.contracts.data import FiniteSource
+from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.samples import Preprocessing, Values
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.host.registry import Host
 from wganalyze.inference import infer_critics, infer_generators
-from wganalyze.networks import Design, Piece, build
-from wganalyze.snapshot import Latent, Part, Snapshot, TensorSpec
+from wganalyze.networks.building import build
+from wganalyze.networks.design import Design
+from wganalyze.networks.factories import Net
+from wganalyze.networks.piece import Piece
+from wganalyze.running.sizes import make_deal
+from wganalyze.settings.config import Config
 from wganalyze_zoo.chain import Chain
 
 HOST = Host(architectures={"chain": Chain()})
@@ -94,8 +99,8 @@ def snapshot(latent: tuple[int, ...] = (Z,), label: str = "s", **nets: nn.Module
 def inferred_critic(critic: nn.Module, generator: nn.Module, low: float = -1.0, **config: Any) -> Snapshot:
     """The snapshot with what was inferred of its critic, its generator known."""
     before = replace(snapshot(critic=critic), make_generator=lambda: generator)
-    plan = make_plan(BLOBS, "blobs", Config(n=60, replicates=3, range=(low, 1.0), **config), before)
-    return infer_critics([before], plan, HOST)[0]
+    deal = make_deal(BLOBS, "blobs", Config(n=60, replicates=3, range=(low, 1.0), **config), before)
+    return infer_critics([before], deal, HOST)[0]
 
 
 def mlp_generator(act: nn.Module, out: nn.Module) -> nn.Sequential:

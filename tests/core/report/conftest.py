@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from wganalyze.report.cells import CellStore, CellTables, slot
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.report.store import CellStore, CellTables, slot
 
 WriteCell = Callable[..., str]
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from wganalyze.report.cells import CellStore, CellTables, slot
 from wganalyze.report.reading import open_report
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.report.store import CellStore, CellTables, slot
 from wganalyze.report.views import Views
 
 OLD, NEW, OTHER = "0" * 32, "1" * 32, "2" * 32

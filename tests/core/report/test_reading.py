@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.report.headlines import select
 from wganalyze.report.reading import Report, open_report
-from wganalyze.report.summary import select
 
 WriteCell = Callable[..., str]
 

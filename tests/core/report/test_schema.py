@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from wganalyze.measurement import Table
+from wganalyze.contracts.measurement import Table
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, detail, table_of
 
 PROMISED = """

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wganalyze.contracts.measurement import OF_THE_DATA
 from wganalyze.errors import WganalyzeError
-from wganalyze.measurement import OF_THE_DATA
-from wganalyze.report.cells import CellStore, slot
+from wganalyze.report.holm import DERIVED
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, table_of
-from wganalyze.report.views import DERIVED, Views, holm
+from wganalyze.report.store import CellStore, slot
+from wganalyze.report.views import Views
+from wganalyze.statistics import holm
 
 WriteCell = Callable[..., str]
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze import run
-from wganalyze.analyzer import Need
-from wganalyze.execution import Outcome, measure
-from wganalyze.measurement import Finding, Measurement
-from wganalyze.snapshot import Latent
-from wganalyze.study import Study
+from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.contracts.snapshot import Latent
+from wganalyze.contracts.study import Need
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.lipschitz import Lipschitz, analyzer, wganalyze_analyzers
 from wganalyze_plugins.lipschitz.analyzer import BracketError
@@ -29,21 +29,21 @@ FACTORIES = Path(__file__).parents[2] / "field" / "factories.py"
 ENDS = ("lipschitz_sampled", "lipschitz_lower", "lipschitz_upper")
 
 
-def study_of(critic: nn.Module, dim: int = 2, n: int = 300, **more: Any) -> Study:
+def study_of(critic: nn.Module, dim: int = 2, n: int = 300, **more: Any) -> SnapshotStudy:
     """Shifted Gaussians under a critic."""
     study = shifted_gaussians(dim=dim, n=n)
     snapshot = replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval(), **more)
-    return Study(snapshot, study.plan)
+    return SnapshotStudy(snapshot, study.deal)
 
 
-def outcome_of(study: Study) -> tuple[Outcome, dict[str, Measurement]]:
+def outcome_of(study: SnapshotStudy) -> tuple[Outcome, dict[str, Measurement]]:
     """What the analyzer says, checked as the host would, and its numbers by metric."""
     outcome = check_analyzer(Lipschitz, study)
     assert outcome.status == "ok", outcome.message
     return outcome, {row.metric: row for row in outcome.measurements}
 
 
-def values_of(study: Study) -> list[float]:
+def values_of(study: SnapshotStudy) -> list[float]:
     """Sampled, lower, upper."""
     rows = outcome_of(study)[1]
     values = [rows[end].value for end in ENDS]
@@ -175,7 +175,7 @@ def test_code_without_a_rule_leaves_the_upper_end_out(critic: nn.Module, reason:
 def test_torchscript_has_a_lower_end_only() -> None:
     scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
     study = shifted_gaussians()
-    _, rows = outcome_of(Study(replace(study.snapshot, make_critic=lambda: scripted), study.plan))
+    _, rows = outcome_of(SnapshotStudy(replace(study.snapshot, make_critic=lambda: scripted), study.deal))
     assert "TorchScript" in rows["lipschitz_upper"].message
     assert rows["lipschitz_lower"].value is not None
 
@@ -209,7 +209,7 @@ def test_a_conditional_critic_has_a_lower_end_at_its_labels() -> None:
     snapshot = replace(
         study.snapshot, make_critic=Conditional, make_generator=lambda: generator, latent=latent, output="score"
     )
-    outcome, rows = outcome_of(Study(snapshot, None))
+    outcome, rows = outcome_of(SnapshotStudy(snapshot, None))
     assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-6)
     assert "conditional" in rows["lipschitz_upper"].message
     assert rows["gradient_norm_real"].value is None
@@ -221,7 +221,7 @@ def test_a_critic_without_labels_beside_a_conditional_generator_is_bracketed() -
     latent = Latent("normal", (2,), classes=3, encoding="index")
     study = shifted_gaussians(n=50, slope=2.0)
     snapshot = replace(study.snapshot, make_generator=lambda: Body(lambda z, labels: z), latent=latent)
-    sampled, lower, upper = values_of(Study(snapshot, None))
+    sampled, lower, upper = values_of(SnapshotStudy(snapshot, None))
     assert [sampled, lower, upper] == pytest.approx([2, 2, 2], rel=1e-6)
 
 
@@ -244,7 +244,7 @@ def test_a_slope_above_the_upper_end_is_an_error_and_no_number() -> None:
 
 def test_no_critic_is_no_failure() -> None:
     study = shifted_gaussians()
-    bare = Study(replace(study.snapshot, make_critic=None, missing={"critic": "none was given"}), study.plan)
+    bare = SnapshotStudy(replace(study.snapshot, make_critic=None, missing={"critic": "none was given"}), study.deal)
     outcome = measure(bare, Lipschitz())
     assert (outcome.status, outcome.message) == ("skipped", "no critic: none was given")
 
@@ -316,7 +316,7 @@ def test_a_conditional_critic_without_gradients() -> None:
         latent=Latent("normal", (2,), classes=3, encoding="index"),
         output="score",
     )
-    _, rows = outcome_of(Study(snapshot, None))
+    _, rows = outcome_of(SnapshotStudy(snapshot, None))
     assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-4)
 
 
@@ -370,7 +370,7 @@ def test_a_critic_that_changes_itself_has_no_bracket() -> None:
 def test_a_penalty_that_was_missed() -> None:
     for slope, missed in ((4.0, True), (1.2, False)):
         study = shifted_gaussians(slope=slope)
-        found = codes(outcome_of(Study(replace(study.snapshot, penalty=10.0), study.plan))[0])
+        found = codes(outcome_of(SnapshotStudy(replace(study.snapshot, penalty=10.0), study.deal))[0])
         assert ("penalty-missed" in found) is missed
         if missed:
             assert "mean gradient norm is 4" in found["penalty-missed"].message
@@ -531,6 +531,6 @@ def test_the_kwdahun_discriminator_is_turned_around_by_its_mode(field: Path, tmp
 
 def test_without_data_and_generator_there_is_no_point_to_look_at() -> None:
     known = shifted_gaussians()
-    outcome = measure(Study(replace(known.snapshot, make_generator=None), None), Lipschitz())
+    outcome = measure(SnapshotStudy(replace(known.snapshot, make_generator=None), None), Lipschitz())
     assert outcome.status == "skipped"
     assert "say --data" in outcome.message

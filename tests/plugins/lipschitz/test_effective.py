@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from wganalyze.spectral import fold
-from wganalyze.study import Study
+from wganalyze.networks.norms import fold
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.lipschitz import Lipschitz
 from wganalyze_plugins.lipschitz.upper import UpperBound
@@ -117,9 +117,9 @@ def test_the_bound_is_that_of_the_plain_layer(bound: Bound, name: str) -> None:
     assert abs(bound(stored, (2, 5, 5)).value / expected.value - 1) > 0.01
 
 
-def study_of(critic: nn.Module) -> Study:
+def study_of(critic: nn.Module) -> SnapshotStudy:
     study = shifted_gaussians(n=200)
-    return Study(replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval()), study.plan)
+    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval()), study.deal)
 
 
 def mlp(norm: Callable[[nn.Module], nn.Module]) -> nn.Sequential:

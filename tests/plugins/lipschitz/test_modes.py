@@ -10,16 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.measurement import Finding, Measurement
-from wganalyze.study import Study
+from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.modes import MODES, aucs, compare_modes, has_batch_norm
 
 
-def study_of(critic: nn.Module, shift: float = 3.0, n: int = 640) -> Study:
+def study_of(critic: nn.Module, shift: float = 3.0, n: int = 640) -> SnapshotStudy:
     """Gaussians a shift apart, under a critic."""
     study = shifted_gaussians(shift=shift, dim=1, n=n, replicates=2)
-    return Study(replace(study.snapshot, make_critic=lambda: critic.eval(), orientation=None), study.plan)
+    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic.eval(), orientation=None), study.deal)
 
 
 def normalised(mean: float, variance: float) -> Any:
@@ -41,7 +41,7 @@ class FarFromZero(nn.Module):
         return 1 - self.layer(x).abs()  # type: ignore[no-any-return]
 
 
-def split(study: Study) -> tuple[dict[str, Measurement], list[Finding]]:
+def split(study: SnapshotStudy) -> tuple[dict[str, Measurement], list[Finding]]:
     """What is yielded, by metric, and the findings."""
     things = list(compare_modes(study))
     measured = {thing.metric: thing for thing in things if isinstance(thing, Measurement)}
@@ -59,7 +59,7 @@ def test_a_critic_without_batch_norm_has_one_mode() -> None:
 
 def test_without_fakes_the_reason_is_given() -> None:
     study = study_of(normalised(0, 1))
-    lone = Study(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.plan)
+    lone = SnapshotStudy(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.deal)
     assert {row.message for row in split(lone)[0].values()} == {"no generator: none was given"}
 
 

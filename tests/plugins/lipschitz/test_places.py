@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wganalyze.data import Samples
-from wganalyze.study import Study
+from wganalyze.contracts.samples import Samples
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.places import PLACES, WITHOUT_DATA, distribution, interpolate, sample_places
 
@@ -32,14 +32,14 @@ def test_three_places_with_the_samples_of_every_replicate() -> None:
 
 def test_without_a_generator_there_are_real_samples_alone() -> None:
     study = shifted_gaussians()
-    lone = Study(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.plan)
+    lone = SnapshotStudy(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.deal)
     found = sample_places(lone, 100)
     assert not isinstance(found["real"], str)
     assert found["fake"] == found["interpolate"] == "no generator: none was given"
 
 
 def test_without_data_there_are_generated_samples_alone() -> None:
-    study = Study(shifted_gaussians().snapshot, None)
+    study = SnapshotStudy(shifted_gaussians().snapshot, None)
     found = sample_places(study, 100)
     assert isinstance(found["real"], str)
     assert "--data" in found["real"]

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.data import Samples
-from wganalyze.snapshot import Latent
-from wganalyze.study import Study
+from wganalyze.contracts.samples import Samples
+from wganalyze.contracts.snapshot import Latent
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.places import sample_places
 from wganalyze_plugins.lipschitz.slopes import STARTS, find_slopes, no_function_of_one_sample, score_of, steepest
@@ -33,13 +33,13 @@ class Scaled(nn.Module):
         return self.body(x)
 
 
-def study_of(critic: nn.Module, **more: Any) -> Study:
+def study_of(critic: nn.Module, **more: Any) -> SnapshotStudy:
     """Gaussians in two dimensions, under a critic."""
     study = shifted_gaussians(n=60, replicates=2)
-    return Study(replace(study.snapshot, make_critic=lambda: critic, **more), study.plan)
+    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic, **more), study.deal)
 
 
-def places_of(study: Study) -> Places:
+def places_of(study: SnapshotStudy) -> Places:
     """All three places."""
     found = sample_places(study, 40)
     return {place: samples for place, samples in found.items() if not isinstance(samples, str)}
@@ -118,7 +118,7 @@ class Conditional(nn.Module):
         return (1 + 6 * labels) * x[:, 0] + 1000 * labels
 
 
-def conditional(labels: list[int]) -> tuple[Study, Places]:
+def conditional(labels: list[int]) -> tuple[SnapshotStudy, Places]:
     """A study of it, with samples at some labels."""
     latent = Latent("normal", (2,), classes=2, encoding="index")
     study = study_of(Conditional(), latent=latent, make_generator=None)

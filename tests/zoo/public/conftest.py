@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.host import load_host
-from wganalyze.networks import load_strict
+from wganalyze.host.loading import load_host
+from wganalyze.networks.building import load_strict
 
 Shapes = Mapping[str, tuple[int, ...]]
 Check = Callable[[str, Shapes, Mapping[str, Any]], nn.Module]

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wganalyze.host import load_host
-from wganalyze.networks import load_strict
-from wganalyze.spectral import fold, folded_keys
+from wganalyze.host.loading import load_host
+from wganalyze.networks.building import load_strict
+from wganalyze.networks.norms import fold, folded_keys
 from wganalyze_zoo.public.mimicry import SpectralDiscriminator
 
 Check = Callable[..., nn.Module]

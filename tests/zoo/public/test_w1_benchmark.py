@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wganalyze.networks import load_strict
-from wganalyze.request import Request, open_request
-from wganalyze.spectral import fold, folded_keys
+from wganalyze.networks.building import load_strict
+from wganalyze.networks.norms import fold, folded_keys
+from wganalyze.running.opened import open_request
+from wganalyze.running.request import Request
 from wganalyze_plugins.funnel import Funnel
 from wganalyze_zoo.public.w1_benchmark import Critic, SortingCritic
 

@@ -1,0 +1,1 @@
+"""What a plugin sees, all of it, and nothing else."""

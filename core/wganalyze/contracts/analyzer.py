@@ -1,0 +1,44 @@
+"""The contract of an analyzer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from wganalyze.contracts.measurement import Metric, Table, Yielded
+from wganalyze.contracts.study import Need, Study
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of an analyzer that has none."""
+
+
+class Analyzer(ABC):
+    """One question asked of every snapshot; made by the host, with its options, for each of them.
+
+    ``name``: as ``--only`` and the rows call it.
+    ``version``: a new one makes its cells new, where the source does not show the change.
+    ``needs``: what it cannot do without; where one is missing, its cell is skipped and says so.
+    ``metrics``, ``tables``: everything that it may yield.
+    ``Options``: a frozen dataclass whose fields carry ``metadata={"help": ...}`` and whose ``__post_init__`` raises
+    ValueError on a bad value; ``self.options`` is one of these.
+
+    Analyzers share nothing but the Study and may run in any order, on any worker.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1"
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    tables: ClassVar[tuple[Table, ...]] = ()
+    Options: ClassVar[type[Any]] = NoOptions
+
+    def __init__(self, options: Any = None) -> None:
+        self.options: Any = self.Options() if options is None else options
+
+    @abstractmethod
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Yield what this analyzer finds; raise NotMeasurable with the reason where it cannot answer."""

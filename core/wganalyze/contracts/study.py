@@ -1,0 +1,220 @@
+"""The contract of a study: what an analyzer is given of one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from wganalyze.contracts.measurement import Scope
+from wganalyze.contracts.samples import Gradients, Samples, Scores, SplitName
+from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.contracts.terms import Mode
+from wganalyze.statistics import Estimate
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from wganalyze.transport import Transport
+
+T = TypeVar("T")
+
+
+class Need(Enum):
+    """What an analyzer cannot do without; where it is missing, its cell is skipped and says so."""
+
+    REAL = "real samples"
+    FAKE = "generated samples"
+    SCORES = "critic scores"
+    GRADIENT = "gradients of the critic"
+    CRITIC = "a critic"
+    GENERATOR = "a generator"
+
+
+class CriticHead(Protocol):
+    """A critic made ready for analysis: float64, eval mode, a final sigmoid cut where that is proven safe."""
+
+    @property
+    def module(self) -> Module:
+        """Takes what ``inputs`` gives."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input, without the batch axis."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What was cut or inverted, in words; "" for nothing."""
+        ...
+
+    @property
+    def output(self) -> Literal["score", "logit"]:
+        """What a score means after that."""
+        ...
+
+    @property
+    def invert(self) -> bool:
+        """Does the module give probabilities, whose logits are the scores?"""
+        ...
+
+    @property
+    def latent(self) -> Latent:
+        """How labels are passed to it; ``classes`` 0: it takes none."""
+        ...
+
+    def inputs(self, samples: Samples, rows: slice) -> list[Any]:
+        """The arguments of one call of ``module``: points in the critic's shape, and labels where it takes them."""
+        ...
+
+
+class Study(Protocol):
+    """One snapshot, its samples, and the quantities that analyzers share, each computed once.
+
+    CheckpointError, DataError or NotMeasurable, in one line, where a network or the data cannot give what is asked.
+    """
+
+    # What there is
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The moment that is analysed."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where networks run: "cpu", "cuda:0" ..."""
+        ...
+
+    def has(self, need: Need) -> bool:
+        """Is this need met by the snapshot and the data?"""
+        ...
+
+    def lacks(self, need: Need) -> str:
+        """Why a need is not met, with the option that would meet it; "" where it is met."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Samples a split, by default."""
+        ...
+
+    @property
+    def fit_size(self) -> int:
+        """Samples in the split "fit", which is disjoint from all others."""
+        ...
+
+    @property
+    def size_note(self) -> str:
+        """Why n is below the default, where nobody chose it; "" otherwise."""
+        ...
+
+    @property
+    def data_size(self) -> int | None:
+        """How many real samples there are in all; None: as many as one asks for."""
+        ...
+
+    @property
+    def replicates(self) -> int:
+        """How often a quantity is computed on fresh samples."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        ...
+
+    @property
+    def space(self) -> str:
+        """Name and scale of the space the samples live in."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Dimension of a flattened sample."""
+        ...
+
+    @property
+    def known_w1(self) -> float | None:
+        """True W1 between the two sides of a pair, where the data are one and no generator takes a side."""
+        ...
+
+    @property
+    def held_out(self) -> bool | None:
+        """Were the real samples kept from the generator's training? None: unknown."""
+        ...
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Everything that was guessed about this snapshot, as far as it was needed until now."""
+        ...
+
+    # Samples
+
+    def real(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
+        """Real samples in the critic's input space, (n, d); splits are disjoint from each other and over replicates."""
+        ...
+
+    def fake(
+        self, n: int | None = None, replicate: int = 0, split: SplitName = "x", mode: Mode | None = None
+    ) -> Samples:
+        """Generated samples (the same z at every snapshot), stored ones, or the other side of a pair.
+
+        ``mode``: of the generator, where it is not to sample in the one that the snapshot says.
+        """
+        ...
+
+    # The critic
+
+    @property
+    def head(self) -> CriticHead:
+        """The critic made ready."""
+        ...
+
+    @property
+    def critic(self) -> Module:
+        """``head.module``: the critic as a float64 module in eval mode, its final sigmoid cut; (n, *critic_shape)."""
+        ...
+
+    @property
+    def critic_shape(self) -> tuple[int, ...]:
+        """``head.shape``: of one input of the critic."""
+        ...
+
+    @property
+    def critic_note(self) -> str:
+        """``head.note``: what was done to the critic's output ("final sigmoid cut: the logit is analysed"), or ""."""
+        ...
+
+    def scores(self, samples: Samples, mode: Mode = "eval", batch: int = 512) -> Scores:
+        """The critic's scores (n,), float64, as it gives them (not oriented; logits where a sigmoid was cut)."""
+        ...
+
+    def gradient(self, samples: Samples, mode: Mode = "eval") -> Gradients:
+        """Gradient of the score with respect to the input, (n, d), float64."""
+        ...
+
+    @property
+    def orientation(self) -> Literal[1, -1]:
+        """+1 where real is scored high; where the user did not say it, found from the first replicate's AUC."""
+        ...
+
+    @property
+    def orientation_auc(self) -> float:
+        """P(score of a real > score of a fake), ties counted half, on the first replicate in eval mode."""
+        ...
+
+    # What is shared
+
+    def transport(self, x: Samples, y: Samples, p: float = 1, metric: str = "euclidean") -> Transport:
+        """Exact W_p between two samples, with its certificate; computed once for each pair of keys."""
+        ...
+
+    def estimate(self, measure: Callable[[int], float]) -> Estimate:
+        """``measure(replicate)`` over all replicates: mean, and Student-t interval of its expectation at this n."""
+        ...
+
+    def cached(self, key: Hashable, make: Callable[[], T], scope: Scope = "snapshot") -> T:
+        """``make()``, once for each key: for this snapshot, or (scope "data": no network takes part) for the run."""
+        ...

@@ -1,0 +1,1 @@
+"""From a path to the parts of its files."""

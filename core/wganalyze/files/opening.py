@@ -1,0 +1,104 @@
+"""Every file under a path is offered to the loaders; the most confident one opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from wganalyze.contracts.loader import Loader, Part
+from wganalyze.errors import CheckpointError, UsageError
+
+REPORT_MARK = "run.json"
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file under the path: its kind ("unknown" where no loader claims it), its parts, what is wrong with it."""
+
+    path: Path
+    kind: str
+    parts: tuple[Part, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def open_path(path: Path, loaders: Mapping[str, Loader]) -> list[OpenedFile]:
+    """Open the file ``path``, or all files below the folder ``path``, in the order of their names.
+
+    A damaged file is returned with its problem. UsageError: the path is missing.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    files = [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path, loaders)))]
+    belonging = {other for file in files for part in file.parts for other in part.others}
+    return [file for file in files if file.parts or file.path not in belonging]
+
+
+def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Files below a folder, without hidden ones and reports of earlier runs.
+
+    A folder that a loader claims (images, say) counts as one file.
+    """
+    real = folder.resolve()
+    if real in above:  # a link to a folder that holds it
+        return
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror})") from None
+    if any(_claims(loader, folder) for loader in loaders.values()):
+        yield folder
+        return
+    if any(entry.name == REPORT_MARK for entry in entries) and (folder / "cells").is_dir():
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files(entry, loaders, above | {real})
+        elif entry.is_file():
+            yield entry
+
+
+def _claims(loader: Loader, folder: Path) -> bool:
+    """Does a loader of folders know this one? What it raises is said where it is offered files."""
+    with suppress(Exception):
+        return loader.folders and loader.sniff(folder) > 0
+    return False
+
+
+def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
+    if path.is_dir():
+        loaders = {name: loader for name, loader in loaders.items() if loader.folders}
+    elif not path.stat().st_size:
+        return OpenedFile(path, "unknown", problems=("the file is empty",))
+    confidence: dict[str, float] = {}
+    faults: list[str] = []
+    for name, loader in loaders.items():
+        try:
+            confidence[name] = loader.sniff(path)
+        except Exception as error:  # a stranger's loader, which spoils its own kind of file alone
+            faults.append(_fault(path, name, error))
+    ranked = sorted(((score, name) for name, score in confidence.items()), reverse=True)
+    if not ranked or ranked[0][0] <= 0:
+        return OpenedFile(path, "unknown", problems=(*faults, "no loader knows this kind of file"))
+    if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
+        tie = f"the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
+        return OpenedFile(path, "unknown", problems=(*faults, tie))
+    name = ranked[0][1]
+    try:
+        parts = tuple(loaders[name].open(path))
+    except CheckpointError as error:
+        return OpenedFile(path, name, problems=(str(error),))
+    except OSError as error:
+        return OpenedFile(path, name, problems=(f"{path}: cannot be read ({error.strerror})",))
+    except Exception as error:
+        return OpenedFile(path, name, problems=(_fault(path, name, error),))
+    problems = dict.fromkeys([*faults, *(problem for part in parts for problem in part.problems)])
+    return OpenedFile(path, parts[0].kind if parts else name, parts, tuple(problems))
+
+
+def _fault(path: Path, loader: str, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{path}: the loader {loader} failed ({type(error).__name__}: {text}); --no-plugin keeps its plugin out"

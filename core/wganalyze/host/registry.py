@@ -1,0 +1,104 @@
+"""Every plugin seen, and the objects of the sound ones by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.loader import Loader
+from wganalyze.errors import DataError, UsageError, WganalyzeError
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point of the group and what became of it.
+
+    ``reason``: why it is not there. ``warning``: what its author should change, although it works.
+    ``provides``: (kind, name) of each thing that it gave.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    status: Literal["ok", "failed", "blocked"]
+    reason: str = ""
+    warning: str = ""
+    seconds: float = 0.0
+    provides: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Host:
+    """Every plugin seen, and the objects of the sound ones by name."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    analyzers: dict[str, type[Analyzer]] = field(default_factory=dict)
+    loaders: dict[str, Loader] = field(default_factory=dict)
+    architectures: dict[str, Architecture] = field(default_factory=dict)
+    data: dict[str, type[DataSource]] = field(default_factory=dict)
+
+    def shelf(self, kind: str) -> dict[str, Any]:
+        """The objects of this kind by name."""
+        shelves: dict[str, dict[str, Any]] = {
+            "analyzer": self.analyzers,
+            "loader": self.loaders,
+            "architecture": self.architectures,
+            "data": self.data,
+        }
+        return shelves[kind]
+
+    def origin(self, kind: str, name: str) -> Plugin:
+        """The plugin that gave the object of this kind and name."""
+        return next(p for p in self.plugins if (kind, name) in p.provides)
+
+    def fault(self, name: str) -> str | None:
+        """Why the plugin called ``name`` is not there, if it was seen and left out."""
+        for plugin in self.plugins:
+            if plugin.name == name and plugin.status != "ok":
+                return f"plugin {name!r} of {plugin.distribution} {plugin.status}: {plugin.reason}"
+        return None
+
+    def analyzer(self, name: str) -> type[Analyzer]:
+        """The analyzer class called ``name``; UsageError names what there is."""
+        if name not in self.analyzers:
+            there = ", ".join(sorted(self.analyzers))
+            raise UsageError(self.fault(name) or f"no analyzer is called {name!r}; there are: {there}")
+        return self.analyzers[name]
+
+    def loaders_for(self, name: str | None) -> Mapping[str, Loader]:
+        """All loaders, or the one that --loader names; UsageError names what there is."""
+        if name is None:
+            return self.loaders
+        fault = self.fault(name)
+        if name not in self.loaders and fault is not None:
+            raise WganalyzeError(f"--loader {name}: {fault}")
+        if name not in self.loaders:
+            raise UsageError(f"--loader {name}: no such loader; there are: {', '.join(sorted(self.loaders))}")
+        return {name: self.loaders[name]}
+
+    def data_source(self, text: str) -> DataSource:
+        """The source that ``NAME`` or ``NAME:ARGUMENT`` names; DataError where it cannot be made.
+
+        WganalyzeError, with the reason, where its plugin was seen and left out.
+        """
+        name, _, argument = text.partition(":")
+        fault = self.fault(name)
+        if name not in self.data and fault is not None:
+            raise WganalyzeError(f"--data {text}: {fault}")
+        if name not in self.data:
+            there = ", ".join(sorted(self.data))
+            raise DataError(f"--data {text}: no data source is called {name!r}; there are: {there}")
+        try:
+            return self.data[name](argument)
+        except WganalyzeError:
+            raise
+        except (Exception, SystemExit) as error:
+            plugin = self.origin("data", name)
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise DataError(
+                f"--data {text}: the plugin {plugin.name} of {plugin.distribution} failed ({reason})"
+            ) from error

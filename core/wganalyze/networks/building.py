@@ -1,0 +1,114 @@
+"""A design becomes a running network, filled without leniency."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wganalyze.contracts.loader import TensorSpec
+from wganalyze.errors import CheckpointError, TrustError
+from wganalyze.networks.design import Design
+from wganalyze.networks.factories import Net, import_factory
+from wganalyze.networks.norms import fold
+from wganalyze.networks.piece import Piece, few, layouts, shapes_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+def build(piece: Piece, design: Design, role: str) -> Module:
+    """The network in eval mode on the CPU, with the weights of the piece in it; loading is strict."""
+    if design.net is None and design.architecture is None:
+        return _ready(_run_program(piece, design))
+    if design.architecture is not None:
+        made: Any = _call_architecture(design, role)
+    else:
+        assert design.net is not None
+        made = _call_factory(design.net, piece, role)
+    if piece.part.fill is not None and design.net is not None:
+        return _ready(piece.reading(partial(piece.part.fill, made)))
+    module = _checked_module(made, design, role)
+    load_strict(module, piece.tensors(), piece.place, role)
+    return _ready(module)
+
+
+def _ready(module: Module) -> Module:
+    module = module.eval()
+    for parameter in module.parameters():  # TorchScript knows no requires_grad_ of a module
+        parameter.requires_grad_(False)
+    return module
+
+
+def _run_program(piece: Piece, design: Design) -> Module:
+    part = piece.part
+    if str(Path.cwd()) not in sys.path:  # where a pickled class looks for its module, as a factory does
+        sys.path.insert(0, str(Path.cwd()))
+    if design.allow is not None and part.read_allowed is not None:
+        return piece.reading(partial(part.read_allowed, design.allow))
+    if part.read_module is None:
+        raise TrustError(f"{piece.place}: no program in it")
+    return piece.reading(part.read_module)
+
+
+def _checked_module(made: Any, design: Design, role: str) -> Module:
+    from torch.nn import Module
+
+    if isinstance(made, Module):
+        return made
+    raise CheckpointError(f"--{role}: {design.text()}: gave {type(made).__name__}, not a torch.nn.Module")
+
+
+def _call_architecture(design: Design, role: str) -> Any:
+    assert design.architecture is not None
+    try:
+        return design.architecture.build(**(design.arguments or {}))
+    except (Exception, SystemExit) as error:
+        reason = f"building it failed ({type(error).__name__}: {error})"
+        raise CheckpointError(f"{role}: {design.text()}: {reason}") from error
+
+
+def _call_factory(net: Net, piece: Piece, role: str) -> Any:
+    """Call the factory; one that has a parameter ``shapes`` is given the keys and shapes of the plain layers."""
+    factory, arguments, keywords = import_factory(net, f"--{role}")
+    try:
+        if "shapes" in inspect.signature(factory).parameters and "shapes" not in keywords:
+            keywords["shapes"] = shapes_of(piece.plain_keys)
+        return factory(*arguments, **keywords)
+    except (Exception, SystemExit) as error:
+        raise CheckpointError(f"--{role} {net.factory}: calling it failed ({type(error).__name__}: {error})") from error
+
+
+def load_strict(module: Module, tensors: Mapping[str, Tensor], place: str, role: str) -> None:
+    """Fill ``module``; a key too many, a key too few or another shape is a CheckpointError that lists them.
+
+    Wrapper prefixes (``module.``, ``_orig_mod.``) and a prefix that all stored keys share are taken off when the
+    rest fits, and stored encodings of spectral or weight norm are folded for a network that has plain weights;
+    ``num_batches_tracked``, which older files lack, may be missing.
+    """
+    expected = module.state_dict()
+    found = min(_renamings(tensors), key=lambda renamed: len(set(renamed) ^ set(expected)), default={})
+    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in found if k not in expected]
+    wrong = [
+        f"{k} is {tuple(found[k].shape)}, the network has {tuple(expected[k].shape)}"
+        for k in expected
+        if k in found and found[k].shape != expected[k].shape
+    ]
+    if missing or unexpected or wrong:
+        lists = [("missing", missing), ("unexpected", unexpected), ("wrong shape", wrong)]
+        text = "; ".join(f"{len(items)} {name}: {few(items)}" for name, items in lists if items)
+        raise CheckpointError(f"{place} does not fit the {role}: {text}; name the factory that it was trained with")
+    module.load_state_dict(found, strict=False)
+
+
+def _renamings(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The tensors under the names that a network may know them by: as stored first, then folded."""
+    for stored in (dict(tensors), fold(tensors)):
+        for layout in layouts({key: TensorSpec(tuple(t.shape), "") for key, t in stored.items()}):
+            # ``layout`` keeps the order of ``stored``, so the two can be walked together.
+            yield dict(zip(layout, stored.values(), strict=True))

@@ -1,0 +1,187 @@
+"""Cells: one folder for each (snapshot, analyzer), committed by one rename and never changed afterwards.
+
+``cells/KEY/`` is a cell that is ok; a failed or skipped attempt lies in ``cells/KEY~NNN/`` and is tried again. Work in
+progress has a dot-name. A store without rename would commit by writing one final marker object instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wganalyze.errors import WganalyzeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from wganalyze.contracts.measurement import Status
+
+
+MEASUREMENTS_FILE = "measurements.parquet"
+
+
+FINDINGS_FILE = "findings.parquet"
+
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class CellTables:
+    """The content of a cell; ``details`` by "ANALYZER.NAME"."""
+
+    measurements: pa.Table
+    findings: pa.Table
+    details: Mapping[str, pa.Table]
+
+
+class CellStore:
+    """The cells of a report folder and the plan that says which of them count."""
+
+    def __init__(self, report: Path):
+        self.report = report
+        self.folder = report / "cells"
+        self.plan: dict[str, str] = self._read_plan()
+        """From slot ("SNAPSHOT\\tANALYZER") to the key of its cell."""
+
+    def has(self, key: str) -> bool:
+        """Is there an ok cell with this key?"""
+        return (self.folder / key).is_dir()
+
+    def next_name(self, key: str, status: Status) -> str:
+        """The folder name under which a cell of this status will be committed."""
+        if status == "ok":
+            return key
+        attempt = 1 + max((int(name.rpartition("~")[2]) for name in self._attempts(key)), default=0)
+        return f"{key}~{attempt:03d}"
+
+    def commit(self, name: str, tables: CellTables) -> None:
+        """Write a cell under a dot-name, sync it to disk, and make it visible by one rename."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f".{name}.{os.getpid()}"
+        shutil.rmtree(draft, ignore_errors=True)
+        try:
+            (draft / "tables").mkdir(parents=True)
+            write_table(tables.measurements, draft / MEASUREMENTS_FILE)
+            write_table(tables.findings, draft / FINDINGS_FILE)
+            for detail, table in tables.details.items():
+                write_table(table, draft / "tables" / f"{detail}.parquet")
+            sync_folder(draft / "tables")
+            sync_folder(draft)
+            try:
+                draft.rename(self.folder / name)
+            except OSError:
+                # Another run was quicker: cells are idempotent, and that one is as good.
+                if not (self.folder / name).is_dir():
+                    raise
+            sync_folder(self.folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def choose(self, slots: Mapping[str, str]) -> None:
+        """Say which keys count for these slots from now on; what other runs said of other slots stays."""
+        self.plan = self._read_plan()
+        if any(self.plan.get(slot) != key for slot, key in slots.items()):
+            self.plan.update(slots)
+            text = json.dumps({"slots": self.plan}, indent=0, sort_keys=True)
+            write_atomically(self.report / PLAN_FILE, text.encode())
+
+    def current(self) -> list[str]:
+        """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
+        self.plan = self._read_plan()
+        committed = {e.name for e in os.scandir(self.folder)} if self.folder.is_dir() else set()
+        last: dict[str, str] = {}
+        for name in sorted(committed, key=lambda name: (len(name), name)):
+            key, tilde, _ = name.partition("~")
+            if tilde and not name.startswith("."):
+                last[key] = name
+        chosen = (key if key in committed else last.get(key) for key in self.plan.values())
+        return sorted({name for name in chosen if name is not None})
+
+    def sweep(self) -> None:
+        """Remove drafts that a killed run left behind: of cells, of the views' files and of those beside them."""
+        for pattern in (".*.json.*", "cells/.*.*", "*/.*.parquet.*", "tables/*/.*.parquet.*"):
+            for draft in self.report.glob(pattern):
+                pid = draft.name.rpartition(".")[2]
+                if pid.isdigit() and not _alive(int(pid)):
+                    if draft.is_dir():
+                        shutil.rmtree(draft, ignore_errors=True)
+                    else:
+                        draft.unlink(missing_ok=True)
+
+    def _attempts(self, key: str) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        return [entry.name for entry in os.scandir(self.folder) if entry.name.startswith(f"{key}~")]
+
+    def _read_plan(self) -> dict[str, str]:
+        path = self.report / PLAN_FILE
+        if not path.exists():
+            return {}
+        try:
+            slots: dict[str, str] = dict(json.loads(path.read_text())["slots"])
+        except (ValueError, TypeError, KeyError):
+            raise WganalyzeError(
+                f"{path}: is damaged; delete it and run again with the same --out: finished cells are found again"
+            ) from None
+        return slots
+
+
+def slot(snapshot: str, analyzer: str) -> str:
+    """The place of a cell in the plan."""
+    return f"{snapshot}\t{analyzer}"
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """A Parquet file, synced to disk."""
+    import pyarrow.parquet as pq
+
+    with path.open("wb") as file:
+        pq.write_table(table, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one rename."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names inside a folder durable, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _alive(pid: int) -> bool:
+    """Does another process of this number run? A draft of a live process is left alone."""
+    if pid == os.getpid():
+        return False
+    if os.name == "nt":  # where the signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

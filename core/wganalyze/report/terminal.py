@@ -1,0 +1,207 @@
+"""A report in a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.box import HEAVY_HEAD, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wganalyze.report.condensing import condense
+from wganalyze.report.format import bracket, number, spread, where
+from wganalyze.report.headlines import HEADLINES, of_one_setting, select
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wganalyze.report.reading import Report
+
+
+STYLES = {"fault": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+LOG_WIDTH = 140
+
+
+LEAST_WIDTH = 80
+
+
+NAME_WIDTH = 12
+
+
+NAMES = ("snapshot", "analyzer", "metric")
+
+
+def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
+    """Print the summary (or the rows of ``metrics``), what was skipped or failed, and the findings."""
+    console = Console(highlight=False)
+    # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
+    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
+    frame = select(report, metrics, snapshots)
+    if metrics:
+        console.print(_fitting(console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]))
+        return
+    console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
+    console.print(Text(_legend(frame, report), style="dim"))
+    status = str(report.run.get("status", "complete"))
+    if status != "complete":
+        console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
+    shown = set(frame["snapshot"])
+    _trouble(console, report, shown)
+    _findings(console, report, list(frame["snapshot"]))
+    _assumptions(console, report, shown)
+    console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
+
+
+def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
+    """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can."""
+    wide = make(False)
+    full = console.measure(wide, options=console.options.update(width=10_000)).maximum
+    texts = ([str(cell or "") for cell in folding[name]] for name in folding)
+    spare = sum(max([0, *(len(text) - NAME_WIDTH for text in column)]) for column in texts)
+    return wide if full - spare <= console.width else make(True)
+
+
+def _table(narrow: bool, title: str | None = None) -> Table:
+    return Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD if narrow else HEAVY_HEAD,
+        padding=0 if narrow else (0, 1),
+        pad_edge=False,
+        show_edge=not narrow,
+    )
+
+
+def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
+    table = _table(narrow, str(report.path))
+    table.add_column("snapshot", overflow="fold")
+    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best (f=0)", "Lipschitz K"):
+        table.add_column(_stacked(name.replace("/", " /"), narrow) if narrow else name, justify="right", no_wrap=True)
+    for row in frame.to_dict("records"):
+        step = row["step"]
+        table.add_row(
+            _text(row["snapshot"]),
+            "-" if step is None or math.isnan(step) else f"{int(step)}",
+            _stacked(f"{number(row['w1'])} {spread(row['w1_ci_low'], row['w1_ci_high'])}".strip(), narrow),
+            number(row["w1_floor"]),
+            number(row["w1_pvalue_holm"]),
+            number(row["dual_raw"]),
+            number(row["dual_ratio"]),
+            _stacked(_shares(row["dual_c_best_scale"], row["dual_zero"], row["w1"]), narrow),
+            _stacked(bracket(row["lipschitz_lower"], row["lipschitz_upper"]), narrow),
+        )
+    return table
+
+
+def _stacked(text: str, narrow: bool) -> Text:
+    """One word on each line, where room is scarce."""
+    return Text(text.replace(" ", "\n") if narrow else text)
+
+
+def _text(value: object) -> Text:
+    """A label or message as it is: brackets in it are no markup; nothing where there is none."""
+    return Text(value if isinstance(value, str) else "")
+
+
+def _shares(best: float, zero: float, w1: float) -> str:
+    """What a critic certifies of W1, and in brackets what knowing nothing does."""
+    if math.isnan(best) or not w1 > 0:
+        return "-"
+    return f"{best / w1:.0%}" if math.isnan(zero) else f"{best / w1:.0%} ({zero / w1:.0%})"
+
+
+def _legend(frame: pd.DataFrame, report: Report) -> str:
+    sizes = sorted({int(n) for n in frame["n"].dropna()})
+    spaces = sorted({str(s) for s in frame["space"].dropna()})
+    rows = report.measurements
+    said = rows.loc[(rows["metric"] == "w1") & rows["snapshot"].isin(frame["snapshot"]), "message"]
+    why = sorted({str(text) for text in said.dropna() if str(text).startswith("n = ")})
+    size = "; ".join(why) or f"n = {', '.join(map(str, sizes))}"
+    told = f"{size}. Space: {'; '.join(spaces)}. " if sizes else ""
+    return (
+        f"{told}W1: between samples of size n, interval for its expectation at this n. floor: W1 between two real "
+        "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake), the critic's loss, sign fixed; "
+        "best: share of the sample W1 that f certifies at its best scale, and that f = 0 does, which knows nothing. "
+        "K: bracket of the critic's Lipschitz constant."
+    )
+
+
+def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
+    rows = report.measurements
+    rows = rows[(rows["status"] != "ok") & (rows["metric"] == "") & rows["snapshot"].isin(shown)]
+    # A message that begins with its snapshot is the same for all of them.
+    rows = rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
+    for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False, dropna=False):
+        place = where(list(group["snapshot"]))
+        style = "bold red" if status == "failed" else "dim"
+        console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
+    noted = report.measurements
+    noted = noted[noted["metric"].isin(HEADLINES) & (noted["status"] == "ok") & noted["snapshot"].isin(shown)]
+    told = [str(text).partition("; ")[0] for text in noted["message"] if str(text).startswith("Holm: ")]
+    for line in dict.fromkeys(told):
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+    absent = report.measurements
+    absent = absent[(absent["status"] == "skipped") & absent["metric"].isin(HEADLINES) & absent["snapshot"].isin(shown)]
+    for (metric, message), group in absent.groupby(["metric", "message"], sort=False, dropna=False):
+        line = f"{metric} of {where(list(group['snapshot']))}: {message}"
+        console.print(Text.assemble(("no ", "dim"), line), soft_wrap=True)
+
+
+def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
+    told = condense(of_one_setting(report.findings, report), labels)
+    if not told:
+        return
+    console.print(Text("\nFindings", style="bold"))
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for line in told:
+        earlier = f" and {line.earlier} earlier" if line.earlier else ""
+        evidence = f"  ({', '.join(line.evidence)})" if line.evidence else ""
+        place = (f"{where(line.labels)}{earlier}: ", "bold")
+        lines.add_row(
+            Text(line.level, style=STYLES.get(line.level, "")),
+            Text.assemble(place, line.message, (evidence, "dim")),
+        )
+    console.print(lines)
+    if any(line.earlier for line in told):
+        hint = "Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
+        console.print(Text(hint, style="dim"))
+
+
+def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
+    by_text: dict[str, list[str]] = {}
+    for snapshot in report.run.get("snapshots", []):
+        if snapshot["label"] in shown:
+            for text in snapshot["assumptions"]:
+                by_text.setdefault(text, []).append(snapshot["label"])
+    if by_text:
+        console.print(Text("\nAssumed while loading", style="bold"))
+    for text, labels in by_text.items():
+        console.print(Text.assemble((f"{where(labels)}: ", "bold"), text))
+
+
+def _rows(frame: pd.DataFrame, narrow: bool) -> Table:
+    table = _table(narrow)
+    for name in NAMES:
+        table.add_column(name, overflow="fold")
+    for name in ("value", "95% CI", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("certificate", overflow="fold")
+    table.add_column("message", overflow="fold", ratio=1)
+    for row in frame.to_dict("records"):
+        table.add_row(
+            *(_text(row[name]) for name in NAMES),
+            number(row["value"]) if row["status"] == "ok" else str(row["status"]),
+            _stacked(spread(row["ci_low"], row["ci_high"]), narrow),
+            "" if math.isnan(row["n"]) else str(int(row["n"])),
+            _text(row["certificate"]),
+            _text(row["message"]),
+        )
+    return table

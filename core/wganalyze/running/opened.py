@@ -1,0 +1,77 @@
+"""What a request opens: plugins, configuration, files, snapshots; nothing is analysed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wganalyze.contracts.terms import CONFIG_NAME
+from wganalyze.errors import UsageError
+from wganalyze.files.opening import OpenedFile, open_path
+from wganalyze.host.loading import load_host
+from wganalyze.host.registry import Host
+from wganalyze.networks.factories import forget_modules
+from wganalyze.networks.recognition import Recognition
+from wganalyze.networks.trust import Permission
+from wganalyze.running.request import Request
+from wganalyze.settings.config import Config
+from wganalyze.settings.toml import read_config
+from wganalyze.snapshots.assembly import Assembled, assemble
+from wganalyze.snapshots.draft import Draft
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A path, read from headers: its files and snapshots, under the configuration in force."""
+
+    files: Sequence[OpenedFile]
+    assembled: Assembled
+    config: Config
+    host: Host
+
+    @property
+    def snapshots(self) -> tuple[Draft, ...]:
+        """In order."""
+        return self.assembled.snapshots
+
+
+def open_request(request: Request) -> Opened:
+    """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
+    forget_modules()
+    host = load_host(request.no_plugins)
+    for name in request.no_plugins:
+        if all(name != plugin.name for plugin in host.plugins):
+            there = ", ".join(plugin.name for plugin in host.plugins)
+            raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
+    config = configuration(request)
+    files = open_path(request.path, host.loaders_for(request.loader))
+    permission = Permission(request.trust, tuple(request.allow), request.infer)
+    assembled = assemble(files, request.path, config, Recognition(host.architectures), permission)
+    return Opened(files, assembled, config, host)
+
+
+def configuration(request: Request) -> Config:
+    """The command line, over ``--config FILE``, over a ``wganalyze.toml`` beside the checkpoints."""
+    config = request.config
+    if request.config_file is not None:
+        config = config.over(read_config(request.config_file, trusted=True))
+    folder = request.path if request.path.is_dir() else request.path.parent
+    beside = folder / CONFIG_NAME
+    if beside.is_file() and beside != request.config_file:
+        config = config.over(read_config(beside, trusted=request.trust))
+    return config
+
+
+def nothing_found(path: Path, opened: Opened) -> str:
+    """Why there is no snapshot under ``path``, in one line."""
+    files, notes = opened.files, opened.assembled.notes
+    problems = [problem for file in files for problem in file.problems if file.kind != "unknown"]
+    problems += [f"{file}: {line}" for file, lines in notes.items() for line in lines]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"{path}: nothing could be opened: {problems[0]}{more}"
+    if not files:
+        return f"{path}: the folder holds no checkpoint; give the folder or file that your trainer saved"
+    reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
+    return f"{path}: nothing could be opened: {reason}; give the files that your trainer saved"

@@ -1,0 +1,1 @@
+"""One snapshot, its samples and scores, and what analyzers share of them."""

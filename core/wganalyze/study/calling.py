@@ -1,0 +1,52 @@
+"""How networks are called: in batches, with labels as they take them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wganalyze.contracts.snapshot import Latent
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+BATCH = 256
+
+
+def rounded(values: npt.NDArray[Any]) -> str:
+    """Values to six significant digits: equal text for equal networks, whatever the thread count."""
+    return " ".join(f"{v:.6g}" for v in np.asarray(values, np.float64).ravel()[:4096])
+
+
+def batches_of(n: int, batch: int) -> Iterator[slice]:
+    """Consecutive batches; a remainder of one sample, which BatchNorm cannot take, joins the batch before it."""
+    count = max(1, math.ceil(n / batch) - (1 if n % batch == 1 and n > batch else 0))
+    for i in range(count):
+        yield slice(i * batch, n if i == count - 1 else (i + 1) * batch)
+
+
+def encoded(labels: npt.NDArray[np.int64], latent: Latent, device: str, *, double: bool = False) -> Tensor:
+    """Labels as a network takes them; one-hot in the precision of the network: float64 for a critic."""
+    import torch
+
+    index = torch.from_numpy(labels).to(device)
+    if latent.encoding == "index":
+        return index
+    return torch.nn.functional.one_hot(index, latent.classes).to(torch.float64 if double else torch.float32)
+
+
+def first_tensor(output: Any) -> Tensor:
+    """The first tensor of what a network returns (some return a tuple with an auxiliary head)."""
+    while isinstance(output, tuple | list):
+        output = output[0]
+    return output  # type: ignore[no-any-return]
+
+
+def short_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else text[:157] + "..."

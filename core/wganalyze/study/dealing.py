@@ -1,0 +1,75 @@
+"""How the real samples of a run are dealt out: disjoint splits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.samples import Points, Preprocessing, Samples, Split
+from wganalyze.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Deal:
+    """A source, its preprocessing, and the sizes of a run.
+
+    Splits "x" and "x2" of every replicate hold ``n`` samples each; "fit" holds what is left, at least ``n``.
+    """
+
+    source: DataSource
+    text: str
+    preprocessing: Preprocessing
+    n: int
+    replicates: int
+    seed: int
+    held_out: bool | None = None
+    assumptions: tuple[str, ...] = ()
+    size_note: str = ""
+    """Why ``n`` is below the default, where nobody chose it."""
+    stored: int | None = None
+    """The fewest samples that a snapshot stores in place of a generator."""
+
+    @property
+    def space(self) -> str:
+        """Name of the space the samples live in, with its scale."""
+        return f"critic input {self.preprocessing.name}"
+
+    @property
+    def fit_size(self) -> int:
+        """Samples in the split "fit": what is left of a finite source and of stored samples, at most 10 n."""
+        sizes = [size for size in (self.source.size, self.stored) if size is not None]
+        left = [size - 2 * self.n * self.replicates for size in sizes]
+        return min([10 * self.n, *(k for k in left if k >= self.n)])  # stored samples too few for n say so themselves
+
+    def real(self, n: int, split: Split) -> Samples:
+        """``n`` real samples of a split; DataError where the split holds fewer, or the deal no such replicate."""
+        limit = self.fit_size if split.name == "fit" else self.n
+        if n > limit:
+            raise DataError(f"{n} samples of the split {split.name!r} were asked for, the run deals {limit}")
+        if split.name != "fit" and not 0 <= split.replicate < self.replicates:
+            raise DataError(
+                f"replicate {split.replicate} of the split {split.name!r} was asked for, counted from 0; "
+                f"the run deals {self.replicates}"
+            )
+        drawn = self.source.draw(n, split, offset=self.offset(split), seed=self.seed)
+        points = self.preprocessing.apply(drawn.values, self.source.shape)
+        key = ("real", split.name, split.replicate, n)
+        return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def other_side(self, n: int, split: Split) -> Samples:
+        """``n`` samples of the other side of a pair, in the role of the generated ones."""
+        drawn = self.source.draw_pair(n, split, seed=self.seed)
+        points = self.preprocessing.apply(drawn.values, self.source.shape)
+        key = ("other side", split.name, split.replicate, n)
+        return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def from_range(self, points: Points, shape: tuple[int, ...], own: tuple[float, float]) -> Points:
+        """Values that lie in ``own`` brought to where the real samples' range lies in the critic's input space."""
+        low, high = self.source.value_range or own
+        return self.preprocessing.apply(low + (points - own[0]) * ((high - low) / (own[1] - own[0])), shape)
+
+    def offset(self, split: Split) -> int:
+        """Where a split begins in the shuffled order of all samples."""
+        if split.name == "fit":
+            return 2 * self.n * self.replicates
+        return (2 * split.replicate + (split.name == "x2")) * self.n

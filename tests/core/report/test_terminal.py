@@ -1,0 +1,184 @@
+"""A report in a terminal: everything a reader asks first, and no number cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wganalyze.report.format import bracket, where
+from wganalyze.report.reading import open_report
+from wganalyze.report.terminal import render
+
+WriteCell = Callable[..., str]
+Show = Callable[..., str]
+
+FIGURES = {
+    "w1": {"value": 12.3456, "ci_low": 12.101, "ci_high": 12.602, "n": 2000, "space": "euclidean, range [-1, 1]"},
+    "w1_floor": 11.98765,
+    "w1_pvalue_holm": 5e-4,
+    "dual_raw": -1234.5,
+    "dual_ratio": -0.0001234,
+    "dual_c_best_scale": 12.111,
+    "dual_zero": 11.111,
+    "lipschitz_lower": 1.2345,
+    "lipschitz_upper": 123456.0,
+}
+SHOWN = ("12.35", "12.10", "12.60", "11.99", "5.00e-04", "-1234", "-1.23e-04", "98%", "(90%)", "1.234", "1.23e+05")
+ROWS = ("12.35", "12.10", "12.60", "11.99", "5.00e-04", "-1234", "-1.23e-04", "12.11", "11.11", "1.234", "1.23e+05")
+
+
+@pytest.fixture
+def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Show:
+    """Renders in a terminal of that width (None: into a file), and returns what is read there."""
+
+    def rendered(report: Path, width: int | None = None, **chosen: list[str]) -> str:
+        for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+            monkeypatch.delenv(name, raising=False)
+        if width is not None:
+            monkeypatch.setenv("TERM", "xterm")
+            monkeypatch.setenv("FORCE_COLOR", "1")
+            monkeypatch.setenv("COLUMNS", str(width))
+        render(open_report(report), **chosen)
+        return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+
+    return rendered
+
+
+@pytest.mark.parametrize("width", [None, 140, 118, 100, 80, 50])
+@pytest.mark.parametrize("label", ["G.pt", "wgan-gp/some_run/checkpoints/G_epoch_0000100.pt"])
+def test_no_number_is_cut_at_any_width(
+    width: int | None, label: str, report: Path, write_cell: WriteCell, show: Show
+) -> None:
+    write_cell(report, label, FIGURES, step=100000)
+    for chosen in ({}, {"metrics": ["*"]}):
+        text = show(report, width, **chosen)
+        assert "…" not in text
+        for figure in SHOWN if not chosen else (*ROWS, "2000"):
+            assert re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", text), (figure, text)
+        table = [line.rstrip() for line in text.splitlines() if "/tmp" not in line]  # but for a long path
+        assert max(map(len, table)) <= max(width or 140, 80)
+    assert "100000" in show(report, width)
+
+
+def test_a_wide_terminal_has_a_snapshot_on_a_line(report: Path, write_cell: WriteCell, show: Show) -> None:
+    write_cell(report, "G_100.pt", FIGURES, step=100)
+    for width in (None, 140):
+        text = show(report, width)
+        assert re.search(r"G_100\.pt\D+100\D+12\.35 \[12\.10, 12\.60\]\D+11\.99\D.*\[1\.234, 1\.23e\+05\]", text)
+        for title in ("W1 [95% CI]", "floor", "p (Holm)", "dual/W1", "best (f=0)", "Lipschitz K", "ckpt-report"):
+            assert title in text
+        assert "n = 2000. Space: euclidean, range [-1, 1]." in text
+        assert "W1 between two real samples" in " ".join(text.split())
+        assert "pd.read_parquet(" in text
+
+
+def test_what_has_no_number_is_a_dash_and_an_open_end_is_said(report: Path, write_cell: WriteCell, show: Show) -> None:
+    write_cell(report, "G.pt", {"w1": 1.0, "lipschitz_lower": 2.0}, step=None)
+    assert re.search(r"G\.pt +│\s+- │\s+1\.000 │\s+- │\s+- │\s+- │\s+- │\s+- │\s+\[2\.000, none\]", show(report))
+    assert bracket(2.0, 3.0) == "[2.000, 3.000]"
+    assert bracket(float("nan"), 3.0) == "[0, 3.000]"
+    assert bracket(float("nan"), float("nan")) == "-"
+
+
+def test_findings_are_ranked_grouped_and_name_their_evidence(report: Path, write_cell: WriteCell, show: Show) -> None:
+    same = {"level": "info", "code": "floor", "message": "not told apart at n = 64", "evidence": ["w1_pvalue"]}
+    fault = {"level": "fault", "code": "bad", "message": "weak duality fails", "evidence": ["w1", "dual_c"]}
+    for label in ("a", "b", "c"):
+        write_cell(report, label, {"w1": 1.0}, findings=[same, fault] if label == "c" else [same], step=None)
+    text = show(report)
+    found = text[text.index("Findings") :]
+    assert re.search(r"fault\s+c: weak duality fails  \(w1, dual_c\)", found)
+    assert re.search(r"info\s+a and 2 more: not told apart at n = 64  \(w1_pvalue\)", found)
+    assert found.index("fault") < found.index("info")
+    assert found.count("not told apart") == 1
+    only = show(report, snapshots=["a"])
+    assert "weak duality" not in only
+    assert re.search(r"info\s+a: not told apart", only)
+
+
+def test_failed_and_skipped_analyzers_are_told_with_their_reason(
+    report: Path, write_cell: WriteCell, show: Show
+) -> None:
+    for label in ("a", "b"):
+        write_cell(report, label, {"": {"message": "no --data"}}, analyzer="exact-w", status="skipped")
+    write_cell(report, "b", {"": {"message": "ValueError: x"}}, analyzer="kmeans", status="failed")
+    write_cell(report, "b", {"": {}}, analyzer="mute", status="failed")
+    text = show(report)
+    assert "skipped exact-w on a, b: no --data" in text
+    assert "failed kmeans on b: ValueError: x" in text
+    assert "failed mute on b: " in text
+    assert "Findings" not in text
+
+
+def test_a_headline_without_a_number_has_its_reason(report: Path, write_cell: WriteCell, show: Show) -> None:
+    for label in ("a", "b", "c"):
+        absent = {"value": None, "status": "skipped", "message": "1: no rule for GroupSort"}
+        write_cell(report, label, {"lipschitz_lower": 1.0, "lipschitz_upper": absent, "unseen": absent})
+    text = show(report)
+    assert "no lipschitz_upper of a and 2 more: 1: no rule for GroupSort" in text
+    assert text.count("GroupSort") == 1
+
+
+@pytest.mark.parametrize(("status", "told"), [("complete", False), ("interrupted", True), ("running", True)])
+def test_a_run_that_did_not_end_is_said(
+    status: str, told: bool, report: Path, write_cell: WriteCell, show: Show
+) -> None:
+    write_cell(report, "a", {"w1": 1.0})
+    (report / "run.json").write_text(json.dumps({"status": status, "snapshots": []}))
+    assert (f"The last run did not come to its end ({status})" in show(report)) is told
+
+
+def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: WriteCell, show: Show) -> None:
+    labels = ["a", "b", "c"]
+    for label in labels:
+        write_cell(report, label, {"w1": 1.0})
+    snapshots = [{"label": label, "assumptions": ["latent law: standard normal"]} for label in labels]
+    snapshots[0]["assumptions"] = [*snapshots[0]["assumptions"], "range [-1, 1]"]
+    (report / "run.json").write_text(json.dumps({"snapshots": snapshots}))
+    text = show(report)
+    assert "a and 2 more: latent law: standard normal" in text
+    assert "a: range [-1, 1]" in text
+    assert "range" not in show(report, snapshots=["b"])
+
+
+def test_rows_show_value_interval_certificate_and_message(report: Path, write_cell: WriteCell, show: Show) -> None:
+    numbers = {
+        "w1": {"value": 6.5, "ci_low": 6.4, "ci_high": 6.6, "n": 64, "certificate": "exact"},
+        "upper": {"status": "skipped", "message": "BatchNorm in train mode"},
+    }
+    write_cell(report, "G.pt", numbers)
+    text = show(report, metrics=["*"])
+    assert re.search(r"w1 +│ +6\.500 │ \[6\.400, 6\.600\] │ 64 │ exact +│ +│", text)
+    assert re.search(r"upper +│ skipped │ +│ +│ +│ BatchNorm in train mode", text)
+    assert "nan" not in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize("label", ["run[1]/G.pt", "[bold]G.pt", "[/]G.pt", "G[red].pt", ":smile:.pt"])
+def test_brackets_in_names_are_no_markup(label: str, report: Path, write_cell: WriteCell, show: Show) -> None:
+    finding = {"message": f"{label} [bold]is[/bold] odd", "level": "warning"}
+    write_cell(report, label, {"w1": {"value": 1.0, "message": "[dim]as it is"}}, findings=[finding])
+    write_cell(report, label, {"": {"message": "[/oops]"}}, analyzer="b", status="failed")
+    text = show(report)
+    assert f"│{label} " in text
+    assert f"{label} [bold]is[/bold] odd" in text
+    assert f"b on {label}: [/oops]" in text
+    assert "[dim]as it is" in show(report, metrics=["w1"])
+
+
+def test_an_empty_report_is_shown_empty(report: Path, show: Show) -> None:
+    (report / "plan.json").write_text('{"slots": {}}')
+    for width in (None, 80):
+        text = show(report, width)
+        assert "snapshot" in text
+        assert "Findings" not in text
+
+
+def test_a_few_labels_are_named_and_many_are_counted() -> None:
+    assert where(["a"]) == "a"
+    assert where(["a", "b"]) == "a, b"
+    assert where(["a", "b", "c"]) == "a and 2 more"
