@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.cells.measuring import Outcome, Question, measure
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.samples import Preprocessing, Split, Values
 from wganalyze.contracts.snapshot import Latent, Snapshot
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
+from wganalyze.study.dealing import Deal
 from wganalyze.study.study import SnapshotStudy
 
 if TYPE_CHECKING:
@@ -61,8 +60,8 @@ def shifted_gaussians(
         output="score",
         orientation=1,
     )
-    config = Config(n=n, replicates=replicates, seed=seed)
-    return SnapshotStudy(snapshot, make_deal(Gaussian(dim), "testing-gaussian", config, snapshot))
+    deal = Deal(Gaussian(dim), Gaussian.name, Preprocessing(), n, replicates, seed)
+    return SnapshotStudy(deal.marked(snapshot), deal)
 
 
 def _linear(weight: np.ndarray, bias: np.ndarray) -> Module:
@@ -81,7 +80,7 @@ def check_analyzer(analyzer: type[Analyzer], study: SnapshotStudy | None = None)
         assert field.metadata.get("help"), f"{analyzer.name}: the option {field.name} has no help"
     for metric in analyzer.metrics:
         assert metric.help, f"{analyzer.name}: the metric {metric.name} has no help"
-    outcome = measure(study or shifted_gaussians(), analyzer())
+    outcome = measure(study or shifted_gaussians(), Question(analyzer, analyzer.Options()))
     assert outcome.status != "failed", f"{analyzer.name} failed: {outcome.message}\n{outcome.trace}"
     assert outcome.status == "skipped" or outcome.measurements or outcome.findings, f"{analyzer.name} yielded nothing"
     named = {metric.name for metric in analyzer.metrics} | {table.name for table in analyzer.tables}

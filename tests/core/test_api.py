@@ -22,7 +22,7 @@ from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
 from wganalyze.report.reading import Report
 from wganalyze.running.request import Request
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 
 WritePlugin = Callable[..., Path]
 
@@ -59,7 +59,7 @@ def test_every_option_of_the_command_is_an_argument() -> None:
 def test_what_is_unsaid_stays_unsaid(request_of: Callable[..., Request]) -> None:
     request = request_of("ckpt")
     assert request == Request(Path("ckpt"), options=[], command=["wganalyze.run", "ckpt"])
-    assert request.config == Config()
+    assert request.config == Said()
 
 
 def test_the_call_is_recorded_as_it_was_made(request_of: Callable[..., Request]) -> None:
@@ -79,22 +79,22 @@ def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
     assert replace(request, command=()) == Request(
         Path("ckpt"),
         Path("o"),
-        Config(
+        Said(
             generator=Net("t:G"),
             critic=Net("t:D"),
             weights="raw",
             generator_mode="train",
             output="logit",
             orientation=-1,
-            law="uniform",
-            latent_shape=(64, 1, 1),
+            latent_law="uniform",
+            latent=(64, 1, 1),
             classes=10,
-            encoding="onehot",
+            label_encoding="onehot",
             data="digits",
             range=(0, 1),
             normalize=((0.5,), (0.25,)),
             held_out=False,
-            penalty=10,
+            gradient_penalty=10,
             n=9,
             replicates=4,
             seed=0,

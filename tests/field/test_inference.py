@@ -21,7 +21,7 @@ from wganalyze.networks.design import Design
 from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 
 pytestmark = pytest.mark.field
 
@@ -47,11 +47,11 @@ def snapshot(label: str, generator: Piece, critic: Piece, latent: tuple[int, ...
     return Snapshot(label, None, "", files, latent=Latent("normal", latent), unbuilt=unbuilt)
 
 
-def inferred(snapshots: Sequence[Snapshot], source: DataSource, config: Config) -> list[Snapshot]:
+def inferred(snapshots: Sequence[Snapshot], source: DataSource, config: Said) -> list[Snapshot]:
     """As a run does it: generators, the plan of the data, critics."""
     said = config.normalize and Preprocessing.normalize(source.value_range or (0, 1), *config.normalize)
     found = infer_generators(snapshots, source, HOST, said)
-    return infer_critics(found, make_deal(source, "idx", config, found[-1]), HOST)
+    return infer_critics(found, make_deal(source, config, found[-1]), HOST)
 
 
 def assert_is(after: Snapshot, before: Snapshot, role: str, factory: str, x: Tensor) -> str:
@@ -77,7 +77,7 @@ def errors(text: str) -> tuple[float, float]:
 def test_a_wgan_gp_by_its_batch_norm(field: Path) -> None:
     folder = field / "wgan-gp-akanametov"
     before = snapshot("akanametov", piece(folder / "generator.pt"), piece(folder / "critic.pt"), (64, 1, 1))
-    (after,) = inferred([before], mnist(field), Config())
+    (after,) = inferred([before], mnist(field), Said())
     for role, factory, x in (
         ("generator", "AkanametovGenerator", torch.randn(20, 64, 1, 1)),
         ("critic", "AkanametovCritic", torch.randn(20, 1, 28, 28)),
@@ -90,7 +90,7 @@ def test_a_wgan_gp_by_its_batch_norm(field: Path) -> None:
 def test_three_moments_of_a_dcgan_share_a_reading(field: Path) -> None:
     epochs = [field / f"dcgan-kwdahun/checkpoint_epoch_{epoch}.pth" for epoch in (10, 50, 100)]
     before = [snapshot(p.stem, piece(p, "generator."), piece(p, "discriminator."), (100, 1, 1)) for p in epochs]
-    after = inferred(before, mnist(field), Config(normalize=NORMALIZE))
+    after = inferred(before, mnist(field), Said(normalize=NORMALIZE))
     for now, then in zip(after, before, strict=True):
         for role, factory, x in (
             ("generator", "KwdahunGenerator", torch.randn(20, 100, 1, 1)),
@@ -109,7 +109,7 @@ def test_on_data_of_another_scale_its_critic_fits_no_reading(field: Path) -> Non
     generator = Design(Net(factory=f"{FACTORIES}:KwdahunGenerator"))
     known = replace(before, make_generator=lambda: build(before.unbuilt["generator"], generator, "generator", HOST))
     source = mnist(field)
-    (after,) = infer_critics([known], make_deal(source, "idx", Config(range=(-1.0, 1.0)), known), HOST)
+    (after,) = infer_critics([known], make_deal(source, Said(range=(-1.0, 1.0)), known), HOST)
     assert after.make_critic is None
     assert "no usual reading fits; the nearest is Conv(1-32 k4 s2 p1) leaky_relu" in after.missing["critic"]
 
@@ -123,6 +123,6 @@ def test_networks_without_batch_norm_are_refused_with_the_choice(field: Path) ->
     reason = after.missing["generator"]
     assert "by the energy distance of its samples to the data" in reason
     assert "Linear(100-256) relu Linear(256-256) relu Linear(256-784) tanh: --generator" in reason
-    (after,) = infer_critics([before], make_deal(source, "idx", Config(), None), HOST)
+    (after,) = infer_critics([before], make_deal(source, Said(), None), HOST)
     assert "6 readings fit about equally well" in after.missing["critic"]
     assert "Linear(784-256) leaky_relu(0.2)" in after.missing["critic"]

@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -18,16 +19,11 @@ from wganalyze.study.study import SnapshotStudy
 DTYPE = "critic float64, generator float32"
 
 
-def data_id(study: SnapshotStudy) -> str:
-    """Digest of the data's content and preprocessing; "" without data."""
-    deal = study.deal
-    if deal is None:
-        return ""
-    return _digest([deal.source.name, deal.source.digest, asdict(deal.preprocessing)])[:16]
+def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any) -> str:
+    """The key of (snapshot, analyzer): equal keys mean that the cell may be reused.
 
-
-def cell_key(study: SnapshotStudy, analyzer: Analyzer) -> str:
-    """The key of (snapshot, analyzer): equal keys mean that the cell may be reused."""
+    It runs the user's networks, the data source and the files' readers, and may raise what those raise.
+    """
     snapshot, deal = study.snapshot, study.deal
     resolved = {
         "label": snapshot.label,
@@ -44,20 +40,33 @@ def cell_key(study: SnapshotStudy, analyzer: Analyzer) -> str:
         "assumptions": snapshot.assumptions,
     }
     sizes = None if deal is None else [deal.n, deal.replicates, deal.seed, deal.held_out, deal.fit_size]
-    return _digest(
+    return _key(
         [
             snapshot.digest,
             resolved,
             study.fingerprint,
-            data_id(study),
+            study.data_id,
             sizes,
-            [analyzer.name, analyzer.version, source_digest(type(analyzer)), asdict(analyzer.options)],
-            version("wganalyze"),
-            core_digest(),
+            [analyzer.name, analyzer.version, source_digest(analyzer), asdict(options)],
             DTYPE,
             study.device.partition(":")[0],
         ]
-    )[:32]
+    )
+
+
+def unkeyed(study: SnapshotStudy, analyzer: type[Analyzer]) -> str:
+    """A key for a cell whose own cannot be computed; such a cell fails, and failed ones are never reused."""
+    return _key([study.snapshot.label, study.snapshot.step, analyzer.name])
+
+
+def loading_key(label: str, content: Mapping[str, Any]) -> str:
+    """The key of what loading a snapshot showed."""
+    return _key([label, dict(content)])
+
+
+def _key(content: list[Any]) -> str:
+    versioned = [*content, version("wganalyze"), core_digest()]
+    return hashlib.sha256(json.dumps(versioned, sort_keys=True, default=repr).encode()).hexdigest()[:32]
 
 
 @cache
@@ -81,7 +90,3 @@ def source_digest(analyzer: type[Analyzer]) -> str:
     for source in files:
         digest.update(source.read_bytes())
     return digest.hexdigest()
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()

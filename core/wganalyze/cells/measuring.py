@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from wganalyze.cells.key import data_id
+from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
 from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
 from wganalyze.report.store import CellTables
-
-if TYPE_CHECKING:
-    from wganalyze.contracts.analyzer import Analyzer
-    from wganalyze.host.registry import Plugin
-    from wganalyze.study.study import SnapshotStudy
+from wganalyze.study.study import SnapshotStudy
 
 
 class UndeclaredError(Exception):
     """An analyzer yielded what it did not declare: a fault of the analyzer."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An analyzer with its options, and the distribution that it comes from."""
+
+    analyzer: type[Analyzer]
+    options: Any
+    distribution: str = ""
+    release: str = ""
 
 
 @dataclass
@@ -37,82 +44,41 @@ class Outcome:
     rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     trace: str = ""
 
-    def tables(self, study: SnapshotStudy, analyzer: Analyzer, cell: str, run_id: str, plugin: Plugin) -> CellTables:
-        """The rows of this cell, in the full schema of a report."""
-        snapshot = study.snapshot
-        place = {"run_id": run_id, "snapshot": snapshot.label, "step": snapshot.step, "cell": cell}
-        common = {
-            **place,
-            "step_unit": snapshot.step_unit,
-            "analyzer": analyzer.name,
-            "dim": study.dim if study.deal else None,
-            "seed": study.seed,
-            "options": json.dumps(asdict(analyzer.options), sort_keys=True, default=str),
-            "digest": snapshot.digest,
-            "data_id": data_id(study),
-            "plugin": plugin.distribution,
-            "plugin_version": plugin.version,
-            "device": study.device,
-            "seconds": self.seconds,
-        }
-        metrics = {metric.name: metric for metric in analyzer.metrics}
-        measured = [{**common, **_row(m, metrics[m.metric])} for m in self.measurements]
-        if self.status != "ok":
-            measured = [{**common, "status": self.status, "message": self.message, "metric": ""}]
-        found = [{**place, "analyzer": analyzer.name, **asdict(f), "evidence": list(f.evidence)} for f in self.findings]
-        details = {
-            f"{analyzer.name}.{table.name}": table_of(
-                detail(table), [{**place, **record} for record in self.rows.get(table.name, [])]
-            )
-            for table in analyzer.tables
-        }
-        return CellTables(table_of(MEASUREMENTS, measured), table_of(FINDINGS, found), details)
 
-
-def _row(measurement: Measurement, metric: Metric) -> dict[str, Any]:
-    row = asdict(measurement)
-    del row["interval"]
-    interval = measurement.interval
-    if interval is not None:
-        row |= {"ci_low": interval.low, "ci_high": interval.high, "ci_method": interval.method}
-    if measurement.dim is None:
-        del row["dim"]
-    return {**row, "unit": metric.unit, "direction": metric.direction, "correction": metric.correction}
-
-
-def measure(study: SnapshotStudy, analyzer: Analyzer) -> Outcome:
+def measure(study: SnapshotStudy, question: Question) -> Outcome:
     """Ask one analyzer about one study; whatever it raises stays in its cell."""
     start = time.perf_counter()
-    outcome = _measure(study, analyzer)
+    outcome = Outcome("ok")
+    try:
+        for need in sorted(question.analyzer.needs, key=lambda need: need.name):
+            if reason := study.lacks(need):
+                raise NotMeasurable(reason)
+        analyzer = question.analyzer(question.options)
+        for thing in analyzer.measure(study):
+            _accept(thing, question.analyzer, outcome)
+    except (Exception, SystemExit) as error:
+        outcome = failed(error)
     outcome.seconds = time.perf_counter() - start
     return outcome
 
 
-def _measure(study: SnapshotStudy, analyzer: Analyzer) -> Outcome:
-    for need in sorted(analyzer.needs, key=lambda need: need.name):
-        reason = study.lacks(need)
-        if reason:
-            return Outcome("skipped", reason)
-    outcome = Outcome("ok")
-    try:
-        for thing in analyzer.measure(study):
-            _accept(thing, analyzer, outcome)
-    except NotMeasurable as reason:
-        return Outcome("skipped", str(reason))
-    except WganalyzeError as error:
-        return Outcome("failed", str(error), trace=traceback.format_exc())
-    except MemoryError as error:
-        return Outcome("failed", f"out of memory ({error}); use a smaller --n", trace=traceback.format_exc())
-    except OSError as error:
-        text = f"{error.filename or 'a file'}: {error.strerror or error}"
-        return Outcome("failed", text, trace=traceback.format_exc())
-    except Exception as error:
-        text = " ".join(str(error).split())
-        return Outcome("failed", f"{type(error).__name__}: {text}", trace=traceback.format_exc())
-    return outcome
+def failed(error: BaseException, seconds: float = 0.0) -> Outcome:
+    """The outcome of a cell in which this was raised; NotMeasurable is a reason to skip it."""
+    status: Status = "skipped" if isinstance(error, NotMeasurable) else "failed"
+    return Outcome(status, _reason(error), seconds, trace="".join(traceback.format_exception(error)))
 
 
-def _accept(thing: object, analyzer: Analyzer, outcome: Outcome) -> None:
+def _reason(error: BaseException) -> str:
+    if isinstance(error, WganalyzeError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"out of memory ({error}); use a smaller --n"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _accept(thing: object, analyzer: type[Analyzer], outcome: Outcome) -> None:
     if isinstance(thing, Measurement):
         if thing.metric not in {metric.name for metric in analyzer.metrics}:
             raise UndeclaredError(
@@ -136,3 +102,63 @@ def _accept(thing: object, analyzer: Analyzer, outcome: Outcome) -> None:
         outcome.rows.setdefault(thing.table, []).extend(thing.records)
     else:
         raise UndeclaredError(f"analyzer {analyzer.name} yielded a {type(thing).__name__}")
+
+
+def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id: str, cell: str) -> CellTables:
+    """The rows of a cell in the full schema of a report; ``cell``: the name of its folder.
+
+    It may raise what pyarrow raises for values that do not fit the columns that an analyzer declared.
+    """
+    snapshot, analyzer = study.snapshot, question.analyzer
+    place = {"run_id": run_id, "snapshot": snapshot.label, "step": snapshot.step, "cell": cell}
+    common = {
+        **place,
+        "step_unit": snapshot.step_unit,
+        "analyzer": analyzer.name,
+        "seed": study.seed,
+        "n_split": study.n if study.deal else None,
+        "options": json.dumps(asdict(question.options), sort_keys=True, default=str),
+        "plugin": question.distribution,
+        "plugin_version": question.release,
+        "device": study.device,
+        "seconds": outcome.seconds,
+    }
+    # A file that is gone, or a source that is broken, does not keep a failed cell from saying so.
+    facts: dict[str, Callable[[], Any]] = {
+        "dim": lambda: study.dim,
+        "digest": lambda: snapshot.digest,
+        "data_id": lambda: study.data_id,
+    }
+    for name, fact in facts.items():
+        with suppress(Exception):
+            common[name] = fact()
+    metrics = {metric.name: metric for metric in analyzer.metrics}
+    measured = [{**common, **_row(m, metrics[m.metric])} for m in outcome.measurements]
+    if outcome.status != "ok":
+        measured = [{**common, "status": outcome.status, "message": outcome.message, "metric": ""}]
+    told = [finding_row(finding, place, analyzer.name) for finding in outcome.findings]
+    details = {
+        f"{analyzer.name}.{table.name}": table_of(
+            detail(table), [{**place, **record} for record in outcome.rows.get(table.name, [])]
+        )
+        for table in analyzer.tables
+    }
+    return CellTables(table_of(MEASUREMENTS, measured), table_of(FINDINGS, told), details)
+
+
+def finding_row(
+    finding: Finding, place: Mapping[str, Any], analyzer: str, kind: Literal["conclusion", "assumption"] = "conclusion"
+) -> dict[str, Any]:
+    """A finding as the report stores it."""
+    return {**place, "analyzer": analyzer, **asdict(finding), "evidence": list(finding.evidence), "kind": kind}
+
+
+def _row(measurement: Measurement, metric: Metric) -> dict[str, Any]:
+    row = asdict(measurement)
+    del row["interval"]
+    interval = measurement.interval
+    if interval is not None:
+        row |= {"ci_low": interval.low, "ci_high": interval.high, "ci_method": interval.method}
+    if measurement.dim is None:
+        del row["dim"]
+    return {**row, "unit": metric.unit, "direction": metric.direction, "correction": metric.correction}

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from wganalyze.errors import CheckpointError, DataError, UsageError, WganalyzeError
+from wganalyze.exit_codes import ExitCode
 from wganalyze.text import one_line
 
 GROUP = "wganalyze.commands"
@@ -106,30 +107,31 @@ def call(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         code = cli.main(arguments, prog_name="wganalyze", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return code if isinstance(code, int) else ExitCode.OK
     except click.exceptions.NoArgsIsHelpError as request:
         request.show()
-        return 2
+        return ExitCode.USAGE
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         more = f" See: {context.command_path} --help" if context is not None else ""
         click.echo(f"Error: {one_line(error.format_message())}{more}", err=True)
-        return 2
+        return ExitCode.USAGE
     except WganalyzeError as error:
         if debug:
             traceback.print_exc()
         click.echo(f"Error: {one_line(error)}", err=True)
-        return 2 if isinstance(error, UsageError | CheckpointError | DataError) else 1
+        usage = isinstance(error, UsageError | CheckpointError | DataError)
+        return ExitCode.USAGE if usage else ExitCode.FAILED
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted: what was done is kept; the same command goes on from there.", err=True)
-        return 130
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        return 1
+        return ExitCode.FAILED
     except Exception as error:
         if debug:
             traceback.print_exc()
         click.echo(
             f"Error: unforeseen {type(error).__name__}: {one_line(error)}; --debug shows where it came from", err=True
         )
-        return 1
+        return ExitCode.FAILED

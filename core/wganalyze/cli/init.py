@@ -8,21 +8,19 @@ from typing import Any
 import click
 
 from wganalyze.cli import debug_option
-from wganalyze.cli.common import opening_options
+from wganalyze.cli.options import make_request, options_for
 
 
 @click.command(short_help="Write a wganalyze.toml for PATH, to be edited.")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--data", metavar="DATA", help="As for run; written into the file.")
 @click.option("--force", is_flag=True, help="Replace a wganalyze.toml that is there.")
-@opening_options
+@options_for(opening=True)
 @debug_option
-def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
+def init(path: Path, force: bool, **texts: Any) -> None:
     """Write PATH/wganalyze.toml: what was recognised and assumed, with comments where something is to be filled in.
 
     Factories named in that file are imported only with --trust, or when the file is passed by --config.
     """
-    from wganalyze.cli.request import make_request
     from wganalyze.contracts.terms import CONFIG_NAME
     from wganalyze.errors import UsageError
     from wganalyze.report.store import write_atomically
@@ -32,7 +30,7 @@ def init(path: Path, data: str | None, force: bool, **said: Any) -> None:
     target = (path if path.is_dir() else path.parent) / CONFIG_NAME
     if target.exists() and not force:
         raise UsageError(f"{target}: exists; --force replaces it")
-    opened = open_request(make_request(path, {**said, "data": data}))
+    opened = open_request(make_request(path, texts))
     if not opened.snapshots:
         raise UsageError(nothing_found(path, opened))
     try:

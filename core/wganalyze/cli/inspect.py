@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wganalyze.cli import debug_option
-from wganalyze.cli.common import make_console, opening_options
+from wganalyze.cli.console import make_console
+from wganalyze.cli.options import make_request, options_for
 from wganalyze.contracts.terms import Role
 from wganalyze.text import one_line
 
@@ -24,20 +25,18 @@ SHOWN = 8
 
 @click.command(short_help="Say what PATH holds, what is assumed, and what is missing to run.")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--data", metavar="DATA", help="As for run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@opening_options
+@options_for(opening=True)
 @debug_option
-def inspect(path: Path, as_json: bool, **said: Any) -> int:
+def inspect(path: Path, as_json: bool, **texts: Any) -> int:
     """Say what PATH holds: each file with its kind, role, step, keys and parameters; what is assumed; what is missing.
 
     Reads headers only: no analysis, no code of the checkpoints, no factory is run. Exit code 2: nothing is recognised.
     """
-    from wganalyze.cli.request import make_request
     from wganalyze.running.description import describe
     from wganalyze.running.opened import nothing_found, open_request
 
-    opened = open_request(make_request(path, said))
+    opened = open_request(make_request(path, texts))
     description = describe(opened)
     if as_json:
         click.echo(json.dumps(description, indent=1, default=str))
@@ -93,5 +92,5 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     ):
         for text, labels in texts.items():
             console.print(f"{where(labels)}: {title}{text}", style=style or None, soft_wrap=True)
-    if opened.snapshots and opened.config.data is None:
+    if opened.snapshots and "data" not in opened.said:
         console.print("missing data: say --data NAME (wganalyze plugins lists the sources)", style="yellow")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wganalyze.cli import debug_option
-from wganalyze.cli.common import make_console
+from wganalyze.cli.console import make_console
 
 if TYPE_CHECKING:
     from wganalyze.host.registry import Host, Plugin

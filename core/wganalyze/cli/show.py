@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @debug_option
 def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], form: str) -> None:
-    """Show REPORT: one line per snapshot with W1 and its interval, floor, dual, ratio and Lipschitz bracket.
+    """Show REPORT: one line per snapshot with the headlines of the analyzers that ran.
 
     Findings follow in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
     """
-    from wganalyze.report.headlines import select
     from wganalyze.report.reading import open_report
 
     opened = open_report(report)
-    chosen = select(opened, metrics, snapshots)
+    chosen = opened.select(metrics, snapshots)
     if form == "table":
         print_report(opened, metrics, snapshots)
     elif form == "csv":

@@ -23,13 +23,15 @@ class Headline:
 
     ``title``: head of the column; metrics of one title share it, as the two ends of a bracket do.
     ``legend``: what the column says, for the line under the table; "" where the title says it.
-    ``end``: "low" or "high" for the ends of a bracket; "" for a number of its own, shown with its interval.
+    ``interval``: is it shown with its interval?
+    ``end``: "low" or "high" for the ends of a bracket; "" for a number of its own.
     ``share_of``: the metric of which it is shown as a percentage; "" for the number itself.
     ``rank``: columns stand by it, from the left; those of strangers come behind ours.
     """
 
     title: str
     legend: str = ""
+    interval: bool = False
     end: Literal["", "low", "high"] = ""
     share_of: str = ""
     rank: int = 100
@@ -142,6 +144,8 @@ class Measurement:
         study: Sized,
         *,
         n: int | None = None,
+        dim: int | None = None,
+        replicates: int | None = None,
         space: str = "",
         mode: str = "",
         method: str = "",
@@ -152,16 +156,18 @@ class Measurement:
     ) -> Measurement:
         """A number of this study: with n, dimension and space of its samples, and the interval of an Estimate.
 
+        ``n``, ``dim``: where they are not those of the study's samples (it has none without data).
+        ``replicates``: of a number that is no Estimate (the largest of them, say), or where an Estimate counts others.
         ``space``: the ground metric, say, which is put behind the study's own space.
         """
-        estimate = value if isinstance(value, Estimate) else None
+        estimate = value if isinstance(value, Estimate) else Estimate(float(value), None, 0, ())
         return cls(
             metric,
-            value.value if isinstance(value, Estimate) else float(value),
-            interval=estimate.interval if estimate else None,
-            replicates=estimate.replicates if estimate else None,
+            estimate.value,
+            interval=estimate.interval,
+            replicates=replicates or estimate.replicates or None,
             n=study.n if n is None else n,
-            dim=study.dim,
+            dim=dim,
             space=", ".join(filter(None, (study.space, space))),
             mode=mode,
             method=method,

@@ -13,17 +13,11 @@ from pathlib import Path
 from wganalyze.files.bounded import BoundedFile
 
 _ZIP = b"PK\x03\x04"
-
-
 _LARGEST_DIRECTORY = 4 * 2**20
 """Bytes of a zip's directory; that of a checkpoint with ten thousand tensors takes less than one million."""
 
 _BLOCK = 2**20
-
-
 _SAMPLES = 8
-
-
 _SAMPLE_SIZE = 1024
 
 

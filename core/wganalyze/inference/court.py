@@ -24,16 +24,11 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-
 Measure = Callable[["Module", int], "Evidence | None"]
 """Evidence about a network from so many samples; None where it tells nothing."""
 
 FEW, SOME, MANY = 32, 512, 2048
-
-
 KEPT = 12
-
-
 SETTLED = 1000
 """While weights still move one way, statistics lag behind them, and that can look like another activation."""
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from wganalyze.contracts.architecture import Architecture
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.measurement import Finding
 from wganalyze.contracts.samples import Points, Preprocessing, Split
 from wganalyze.contracts.terms import Role
 from wganalyze.errors import CheckpointError, WganalyzeError
@@ -197,16 +198,15 @@ def _with_verdict(snapshot: Draft, role: Role, piece: Piece, verdict: tuple[Tria
     design = Design(Net(factory=trial.option))
     end = "; an activation at its end would not show and is left off" if role == "critic" else ""
     made: dict[str, Any] = {f"make_{role}": partial(build, piece, design, role)}
+    guess = f"{role}: architecture inferred from keys and shapes: {trial.text}; {why}{end}"
     return replace(
         snapshot,
         **made,
         designs={**snapshot.designs, role: f"{piece.place}: {design.text()}"},
         missing={name: reason for name, reason in snapshot.missing.items() if name != role},
         unbuilt={name: other for name, other in snapshot.unbuilt.items() if name != role},
-        assumptions=(
-            *snapshot.assumptions,
-            f"{role}: architecture inferred from keys and shapes: {trial.text}; {why}{end}",
-        ),
+        assumptions=(*snapshot.assumptions, guess),
+        findings=(*snapshot.findings, Finding("warning", "inferred", f"assumed: {guess}")),
     )
 
 

@@ -16,10 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 Shape = tuple[int, ...]
-
-
 Shapes = Mapping[str, Shape]
 
 ROUNDING = 1e-6
@@ -254,8 +251,6 @@ MIMICRY = _Kind(
 
 
 WEIGHT_NORM = _Kind("weight norm (weight_g, weight_v)", ("_v", "_g"), _is_magnitude, _scaled)
-
-
 WEIGHT_NORM_PARAMETRIZATION = _Kind(
     "weight norm (parametrizations.weight.original0, original1)", (".original1", ".original0"), _is_magnitude, _scaled
 )

@@ -13,13 +13,8 @@ from wganalyze.networks.norms import folded_keys
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 T = TypeVar("T")
-
-
 WRAPPERS = ("module.", "_orig_mod.")
-
-
 _SHOWN = 6
 
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-
 AGREEMENT = 1e-4
 """Of a wrapper with its plain layer, relative, in single precision."""
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RANKS = {"fault": 0, "warning": 1, "info": 2}
-ASSUMED = "assumed"
-"""The code of findings that repeat what was assumed while loading, which is told apart."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,13 @@ class Told:
 
 
 def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
-    """Findings about ``labels`` (in their order), by level; assumptions left out.
+    """Findings about ``labels`` (in their order), by level; assumptions, which are told apart, left out.
 
     Snapshots with a step that share a folder are a trajectory: for each code only its last one speaks.
     """
     place = {label: position for position, label in enumerate(labels)}
     records = cast("list[dict[str, Any]]", findings.to_dict("records"))
-    rows = [row for row in records if row["snapshot"] in place and row["code"] != ASSUMED]
+    rows = [row for row in records if row["snapshot"] in place and row["kind"] != "assumption"]
     rows.sort(key=lambda row: place[row["snapshot"]])
     last: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:

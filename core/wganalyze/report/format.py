@@ -20,6 +20,10 @@ def where(labels: Sequence[str]) -> str:
     return f"{labels[0]} and {len(labels) - 1} more"
 
 
+LOG_WIDTH = 140
+"""Characters of a line that goes to a log."""
+
+
 def number(value: float | None) -> str:
     """Three to four digits, as a table wants them; "-" where there is none."""
     if value is None or math.isnan(value):

@@ -5,32 +5,15 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wganalyze.contracts.measurement import Headline
 from wganalyze.errors import UsageError
+from wganalyze.report.holm import corrected_name
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from wganalyze.report.reading import Report
-
-
-HEADLINES = (
-    "w1",
-    "w1_floor",
-    "w1_pvalue_holm",
-    "dual_raw",
-    "dual_ratio",
-    "dual_c_best_scale",
-    "dual_zero",
-    "lipschitz_lower",
-    "lipschitz_upper",
-)
-
-
-SIZED = ("w1", "dual_raw", "dual_ratio", "dual_c_best_scale")
-"""Headlines whose n is that of the run; other metrics may have one of their own."""
-
 
 LONG = (
     "snapshot",
@@ -45,54 +28,103 @@ LONG = (
     "status",
     "message",
 )
+SETTING = ("seed", "data_id", "n_split")
+MOST = 8
+"""Metrics that a summary shows by name where none of them is a headline."""
 
 
-def summarise(report: Report) -> pd.DataFrame:
-    """One row for each snapshot: label, step, n, the headline metrics, and the interval of W1."""
-    import pandas as pd
+@dataclass(frozen=True)
+class Headlined:
+    """A metric of the summary: what the rows call it (after its correction), and its place."""
 
-    rows = report.measurements
+    metric: str
+    headline: Headline
+
+
+def headlined(rows: pd.DataFrame, declared: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Headlined]:
+    """The metrics of the summary, from the left: the headlines of what was measured; without any, metrics by name.
+
+    ``rows``: the measurements of a report. ``declared``: the metrics of each analyzer, as run.json has them.
+    """
+    measured = {*rows.loc[rows["metric"] != "", "metric"]}
+    headlines = [
+        Headlined(corrected_name(metric["name"]) if metric["correction"] == "holm" else metric["name"], headline)
+        for metrics in declared.values()
+        for metric in metrics
+        if metric["headline"] is not None and (headline := Headline(**metric["headline"]))
+    ]
+    known = [each for each in headlines if each.metric in measured]
+    if known:
+        return sorted(known, key=lambda each: each.headline.rank)
+    numbers = rows.loc[(rows["status"] == "ok") & (rows["correction"] != "holm"), "metric"]
+    return [Headlined(name, Headline(name)) for name in [*dict.fromkeys(numbers)][:MOST]]
+
+
+def by_column(headlines: Sequence[Headlined]) -> dict[str, list[Headlined]]:
+    """The metrics that stand in each column, by its title."""
+    columns: dict[str, list[Headlined]] = {}
+    for each in headlines:
+        columns.setdefault(each.headline.title, []).append(each)
+    return columns
+
+
+def summarise(rows: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:
+    """One row for each snapshot: label, step, the headline metrics, intervals of those that show one, n and space."""
     order = rows.drop_duplicates("snapshot")[["snapshot", "step", "step_unit"]]
     order = order.assign(_folder=[str(label).rpartition("/")[0] for label in order["snapshot"]])
     order = order.sort_values(["_folder", "step", "snapshot"]).drop(columns="_folder").reset_index(drop=True)
-    interval = ["w1_ci_low", "w1_ci_high", "n", "space"]
+    names = [each.metric for each in headlines]
+    ends = [f"{each.metric}_ci_{end}" for each in headlines if each.headline.interval for end in ("low", "high")]
+    columns = [*names, *ends, "n", "space"]
     if order.empty:  # which pandas cannot join
-        return order.reindex(columns=[*order.columns, *HEADLINES, *interval])
-    found = of_one_setting(rows[rows["metric"].isin(HEADLINES) & (rows["status"] == "ok")], report)
-    wide = found.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
-    ends = found[found["metric"] == "w1"].set_index("snapshot")[["ci_low", "ci_high", "n", "space"]]
-    ends.columns = pd.Index(interval)
-    wide = wide.reindex(columns=list(HEADLINES))
-    return order.join(wide, on="snapshot").join(ends[~ends.index.duplicated()], on="snapshot")
+        return order.reindex(columns=[*order.columns, *columns])
+    shown = of_one_setting(rows[rows["metric"].isin(names) & (rows["status"] == "ok")], rows, headlines)
+    wide = shown.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
+    for each in headlines:
+        if each.headline.interval:
+            own = shown[shown["metric"] == each.metric].drop_duplicates("snapshot").set_index("snapshot")
+            wide[f"{each.metric}_ci_low"], wide[f"{each.metric}_ci_high"] = own["ci_low"], own["ci_high"]
+    anchors = _anchors(shown, names)
+    wide["n"], wide["space"] = anchors["n"], anchors["space"]
+    return order.join(wide.reindex(columns=columns), on="snapshot")
 
 
-def of_one_setting(rows: pd.DataFrame, report: Report) -> pd.DataFrame:
-    """Without rows of cells that another seed, other data or another n went into than W1 of the same snapshot.
+def of_one_setting(rows: pd.DataFrame, numbers: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:
+    """Without rows of cells that another seed, other data or another n went into than the first headline of a snapshot.
 
-    A report keeps what earlier runs measured; what is read side by side is to be about one setting.
+    A report keeps what earlier runs measured; what is read side by side is to be about one setting. A number that is
+    not of the size of its run (a test at an n of its own, a bracket) is shown beside any n. ``numbers``: all rows.
     """
-    numbers = report.measurements
-    w1 = numbers[(numbers["metric"] == "w1") & (numbers["status"] == "ok")].drop_duplicates("snapshot")
-    settings = {row["snapshot"]: _setting(row) for row in w1.to_dict("records")}
+    names = [each.metric for each in headlines]
+    anchors = _anchors(numbers[numbers["metric"].isin(names) & (numbers["status"] == "ok")], names)
+    settings = {snapshot: _setting(row) for snapshot, row in anchors.to_dict("index").items()}
     other: set[Any] = set()
-    for row in numbers[["snapshot", "seed", "data_id", "n", "metric", "cell"]].to_dict("records"):
-        ours, (seed, data, n) = _setting(row), settings.get(row["snapshot"], _setting(row))
-        sized = row["metric"] in SIZED and not math.isnan(row["n"]) and not math.isnan(n)
-        if ours[:2] != (seed, data) or (sized and ours[2] != n):
+    for row in numbers[["snapshot", *SETTING, "n", "metric", "cell"]].to_dict("records"):
+        ours, theirs = _setting(row), settings.get(row["snapshot"], _setting(row))
+        sized = row["metric"] in names and row["n"] == row["n_split"] and not math.isnan(theirs[2])
+        if ours[:2] != theirs[:2] or (sized and ours[2] != theirs[2]):
             other.add(row["cell"])
     return rows[~rows["cell"].isin(other)]
 
 
+def _anchors(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Of each snapshot the row of the first headline that it has, by snapshot."""
+    place = {name: position for position, name in enumerate(names)}
+    ranked = rows.assign(_place=[place.get(str(name), len(place)) for name in rows["metric"]])
+    return ranked.sort_values("_place", kind="stable").drop_duplicates("snapshot").set_index("snapshot")
+
+
 def _setting(row: Mapping[Hashable, Any]) -> tuple[str, str, float]:
-    return str(row["seed"]), str(row["data_id"]), row["n"]
+    return str(row["seed"]), str(row["data_id"]), row["n_split"]
 
 
-def select(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
+def select(
+    summary: pd.DataFrame, numbers: pd.DataFrame, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()
+) -> pd.DataFrame:
     """The summary, or (with ``metrics``) the long rows; both cut to ``snapshots``. Patterns may hold wildcards."""
-    frame = report.summary
+    frame = summary
     if metrics:
-        rows = report.measurements
-        frame = rows.loc[_matches(rows["metric"], metrics, "--metric"), list(LONG)]
+        frame = numbers.loc[_matches(numbers["metric"], metrics, "--metric"), list(LONG)]
     if snapshots:
         frame = frame[_matches(frame["snapshot"], snapshots, "--snapshot")]
     return frame.reset_index(drop=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.statistics import holm
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
 
 LEVEL = 0.05
 DERIVED = "wganalyze.report"
@@ -20,39 +21,61 @@ def corrected_rows(measurements: pa.Table) -> list[pa.Table]:
     import pyarrow.compute as pc
 
     pvalues = measurements.filter((pc.field("correction") == "holm") & pc.field("value").is_valid())
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in pvalues.to_pylist():
-        families.setdefault((row["analyzer"], row["metric"]), []).append(row)
-    corrected = [row for rows in families.values() for row in _corrected(rows)]
+    corrected = [row for family in families(pvalues.to_pylist()) for row in family.rows()]
     return [pa.Table.from_pylist(corrected, schema=measurements.schema)] if corrected else []
 
 
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Corrected rows of one metric; a hypothesis that was tested once for all snapshots counts once."""
-    tests: dict[Any, float] = {_test_of(row): row["value"] for row in rows}
-    corrected = dict(zip(tests, holm([*tests.values()]), strict=True))
-    least, best = min(tests.values()), min(corrected.values())
-    note = ""
-    if least <= LEVEL < best:
-        note = (
-            f"Holm: over {len(tests)} tests the least p of {least:.3g} becomes {best:.3g}, so that none is below "
+@dataclass(frozen=True)
+class Family:
+    """The p-values of one metric, which are corrected together.
+
+    ``members``: its rows. ``tests``: the p-value of each hypothesis; one that was tested once for all snapshots counts
+    once.
+    """
+
+    members: Sequence[Mapping[str, Any]]
+    tests: Mapping[Any, float]
+
+    @property
+    def corrected(self) -> dict[Any, float]:
+        """The corrected p-value of each hypothesis."""
+        return dict(zip(self.tests, holm([*self.tests.values()]), strict=True))
+
+    @property
+    def note(self) -> str:
+        """Said where the correction by itself keeps every p-value above the level; else ""."""
+        least, best = min(self.tests.values()), min(self.corrected.values())
+        if not least <= LEVEL < best:
+            return ""
+        return (
+            f"Holm: over {len(self.tests)} tests the least p of {least:.3g} becomes {best:.3g}, so that none is below "
             f"{LEVEL}: ask for more permutations"
         )
-    return [
-        {
-            **row,
-            "metric": corrected_name(row["metric"]),
-            "correction": "none",
-            "value": corrected[_test_of(row)],
-            "method": f"Holm over {len(tests)} tests of {row['metric']}",
-            "message": "; ".join(filter(None, (note, row["message"]))),
-            "plugin": DERIVED,
-            "ci_low": None,
-            "ci_high": None,
-            "ci_method": None,
-        }
-        for row in rows
-    ]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The corrected rows."""
+        corrected, note = self.corrected, self.note
+        for row in self.members:
+            yield {
+                **row,
+                "metric": corrected_name(row["metric"]),
+                "correction": "none",
+                "value": corrected[_test_of(row)],
+                "method": f"Holm over {len(self.tests)} tests of {row['metric']}",
+                "message": "; ".join(filter(None, (note, row["message"]))),
+                "plugin": DERIVED,
+                "ci_low": None,
+                "ci_high": None,
+                "ci_method": None,
+            }
+
+
+def families(pvalues: Iterable[Mapping[str, Any]]) -> list[Family]:
+    """Rows of p-values by analyzer and metric."""
+    members: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in pvalues:
+        members.setdefault((row["analyzer"], row["metric"]), []).append(row)
+    return [Family(rows, {_test_of(row): row["value"] for row in rows}) for rows in members.values()]
 
 
 def corrected_name(metric: str) -> str:
@@ -60,7 +83,7 @@ def corrected_name(metric: str) -> str:
     return f"{metric}_holm"
 
 
-def _test_of(row: dict[str, Any]) -> tuple[Any, ...]:
+def _test_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     if row["scope"] == "data":
         return tuple(row[name] for name in ("value", "n", "seed", "data_id", "options"))
     return (row["cell"],)

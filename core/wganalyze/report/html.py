@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wganalyze.report.condensing import Told, condense
+from wganalyze.report.condensing import Told
 from wganalyze.report.format import number
-from wganalyze.report.headlines import of_one_setting
 
 if TYPE_CHECKING:
-    from wganalyze.report.reading import Report
+    import pandas as pd
 
 
-def to_html(report: Report) -> str:
+def to_html(title: str, summary: pd.DataFrame, told: Sequence[Told]) -> str:
     """The summary and the findings, for a notebook."""
     whole = {"step": "Int64", "n": "Int64"}  # numbers of steps and samples have no decimals, even beside missing ones
-    summary = report.summary.astype(whole).to_html(index=False, float_format=number, na_rep="-", border=0)
-    items = "".join(map(_item, condense(of_one_setting(report.findings, report), list(report.summary["snapshot"]))))
-    return f"<div><p><b>{html.escape(str(report.path))}</b></p>{summary}<ul>{items}</ul></div>"
+    table = summary.astype(whole).to_html(index=False, float_format=number, na_rep="-", border=0)
+    return f"<div><p><b>{html.escape(title)}</b></p>{table}<ul>{''.join(map(_item, told))}</ul></div>"
 
 
 def _item(told: Told) -> str:

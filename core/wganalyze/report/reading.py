@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import UsageError
-from wganalyze.report.store import PLAN_FILE, CellStore
+from wganalyze.report.condensing import Told, condense
+from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
+from wganalyze.report.html import to_html
+from wganalyze.report.store import PLAN_FILE, RUN_FILE, CellStore
 from wganalyze.report.views import Views
 
 if TYPE_CHECKING:
@@ -52,17 +56,33 @@ class Report:
     def run(self) -> dict[str, Any]:
         """What run.json says: environment, versions, plugins, command, snapshots with their assumptions."""
         try:
-            document: dict[str, Any] = json.loads((self.path / "run.json").read_text())
+            document: dict[str, Any] = json.loads((self.path / RUN_FILE).read_text())
         except (OSError, ValueError):
             return {}
         return document
 
     @cached_property
+    def headlines(self) -> Sequence[Headlined]:
+        """The metrics of the summary, from the left."""
+        return headlined(self.measurements, self.run.get("metrics", {}))
+
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """One row for each snapshot, with the headline metrics side by side."""
-        from wganalyze.report.headlines import summarise
+        return summarise(self.measurements, self.headlines)
 
-        return summarise(self)
+    @property
+    def told(self) -> list[Told]:
+        """The findings as a reader is told them, of the setting that the summary is about."""
+        return self.told_about(list(self.summary["snapshot"]))
+
+    def told_about(self, labels: Sequence[str]) -> list[Told]:
+        """``told``, of some snapshots, in the order of ``labels``."""
+        return condense(of_one_setting(self.findings, self.measurements, self.headlines), labels)
+
+    def select(self, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
+        """The summary, or (with ``metrics``) the long rows; both cut to ``snapshots``. Patterns may hold wildcards."""
+        return select(self.summary, self.measurements, metrics, snapshots)
 
     def __repr__(self) -> str:
         count = len(self.summary)
@@ -71,9 +91,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from wganalyze.report.html import to_html
-
-        return to_html(self)
+        return to_html(str(self.path), self.summary, self.told)
 
 
 def open_report(path: str | Path) -> Report:

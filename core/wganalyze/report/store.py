@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 
     from wganalyze.contracts.measurement import Status
 
-
 MEASUREMENTS_FILE = "measurements.parquet"
-
-
 FINDINGS_FILE = "findings.parquet"
-
-
 PLAN_FILE = "plan.json"
+RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)

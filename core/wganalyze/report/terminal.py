@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import HEAVY_HEAD, SIMPLE_HEAD
@@ -11,28 +11,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wganalyze.report.condensing import condense
-from wganalyze.report.format import bracket, number, spread, where
-from wganalyze.report.headlines import HEADLINES, of_one_setting, select
+from wganalyze.report.format import LOG_WIDTH, bracket, number, spread, where
+from wganalyze.report.headlines import Headlined, by_column
+from wganalyze.report.holm import corrected_name, families
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from wganalyze.report.reading import Report
 
-
 STYLES = {"fault": "bold red", "warning": "yellow", "info": "cyan"}
-
-
-LOG_WIDTH = 140
-
-
 LEAST_WIDTH = 80
-
-
 NAME_WIDTH = 12
-
-
 NAMES = ("snapshot", "analyzer", "metric")
 
 
@@ -41,7 +31,7 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     console = Console(highlight=False)
     # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
-    frame = select(report, metrics, snapshots)
+    frame = report.select(metrics, snapshots)
     if metrics:
         console.print(_fitting(console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]))
         return
@@ -80,23 +70,37 @@ def _table(narrow: bool, title: str | None = None) -> Table:
 
 def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
     table = _table(narrow, str(report.path))
+    columns = by_column(report.headlines)
     table.add_column("snapshot", overflow="fold")
-    for name in ("step", "W1 [95% CI]", "floor", "p (Holm)", "dual", "dual/W1", "best (f=0)", "Lipschitz K"):
-        table.add_column(_stacked(name.replace("/", " /"), narrow) if narrow else name, justify="right", no_wrap=True)
+    for title in ("step", *columns):
+        table.add_column(_stacked(title.replace("/", " /"), narrow) if narrow else title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
         step = row["step"]
         table.add_row(
             _text(row["snapshot"]),
             "-" if step is None or math.isnan(step) else f"{int(step)}",
-            _stacked(f"{number(row['w1'])} {spread(row['w1_ci_low'], row['w1_ci_high'])}".strip(), narrow),
-            number(row["w1_floor"]),
-            number(row["w1_pvalue_holm"]),
-            number(row["dual_raw"]),
-            number(row["dual_ratio"]),
-            _stacked(_shares(row["dual_c_best_scale"], row["dual_zero"], row["w1"]), narrow),
-            _stacked(bracket(row["lipschitz_lower"], row["lipschitz_upper"]), narrow),
+            *(_stacked(_entry(row, metrics), narrow) for metrics in columns.values()),
         )
     return table
+
+
+def _entry(row: Mapping[Hashable, Any], metrics: Sequence[Headlined]) -> str:
+    """What a snapshot has in one column: a number, with its interval; a bracket; or a share, others of it behind."""
+    ends = {each.headline.end: row[each.metric] for each in metrics if each.headline.end}
+    if ends:
+        return bracket(ends.get("low", math.nan), ends.get("high", math.nan))
+    first, *others = (_single(row, each) for each in metrics)
+    return f"{first} ({', '.join(others)})" if others and first != "-" and "-" not in others else first
+
+
+def _single(row: Mapping[Hashable, Any], each: Headlined) -> str:
+    value, whole = row[each.metric], row.get(each.headline.share_of, math.nan)
+    if each.headline.share_of:
+        return f"{value / whole:.0%}" if whole > 0 and not math.isnan(value) else "-"
+    if each.headline.interval:
+        ends = (row[f"{each.metric}_ci_low"], row[f"{each.metric}_ci_high"])
+        return f"{number(value)} {spread(*ends)}".strip()
+    return number(value)
 
 
 def _stacked(text: str, narrow: bool) -> Text:
@@ -109,27 +113,16 @@ def _text(value: object) -> Text:
     return Text(value if isinstance(value, str) else "")
 
 
-def _shares(best: float, zero: float, w1: float) -> str:
-    """What a critic certifies of W1, and in brackets what knowing nothing does."""
-    if math.isnan(best) or not w1 > 0:
-        return "-"
-    return f"{best / w1:.0%}" if math.isnan(zero) else f"{best / w1:.0%} ({zero / w1:.0%})"
-
-
 def _legend(frame: pd.DataFrame, report: Report) -> str:
     sizes = sorted({int(n) for n in frame["n"].dropna()})
     spaces = sorted({str(s) for s in frame["space"].dropna()})
-    rows = report.measurements
-    said = rows.loc[(rows["metric"] == "w1") & rows["snapshot"].isin(frame["snapshot"]), "message"]
-    why = sorted({str(text) for text in said.dropna() if str(text).startswith("n = ")})
-    size = "; ".join(why) or f"n = {', '.join(map(str, sizes))}"
-    told = f"{size}. Space: {'; '.join(spaces)}. " if sizes else ""
-    return (
-        f"{told}W1: between samples of size n, interval for its expectation at this n. floor: W1 between two real "
-        "samples. p: are real and fake told apart at all? dual: E f(real) - E f(fake), the critic's loss, sign fixed; "
-        "best: share of the sample W1 that f certifies at its best scale, and that f = 0 does, which knows nothing. "
-        "K: bracket of the critic's Lipschitz constant."
-    )
+    data = report.run.get("data") or {}
+    size = f"n = {', '.join(map(str, sizes))}"
+    if data.get("size_note") and sizes == [data["n"]]:
+        size = data["size_note"]
+    told = [size, f"Space: {'; '.join(spaces)}"] if sizes else []
+    told += [each.headline.legend for each in report.headlines if each.headline.legend]
+    return " ".join(text if text.endswith(("?", ".")) else f"{text}." for text in told)
 
 
 def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
@@ -141,20 +134,21 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
         place = where(list(group["snapshot"]))
         style = "bold red" if status == "failed" else "dim"
         console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
-    noted = report.measurements
-    noted = noted[noted["metric"].isin(HEADLINES) & (noted["status"] == "ok") & noted["snapshot"].isin(shown)]
-    told = [str(text).partition("; ")[0] for text in noted["message"] if str(text).startswith("Holm: ")]
-    for line in dict.fromkeys(told):
-        console.print(Text(line, style="yellow"), soft_wrap=True)
-    absent = report.measurements
-    absent = absent[(absent["status"] == "skipped") & absent["metric"].isin(HEADLINES) & absent["snapshot"].isin(shown)]
+    headlines = [each.metric for each in report.headlines]
+    numbers = report.measurements[report.measurements["snapshot"].isin(shown)]
+    pvalues = numbers[(numbers["correction"] == "holm") & (numbers["status"] == "ok")]
+    pvalues = pvalues[[corrected_name(str(name)) in headlines for name in pvalues["metric"]]]
+    for family in families(pvalues.to_dict("records")):  # type: ignore[arg-type]
+        if family.note:
+            console.print(Text(family.note, style="yellow"), soft_wrap=True)
+    absent = numbers[(numbers["status"] == "skipped") & numbers["metric"].isin(headlines)]
     for (metric, message), group in absent.groupby(["metric", "message"], sort=False, dropna=False):
         line = f"{metric} of {where(list(group['snapshot']))}: {message}"
         console.print(Text.assemble(("no ", "dim"), line), soft_wrap=True)
 
 
 def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
-    told = condense(of_one_setting(report.findings, report), labels)
+    told = report.told_about(labels)
     if not told:
         return
     console.print(Text("\nFindings", style="bold"))

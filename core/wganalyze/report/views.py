@@ -22,10 +22,7 @@ from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
 INTERVAL_S = 30.0
-
-
 _PART = "part-0.parquet"
 
 

@@ -9,10 +9,7 @@ if TYPE_CHECKING:
     from wganalyze.contracts.data import DataSource
     from wganalyze.contracts.samples import Preprocessing
 
-
 FIRST = 500
-
-
 GROWTH = 5.0
 """Time for twice as many samples, at most: the exponents of exact solvers over n lie between 2 and 2.4."""
 

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import re
 
-from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.cells.measuring import Question
 from wganalyze.errors import UsageError, WganalyzeError
 from wganalyze.host.registry import Host
-from wganalyze.running.request import Request
-from wganalyze.settings.options import make_options, split_options
+from wganalyze.settings.facts import Said
+from wganalyze.settings.options import by_analyzer, make_options
 
 
-def choose_analyzers(request: Request, host: Host) -> tuple[list[Analyzer], list[str]]:
-    """Instances of the analyzers asked for, with their options; and why others, whose plugins failed, are left out.
+def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]:
+    """The analyzers asked for, with their options; and why others, whose plugins failed, are left out.
 
     UsageError names what is unknown; WganalyzeError says why none is left.
     """
-    texts = split_options(request.options)
+    only, skip, options = said.get("only", ()), said.get("skip", ()), by_analyzer(said.get("options", {}))
     lost: dict[str, str] = {}
-    for name in [*request.only, *request.skip, *texts]:
+    for name in [*only, *skip, *options]:
         fault = None if name in host.analyzers else host.fault(name)
         if fault is None:
             host.analyzer(name)
-        elif name not in request.skip:
+        elif name not in skip:
             lost[name] = fault
-    names = list(dict.fromkeys(request.only)) or sorted(host.analyzers)
-    chosen = [host.analyzers[name] for name in names if name not in request.skip and name not in lost]
+    names = list(dict.fromkeys(only)) or sorted(host.analyzers)
+    chosen = [name for name in names if name not in skip and name not in lost]
     if not chosen and lost:
         raise WganalyzeError("; ".join(lost.values()))
     if not chosen:
         raise UsageError("--only and --skip leave no analyzer to run")
-    options = {name: make_options(host.analyzers[name], given) for name, given in texts.items() if name not in lost}
-    found = [analyzer(options.get(analyzer.name) or make_options(analyzer, {})) for analyzer in chosen]
-    return found, [*lost.values()]
+    made = {name: make_options(host.analyzers[name], given) for name, given in options.items() if name not in lost}
+    questions = []
+    for name in chosen:
+        analyzer, origin = host.analyzers[name], host.origin("analyzer", name)
+        asked = made[name] if name in made else make_options(analyzer, {})
+        questions.append(Question(analyzer, asked, origin.distribution, origin.version))
+    return questions, [*lost.values()]
 
 
 def choose_device(text: str) -> str:

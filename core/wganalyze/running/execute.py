@@ -1,12 +1,14 @@
-"""A request carried out: opened, planned, run."""
+"""A request carried out: opened, dealt, run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.snapshot import Snapshot
-from wganalyze.errors import CheckpointError, UsageError
+from wganalyze.contracts.terms import Role
+from wganalyze.errors import DataError, UsageError, WganalyzeError
+from wganalyze.exit_codes import ExitCode
+from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.report.reading import Report
 from wganalyze.running.choosing import choose_analyzers, choose_device
 from wganalyze.running.opened import Opened, nothing_found, open_request
@@ -15,8 +17,11 @@ from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
 from wganalyze.running.run import Run
 from wganalyze.running.sizes import make_deal
+from wganalyze.settings import defaults
 from wganalyze.snapshots.draft import Draft
 from wganalyze.study.dealing import Deal
+
+ROLES: tuple[Role, ...] = ("generator", "critic")
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -29,72 +34,78 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     opened = open_request(request)
     for file in opened.files:
         for problem in file.problems if file.kind != "unknown" else ():
-            if request.trust and "--trust" in problem:
+            if request.said.get("trust") and "--trust" in problem:
                 continue
             progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)
     if not opened.snapshots:
         raise UsageError(nothing_found(request.path, opened))
-    analyzers, lost = choose_analyzers(request, opened.host)
-    device = choose_device(request.device)
+    questions, lost = choose_analyzers(opened.said, opened.host)
+    device = choose_device(request.said.get("device", defaults.DEVICE))
     source = _source(opened, progress)
-    snapshots, deal = _resolved(request, opened, source, progress)
+    snapshots, deal = _dealt(opened, source, progress, infer=request.said.get("infer", False))
     if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
     for line in [*lost, *_missing(snapshots)]:
         progress.note(line)
-    report = Run(request, opened, snapshots, analyzers, deal, device, progress).execute()
-    return Report(report.path, exit_code=1) if lost else report
+    report = Run(request, opened, snapshots, questions, deal, device, progress).execute()
+    return Report(report.path, ExitCode.FAILED) if lost else report
 
 
 def _source(opened: Opened, progress: Progress) -> DataSource | None:
-    if opened.config.data is None:
+    if "data" not in opened.said:
         progress.note("no --data: analyzers that need real samples are skipped")
         return None
-    return opened.host.data_source(opened.config.data)
+    return opened.host.data_source(opened.said["data"])
 
 
-def _resolved(
-    request: Request, opened: Opened, source: DataSource | None, progress: Progress
-) -> tuple[Sequence[Snapshot], Deal | None]:
+def _dealt(
+    opened: Opened, source: DataSource | None, progress: Progress, *, infer: bool
+) -> tuple[Sequence[Draft], Deal | None]:
     """The snapshots and the deal of their data; with --infer, architectures that nobody named are guessed on the way.
 
     Generators come first, since the range of the data may be read from what they make, and critics need both.
     """
     snapshots: Sequence[Draft] = opened.snapshots
-    if not request.infer or not any(snapshot.unbuilt for snapshot in snapshots):
+    if not infer or not any(snapshot.unbuilt for snapshot in snapshots):
         return snapshots, None if source is None else _deal(source, opened, snapshots)
     if source is None:
         raise UsageError("--infer tries its guesses on the data: say --data NAME (wganalyze plugins lists the sources)")
-    from wganalyze.inference import infer_critics, infer_generators
-
     progress.note("--infer: architectures are guessed and tried on the data, which takes a minute or so a network")
-    said = said_preprocessing(source, opened.config.data or "", opened.config)
-    snapshots = infer_generators(snapshots, source, opened.host.architectures, said)
+    architectures = opened.host.architectures
+    snapshots = infer_generators(snapshots, source, architectures, said_preprocessing(source, opened.said))
     deal = _deal(source, opened, snapshots)
-    return infer_critics(snapshots, deal, opened.host.architectures), deal
+    return infer_critics(snapshots, deal, architectures), deal
 
 
-def _missing(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+def _missing(snapshots: Sequence[Draft]) -> Iterator[str]:
     """A line for each network that snapshots lack, with the option that would supply it."""
     told: set[str] = set()
-    for role in ("generator", "critic"):
+    for role in ROLES:
         lacking = [snapshot for snapshot in snapshots if role in snapshot.lacking]
         if not lacking or lacking[0].lacking[role] in told:
             continue
         reason = lacking[0].lacking[role]
         told.add(reason)
-        roles = [r for r in ("generator", "critic") if lacking[0].lacking.get(r) == reason]
+        roles = [r for r in ROLES if lacking[0].lacking.get(r) == reason]
         more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
         yield f"{lacking[0].label}{more}: no {' and no '.join(roles)}: {reason}"
 
 
-def _deal(source: DataSource, opened: Opened, snapshots: Sequence[Snapshot]) -> Deal:
-    failures: list[CheckpointError] = []
+def _deal(source: DataSource, opened: Opened, snapshots: Sequence[Draft]) -> Deal:
+    """The deal; the first snapshot whose generator runs may show the range of the data.
+
+    One that does not run fails in its own cells. Where none does, for a reason that the user can mend, it is said now.
+    """
     stored = min((s.samples_stored for s in snapshots if s.samples_stored is not None), default=None)
+    failures: list[BaseException] = []
     for snapshot in [s for s in snapshots if s.make_generator is not None] or snapshots[:1]:
         try:
-            return make_deal(source, opened.config.data or "", opened.config, snapshot, stored)
-        except CheckpointError as error:  # this one's cells will say so; the next one may show the range of the data
+            return make_deal(source, opened.said, snapshot, stored)
+        except (UsageError, DataError):
+            raise
+        except (Exception, SystemExit) as error:
             failures.append(error)
             snapshot.release()
-    raise failures[0]
+    if isinstance(failures[0], WganalyzeError):
+        raise failures[0]
+    return make_deal(source, opened.said, None, stored)

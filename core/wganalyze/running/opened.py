@@ -15,7 +15,8 @@ from wganalyze.networks.factories import forget_modules
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
 from wganalyze.running.request import Request
-from wganalyze.settings.config import Config
+from wganalyze.settings.config import over
+from wganalyze.settings.facts import Said
 from wganalyze.settings.toml import read_config
 from wganalyze.snapshots.assembly import Assembled, assemble
 from wganalyze.snapshots.draft import Draft
@@ -23,11 +24,15 @@ from wganalyze.snapshots.draft import Draft
 
 @dataclass(frozen=True)
 class Opened:
-    """A path, read from headers: its files and snapshots, under the configuration in force."""
+    """A path, read from headers.
+
+    ``files``, ``assembled``: what it holds. ``said``: all that was said, by the call and by files.
+    ``host``: the plugins.
+    """
 
     files: Sequence[OpenedFile]
     assembled: Assembled
-    config: Config
+    said: Said
     host: Host
 
     @property
@@ -39,28 +44,30 @@ class Opened:
 def open_request(request: Request) -> Opened:
     """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
     forget_modules()
-    host = load_host(request.no_plugins)
-    for name in request.no_plugins:
+    blocked = request.said.get("no_plugins", ())
+    host = load_host(blocked)
+    for name in blocked:
         if all(name != plugin.name for plugin in host.plugins):
             there = ", ".join(plugin.name for plugin in host.plugins)
             raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
-    config = configuration(request)
-    files = open_path(request.path, host.loaders_for(request.loader))
-    permission = Permission(request.trust, tuple(request.allow), request.infer)
-    assembled = assemble(files, request.path, config, Recognition(host.architectures), permission)
-    return Opened(files, assembled, config, host)
+    said = everything_said(request)
+    files = open_path(request.path, host.loaders_for(request.said.get("loader")))
+    allow = tuple(request.said.get("allow", ()))
+    permission = Permission(request.said.get("trust", False), allow, request.said.get("infer", False))
+    assembled = assemble(files, request.path, said, Recognition(host.architectures), permission)
+    return Opened(files, assembled, said, host)
 
 
-def configuration(request: Request) -> Config:
-    """The command line, over ``--config FILE``, over a ``wganalyze.toml`` beside the checkpoints."""
-    config = request.config
-    if request.config_file is not None:
-        config = config.over(read_config(request.config_file, trusted=True))
+def everything_said(request: Request) -> Said:
+    """The call, over the file of ``config``, over a ``wganalyze.toml`` beside the checkpoints."""
+    said, named = request.said, request.said.get("config")
+    if named is not None:
+        said = over(said, read_config(Path(named), trusted=True))
     folder = request.path if request.path.is_dir() else request.path.parent
     beside = folder / CONFIG_NAME
-    if beside.is_file() and beside != request.config_file:
-        config = config.over(read_config(beside, trusted=request.trust))
-    return config
+    if beside.is_file() and (named is None or beside != Path(named)):
+        said = over(said, read_config(beside, trusted=request.said.get("trust", False)))
+    return said
 
 
 def nothing_found(path: Path, opened: Opened) -> str:

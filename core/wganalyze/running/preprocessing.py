@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wganalyze.contracts.data import DataSource, FiniteSource
 from wganalyze.contracts.samples import Points, Preprocessing, Split
+from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
-from wganalyze.settings.config import Config
-
-if TYPE_CHECKING:
-    from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.settings.facts import Said
+from wganalyze.study.generator import generate
 
 
 def choose_preprocessing(
-    source: DataSource, text: str, config: Config, first: Snapshot | None
+    source: DataSource, said: Said, first: Snapshot | None
 ) -> tuple[Preprocessing, tuple[str, ...]]:
+    """The map, and what was assumed to find it: said, or the range that the generator of ``first`` fills."""
     own = source.value_range or _span(source)
-    said = said_preprocessing(source, text, config)
-    if said is not None:
-        if config.normalize is not None or source.value_range is not None or own is None:
-            return said, ()
-        return said, (f"data mapped to {said.name} from [{own[0]:.4g}, {own[1]:.4g}], which their values span",)
+    named = said_preprocessing(source, said)
+    if named is not None:
+        if "normalize" in said or source.value_range is not None or own is None:
+            return named, ()
+        return named, (f"data mapped to {named.name} from [{own[0]:.4g}, {own[1]:.4g}], which their values span",)
     if source.value_range is None:
         note = f"data used as stored, in [{own[0]:.4g}, {own[1]:.4g}] (set --range or --normalize)" if own else ""
         return Preprocessing(), (note,) if note else ()
@@ -30,19 +28,20 @@ def choose_preprocessing(
     return Preprocessing.to_range(source.value_range, low, high), (note,)
 
 
-def said_preprocessing(source: DataSource, text: str, config: Config) -> Preprocessing | None:
+def said_preprocessing(source: DataSource, said: Said) -> Preprocessing | None:
     """What the user said of the critic's input, by --normalize or --range; UsageError where it does not fit."""
     try:
-        if config.normalize is not None:
-            return Preprocessing.normalize(source.value_range or (0.0, 1.0), *config.normalize)
-        if config.range is None:
+        if "normalize" in said:
+            return Preprocessing.normalize(source.value_range or (0.0, 1.0), *said["normalize"])
+        if "range" not in said:
             return None
         own = source.value_range or _span(source)
         if own is None:
+            text = said.get("data", source.name)
             raise UsageError(
                 f"--range: {text} states no range of its own to map from; store it mapped, or use --normalize MEAN,STD"
             )
-        return Preprocessing.to_range(own, *config.range)
+        return Preprocessing.to_range(own, *said["range"])
     except ValueError as error:
         raise UsageError(f"--range/--normalize: {error}") from None
 
@@ -60,8 +59,6 @@ def _range_of_generator(first: Snapshot | None) -> tuple[float, float, str]:
     """The range that the first generator's samples fill: [-1, 1] or [0, 1]."""
     stored = first.samples if first is not None and first.samples_range is None else None
     if first is not None and first.make_generator is not None:
-        from wganalyze.study.generator import generate
-
         points: Points = generate(first, 64, Split("x"), seed=0, device="cpu")[0].points
         seen = f"the generator of {first.label} ends"
     elif first is not None and stored is not None:

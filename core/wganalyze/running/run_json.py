@@ -1,20 +1,132 @@
-"""run.json: the record of a run."""
+"""run.json: the record of a run, which the next run into the same report goes on from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+import json
+import os
+import platform
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
-RECORDED = (
-    "torch", "numpy", "scipy", "pandas", "pyarrow", "pot", "faiss-gpu", "faiss-cpu", "scikit-learn", "pluggy", "click",
-    "rich", "pillow", "packaging", "numba", "safetensors", "onnxruntime", "keras",
-)  # fmt: skip
+from wganalyze.cells.measuring import Question
+from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.errors import UsageError
+from wganalyze.report.store import RUN_FILE, write_atomically
+from wganalyze.running.opened import Opened
+from wganalyze.running.request import Request
+from wganalyze.study.dealing import Deal
+
+OWN = "wganalyze"
 
 
-def _is_gone(record: Mapping[str, Any]) -> bool:
-    return not all(Path(file).exists() for file in record.get("files", ()))
+@dataclass
+class RunRecord:
+    """What run.json says; ``snapshots`` by label and ``metrics`` by analyzer keep what earlier runs said.
+
+    ``content``: all else.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, report: Path, source: Path, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
+        """Begin a record in the folder of a report; UsageError where that folder cannot take it."""
+        record = cls(report / RUN_FILE, {**content, "source": str(source.resolve())})
+        try:
+            if report.exists() and not report.is_dir():
+                raise UsageError(f"--out {report}: is a file; name a folder")
+            if record.path.is_file():
+                record._continue(json.loads(record.path.read_text()))
+            elif report.is_dir() and any(report.iterdir()):
+                raise UsageError(f"--out {report}: is not empty and holds no report; name another folder")
+            report.mkdir(parents=True, exist_ok=True)
+            for question in questions:
+                record.metrics[question.analyzer.name] = [asdict(metric) for metric in question.analyzer.metrics]
+            record.write(status="running")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else f"{RUN_FILE} is damaged"
+            raise UsageError(f"--out {report}: cannot be used as a report folder ({reason}); name another") from None
+        return record
+
+    def _continue(self, earlier: Mapping[str, Any]) -> None:
+        if earlier["source"] != self.content["source"]:
+            raise UsageError(f"--out {self.path.parent}: holds the report of {earlier['source']}; name another folder")
+        self.snapshots = {entry["label"]: entry for entry in earlier["snapshots"]}
+        self.metrics = dict(earlier.get("metrics", {}))
+
+    def gone(self, here: Iterable[str]) -> list[str]:
+        """The labels of snapshots of earlier runs whose files are not there any more."""
+        labels = {*here}
+        return [
+            label
+            for label, entry in self.snapshots.items()
+            if label not in labels and not all(Path(file).exists() for file in entry.get("files", ()))
+        ]
+
+    def assumptions(self, snapshot: Snapshot, now: Sequence[str], cells: Mapping[str, str]) -> list[str]:
+        """What is assumed about a snapshot: now, and by cells that are reused when they were computed."""
+        earlier = self.snapshots.get(snapshot.label, {})
+        still = earlier["assumptions"] if {*cells.values()} & {*earlier.get("cells", {}).values()} else []
+        return list(dict.fromkeys([*now, *still]))
+
+    def remember(self, snapshot: Snapshot, assumptions: Sequence[str], cells: Mapping[str, str]) -> None:
+        """Take a snapshot in; ``cells``: the keys of its cells that are ok, by analyzer."""
+        self.snapshots[snapshot.label] = {
+            "label": snapshot.label,
+            "step": snapshot.step,
+            "files": [str(file) for file in snapshot.files],
+            "designs": dict(snapshot.designs),
+            "missing": dict(snapshot.missing),
+            "assumptions": [*assumptions],
+            "cells": dict(cells),
+        }
+
+    def write(self, **more: Any) -> None:
+        """Replace the file in one rename."""
+        self.content |= more
+        document = {**self.content, "snapshots": [*self.snapshots.values()], "metrics": self.metrics}
+        write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
+
+
+def describe_run(run_id: str, request: Request, opened: Opened, deal: Deal | None, device: str) -> dict[str, Any]:
+    """Environment, versions, every plugin with its status, the exact command, the data."""
+    distributions = dict.fromkeys([OWN, *(plugin.distribution for plugin in opened.host.plugins)])
+    data = None if deal is None else {
+        "source": deal.text,
+        "space": deal.space,
+        "n": deal.n,
+        "size_note": deal.size_note,
+        "replicates": deal.replicates,
+        "seed": deal.seed,
+        "held_out": deal.held_out,
+    }  # fmt: skip
+    return {
+        "run_id": run_id,
+        "command": list(request.command),
+        "started": now(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device,
+        "gpu": _gpu(device),
+        "cores": os.cpu_count(),
+        "versions": _versions(distributions),
+        "plugins": [vars(plugin) for plugin in opened.host.plugins],
+        "data": data,
+        "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind != "unknown"],
+    }
+
+
+def now() -> str:
+    """The time, as run.json writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _gpu(device: str) -> str | None:
@@ -22,6 +134,19 @@ def _gpu(device: str) -> str | None:
     import torch
 
     return torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+
+
+def _versions(distributions: Iterable[str]) -> dict[str, str]:
+    """Of these distributions and of everything that they require, as far as it is installed."""
+    names: dict[str, None] = {}
+    for distribution in distributions:
+        names[distribution] = None
+        try:
+            lines = requires(distribution) or []
+        except PackageNotFoundError:
+            continue
+        names |= dict.fromkeys(match[0] for line in lines if (match := re.match(r"[\w.-]+", line)))
+    return {name: installed for name in names if (installed := _version(name)) is not None}
 
 
 def _version(name: str) -> str | None:

@@ -1,76 +1,60 @@
-"""How large the samples of a run are: n, replicates, and what the data allow."""
+"""How large the samples of a run are: n and replicates, said or by default, and what the data allow."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.samples import Preprocessing
+from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError, UsageError
+from wganalyze.running.budget import largest_n
 from wganalyze.running.preprocessing import choose_preprocessing
-from wganalyze.settings.config import Config
-from wganalyze.settings.defaults import DEFAULT_N, DEFAULT_REPLICATES, MIN_N
+from wganalyze.settings import defaults
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 
-if TYPE_CHECKING:
-    from wganalyze.contracts.snapshot import Snapshot
 
-
-def make_deal(source: DataSource, text: str, config: Config, first: Snapshot | None, stored: int | None = None) -> Deal:
+def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: int | None = None) -> Deal:
     """Sizes, seed and preprocessing of a run; what is unsaid is found or set by default, and said so.
 
-    ``stored``: the fewest samples that a snapshot stores in place of a generator, which bound the default of n too.
+    ``first``: its generator may show the range of the data. ``stored``: the fewest samples that a snapshot stores in
+    place of a generator, which bound the default of n too.
     """
-    replicates = config.replicates if config.replicates is not None else DEFAULT_REPLICATES
-    if replicates < 1:
-        raise UsageError(f"--replicates {replicates}: at least 1 (3 for an interval)")
+    text = said.get("data", source.name)
+    replicates = said.get("replicates", defaults.REPLICATES)
     parts = 2 * replicates + 1
-    most = DEFAULT_N if source.size is None else source.size // parts
+    most = defaults.N if source.size is None else source.size // parts
     few = stored is not None and stored // parts < most
     top = stored // parts if stored is not None and few else most
     owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
-    preprocessing, assumptions = choose_preprocessing(source, text, config, first)
-    seed = config.seed or 0
-    note = ""
-    if config.n == "max":
-        n, note = _largest(source, text, preprocessing, config, None if source.size is None and not few else top)
-    elif config.budget is not None:
+    preprocessing, assumptions = choose_preprocessing(source, said, first)
+    note, asked = "", said.get("n")
+    if asked == "max":
+        n, note = _largest(source, preprocessing, said, None if source.size is None and not few else top)
+    elif "budget" in said:
         raise UsageError("--budget is for --n max: say both, or a number for --n")
-    elif config.n is not None:
-        n = config.n
+    elif asked is not None:
+        n = asked
     else:
-        n = min(DEFAULT_N, top)
-        note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < DEFAULT_N else ""
+        n = min(defaults.N, top)
+        note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < defaults.N else ""
     if source.size is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
             f"{text} has {source.size}: at most --n {most}, or fewer --replicates"
         )
-    if n < MIN_N:
-        raise DataError(f"--n {n}: at least {MIN_N} samples a split are needed; there are {owner}")
-    held_out = config.held_out if config.held_out is not None else source.held_out
+    if n < defaults.LEAST_N:
+        raise DataError(f"--n {n}: at least {defaults.LEAST_N} samples a split are needed; there are {owner}")
+    seed, held_out = said.get("seed", defaults.SEED), said.get("held_out", source.held_out)
     return Deal(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored)
 
 
-def _largest(
-    source: DataSource, text: str, preprocessing: Preprocessing, config: Config, top: int | None
-) -> tuple[int, str]:
+def _largest(source: DataSource, preprocessing: Preprocessing, said: Said, top: int | None) -> tuple[int, str]:
     """--n max: all that there is, or what one exact distance can take in the time of --budget."""
-    if config.budget is not None:
-        from wganalyze.running.budget import largest_n
-
-        n = largest_n(source, preprocessing, top, config.budget, config.seed or 0)
-        return n, f"n = {n}: the most for which one exact W1 ends in {config.budget:g} s here"
+    budget = said.get("budget")
+    if budget is not None:
+        n = largest_n(source, preprocessing, top, float(budget), said.get("seed", defaults.SEED))
+        return n, f"n = {n}: the most for which one exact W1 ends in {budget:g} s here"
     if top is None:
+        text = said.get("data", source.name)
         raise UsageError(f"--n max: {text} has no end; add --budget 20s, or say a number")
     return top, f"n = {top}: the most that there is for disjoint splits"
-
-
-def with_assumptions(deal: Deal, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with the deal's preprocessing and its assumptions on it."""
-    return replace(
-        snapshot,
-        preprocessing=deal.preprocessing,
-        assumptions=(*snapshot.assumptions, *deal.assumptions),
-    )

@@ -1,47 +1,45 @@
-"""What the user says about a run, in one frozen record."""
+"""What was said in several places, one over the other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from typing import cast
 
-from wganalyze.contracts.terms import Encoding, Output, Weights
+from wganalyze.contracts.terms import Role
 from wganalyze.networks.factories import Net
+from wganalyze.settings.facts import Said, facts, flag_of, read
 
-ROLES = ("generator", "critic", "ignore")
+
+def from_command_line(texts: dict[str, object]) -> Said:
+    """What options say, by name; None and () are unsaid. UsageError names the option."""
+    said = {}
+    for name, value in texts.items():
+        if name in facts() and value is not None and value != () and value is not False:
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            said[name] = read(name, value, f"{flag_of(name)} {shown}")
+    if texts.get("held_out") is False:  # the flag --training-data
+        said["held_out"] = False
+    return cast(Said, said)
 
 
-@dataclass(frozen=True)
-class Config:
-    """Everything that may be said; None means unsaid."""
+def from_python(arguments: dict[str, object]) -> Said:
+    """What arguments of a function say, by name; None is unsaid. UsageError names the argument."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return cast(Said, {name: read(name, value, f"{name}={value!r}") for name, value in given.items()})
 
-    generator: Net | None = None
-    critic: Net | None = None
-    weights: Weights | None = None
-    generator_mode: Literal["eval", "train"] | None = None
-    output: Output | None = None
-    orientation: Literal[1, -1] | None = None
-    law: Literal["normal", "uniform"] | None = None
-    latent_shape: tuple[int, ...] | None = None
-    classes: int | None = None
-    encoding: Encoding | None = None
-    data: str | None = None
-    range: tuple[float, float] | None = None
-    normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    held_out: bool | None = None
-    penalty: float | None = None
-    n: int | Literal["max"] | None = None
-    budget: float | None = None
-    replicates: int | None = None
-    seed: int | None = None
-    roles: Mapping[str, str] = field(default_factory=dict)
 
-    def over(self, other: Config) -> Config:
-        """This configuration, with what it leaves unsaid taken from ``other``."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        # The first pattern that fits a file decides, so one's own come first.
-        said["roles"] = {**self.roles, **{p: role for p, role in other.roles.items() if p not in self.roles}}
-        if "range" in said or "normalize" in said:
-            other = replace(other, range=None, normalize=None)
-        return replace(other, **said)
+def over(first: Said, second: Said) -> Said:
+    """``first``, with what it leaves unsaid taken from ``second``."""
+    merged = {**second, **first}
+    if "range" in first or "normalize" in first:
+        for other in {"range", "normalize"} - {*first}:
+            merged.pop(other, None)
+    own, others = first.get("roles", {}), second.get("roles", {})
+    if own or others:  # the first pattern that fits a file decides, so one's own come first
+        merged["roles"] = {**own, **{pattern: role for pattern, role in others.items() if pattern not in own}}
+    return cast(Said, merged)
+
+
+def net_of(said: Said, role: Role) -> Net | None:
+    """The factory or the architecture that was named for a network."""
+    named = said.get(role)
+    return Net(named) if isinstance(named, str) else named

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-DEFAULT_N = 2000
+N = 2000
+"""Samples a split."""
 
-
-DEFAULT_REPLICATES = 5
-
-
-MIN_N = 2
+LEAST_N = 2
+REPLICATES = 5
+SEED = 0
+DEVICE = "auto"
+"""The first GPU that torch sees, else the CPU."""

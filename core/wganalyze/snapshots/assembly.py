@@ -11,7 +11,7 @@ from wganalyze.contracts.loader import Part
 from wganalyze.files.opening import OpenedFile
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.draft import Draft
 from wganalyze.snapshots.findings import with_findings
 from wganalyze.snapshots.moment import Moment
@@ -45,9 +45,9 @@ class _Sorting:
     def note(self, path: Path, line: str) -> None:
         self.notes.setdefault(path, []).append(line)
 
-    def add(self, part: Part, relative: Path, config: Config) -> None:
+    def add(self, part: Part, relative: Path, said: Said) -> None:
         """Take a part in: its members join the group of their moment."""
-        if role_by_pattern(relative, config) == "ignore":
+        if role_by_pattern(relative, said) == "ignore":
             self.note(part.path, "left out: [files] says ignore")
             return
         own = _group_of(part, relative)
@@ -55,7 +55,7 @@ class _Sorting:
             self.records.append((relative, part))
             self.steps[part.path] = own.step.number if own.step else None
             return
-        members, left = members_of(part, relative, config, self.recognition)
+        members, left = members_of(part, relative, said, self.recognition)
         if left:
             verb, by = ("is", "its name") if len(left) == 1 else ("are", "their names")
             self.note(part.path, f"left: {', '.join(left)} {verb} no generator and no critic by {by}")
@@ -84,7 +84,7 @@ class _Sorting:
 def assemble(
     files: Iterable[OpenedFile],
     root: Path,
-    config: Config,
+    said: Said,
     recognition: Recognition,
     permission: Permission | None = None,
 ) -> Assembled:
@@ -94,12 +94,12 @@ def assemble(
     for part in (part for file in files for part in file.parts):
         # A folder of images may be the path itself.
         relative = Path(base.resolve().name) if part.path == base else part.path.relative_to(base)
-        seen.add(part, relative, config)
+        seen.add(part, relative, said)
     seen.spread_records()
     merged = pair_leftovers(list(seen.groups.values()))
     merged.sort(key=lambda g: (_natural(g.folder), -1 if g.step is None else g.step.number, _natural(g.words)))
     name = root.stem if root.is_file() else root.resolve().name
-    snapshots = [s for group in merged for s in resolve(group, name, config, recognition, permission or Permission())]
+    snapshots = [s for group in merged for s in resolve(group, name, said, recognition, permission or Permission())]
     return Assembled(
         tuple(with_findings([*_distinct(snapshots)], base)),
         {path: next(iter(r)) if len(r) == 1 else "both" for path, r in seen.roles.items()},

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.moment import Member, Moment
 
 
-def choose_generator(group: Moment, config: Config) -> tuple[Member | None, str, list[str]]:
+def choose_generator(group: Moment, said: Said) -> tuple[Member | None, str, list[str]]:
     """The EMA copy where there is one, unless the user prefers the raw weights."""
     members = group.of("generator")
     averaged = [member for member in members if member.averaged]
     raw = [member for member in members if not member.averaged]
-    wanted = config.weights or ("ema" if averaged else "raw")
+    wanted = said.get("weights") or ("ema" if averaged else "raw")
     chosen = (averaged if wanted == "ema" else raw) or members
     if not chosen:
         return None, "raw", []
     notes = []
-    if averaged and raw and config.weights is None:
+    if averaged and raw and said.get("weights") is None:
         notes.append(f"EMA weights preferred for sampling: {chosen[0].piece.place}")
     if chosen[0].averaged != (wanted == "ema"):
         notes.append(f"there are no {wanted} weights; {chosen[0].piece.place} taken")

@@ -50,8 +50,6 @@ def _list(names: Sequence[str]) -> str:
 
 
 _SPECTRAL_NAMES = re.compile(r"(?<![a-z])(sn[-_ ]?(gan|dcgan|resnet)|spectral)", re.IGNORECASE)
-
-
 _PENALTY_NAMES = re.compile(r"(?<![a-z])w?gan[-_ ]?(gp|lp|div)(?![a-z])", re.IGNORECASE)
 
 

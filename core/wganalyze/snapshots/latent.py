@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.networks.piece import Piece
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.moment import Facts, Member
 
 _LATENT_WIDTHS = (
@@ -25,10 +25,10 @@ def number_among(facts: Facts, names: Iterable[str]) -> float | None:
     return None
 
 
-def guess_latent(generator: Member, config: Config, facts: Facts, assumptions: list[str]) -> Latent:
+def guess_latent(generator: Member, said: Said, facts: Facts, assumptions: list[str]) -> Latent:
     """What the generator eats: said, or in the file, or read from the shape of the first layer and recorded."""
-    law, shape = config.law, config.latent_shape
-    classes, encoding = config.classes, config.encoding
+    law, shape = said.get("latent_law"), said.get("latent")
+    classes, encoding = said.get("classes"), said.get("label_encoding")
     if law is None:
         stored = next((v for k, v in facts.items() if k.rsplit(".", 1)[-1] == "latent_law"), None)
         law = "uniform" if stored == "uniform" else "normal"
@@ -44,7 +44,7 @@ def guess_latent(generator: Member, config: Config, facts: Facts, assumptions: l
         extra = (classes or 0) if encoding == "concat" else 0
         shape, where = _first_layer(generator.piece, None if width is None else int(width), extra)
         assumptions.append(f"latent shape {shape}: {where}")
-    return Latent(law, shape or (), classes or 0, encoding or "index")
+    return Latent(law, tuple(shape or ()), classes or 0, encoding or "index")
 
 
 def _stated(piece: Piece) -> Latent:

@@ -11,23 +11,11 @@ from itertools import pairwise
 from wganalyze.contracts.terms import Role
 
 _GENERATOR = {"generator", "gen", "g", "netg", "gnet", "modelg", "gmodel"}
-
-
 _CRITIC = {"critic", "crit", "discriminator", "disc", "dis", "d", "netd", "dnet", "modeld", "dmodel"}
-
-
 _AVERAGED_GENERATOR = {"gema", "ge", "gs", "netge", "avgg", "emag", "generatorema", "gavg"}
-
-
 _AVERAGE = {"ema", "avg", "average", "averaged", "running", "swa"}
-
-
 _FILLER = {"state", "dict", "checkpoint", "model", "models", "net", "nets", "network", "networks", "weights", "module"}
-
-
 _SETTINGS = {"params"}  # weights as a name; as a container of numbers, the settings of a run
-
-
 _UNITS = {
     "step": "step", "steps": "step", "globalstep": "step", "kimg": "kimg",
     "iter": "iteration", "iters": "iteration", "itr": "iteration", "iteration": "iteration", "iterations": "iteration",
@@ -38,14 +26,8 @@ _UNITS = {
 
 
 _FINEST_FIRST = ("step", "iteration", "kimg", "epoch", "")
-
-
 _STEP_FACTS = ("step", "global_step", "iteration", "iterations", "iter", "itr", "n_iter", "epoch")
-
-
 _LONG_ROLES = {"generator", "gen", "critic", "discriminator", "disc"}
-
-
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 

@@ -17,7 +17,8 @@ from wganalyze.networks.design import Unknown, find_design
 from wganalyze.networks.piece import Piece
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
-from wganalyze.settings.config import Config
+from wganalyze.settings.config import net_of
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.draft import Draft
 from wganalyze.snapshots.ema import choose_generator
 from wganalyze.snapshots.findings import contradictions
@@ -27,15 +28,14 @@ from wganalyze.snapshots.moment import Member, Moment
 if TYPE_CHECKING:
     from torch.nn import Module
 
-
 _PENALTIES = (
     "gradient_penalty", "lambda_gp", "lambdaGP", "gp_lambda", "gp_weight", "lambda_gradient_penalty", "lambda",
 )  # fmt: skip
 
 
-def resolve(moment: Moment, root: str, config: Config, recognition: Recognition, permission: Permission) -> list[Draft]:
+def resolve(moment: Moment, root: str, said: Said, recognition: Recognition, permission: Permission) -> list[Draft]:
     """The snapshots of one moment: one for each of its critics."""
-    generator, weights, notes = choose_generator(moment, config)
+    generator, weights, notes = choose_generator(moment, said)
     critics = [member for member in moment.of("critic") if not member.averaged] or moment.of("critic")
     label = moment.label(root)
     chosen: list[Member | None] = [*critics] or [None]
@@ -46,7 +46,7 @@ def resolve(moment: Moment, root: str, config: Config, recognition: Recognition,
             {"generator": generator, "critic": critic},
             weights,
             notes,
-            config,
+            said,
             recognition,
             permission,
         )
@@ -60,7 +60,7 @@ def _snapshot(
     chosen: Mapping[Role, Member | None],
     weights: str,
     notes: list[str],
-    config: Config,
+    said: Said,
     recognition: Recognition,
     permission: Permission,
 ) -> Draft:
@@ -75,7 +75,7 @@ def _snapshot(
             continue
         if member.assumption:
             assumptions.append(member.assumption)
-        net = config.generator if role == "generator" else config.critic
+        net = net_of(said, role)
         design = find_design(member.piece, net, role, recognition, permission)
         if isinstance(design, Unknown):
             missing[role] = design.reason
@@ -88,7 +88,7 @@ def _snapshot(
     facts = {**moment.facts, **{k: v for member in moment.members for k, v in member.piece.part.facts.items()}}
     generator = chosen["generator"]
     known = "generator" in makers or "generator" in unbuilt
-    latent = guess_latent(generator, config, facts, assumptions) if generator is not None and known else Latent()
+    latent = guess_latent(generator, said, facts, assumptions) if generator is not None and known else Latent()
     if moment.step is not None and moment.step.unit == "":
         assumptions.append(f"step {moment.step.number} read from {moment.step.source}")
     samples = moment.samples[0].piece.part if moment.samples and generator is None else None
@@ -105,11 +105,11 @@ def _snapshot(
         samples_range=samples.value_range if samples is not None else None,
         samples_stored=_stored_number(samples) if samples is not None else None,
         weights="ema" if weights == "ema" else "raw",
-        generator_mode=config.generator_mode or "eval",
+        generator_mode=said.get("generator_mode", "eval"),
         latent=latent,
-        output=config.output,
-        orientation=config.orientation,
-        penalty=config.penalty if config.penalty is not None else number_among(facts, _PENALTIES),
+        output=said.get("output"),
+        orientation=said.get("orientation"),
+        penalty=said.get("gradient_penalty", number_among(facts, _PENALTIES)),
         assumptions=tuple(assumptions),
         missing=missing,
         designs=designs,

@@ -10,19 +10,19 @@ from wganalyze.contracts.loader import Part
 from wganalyze.contracts.terms import Role
 from wganalyze.networks.piece import WRAPPERS, Piece
 from wganalyze.networks.recognition import Recognition
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.moment import Member
 from wganalyze.snapshots.naming import Named, bare, is_filler, read_name
 
 
-def role_by_pattern(relative: Path, config: Config) -> str | None:
-    for pattern, role in config.roles.items():
+def role_by_pattern(relative: Path, said: Said) -> str | None:
+    for pattern, role in said.get("roles", {}).items():
         if fnmatch.fnmatch(relative.as_posix(), pattern) or fnmatch.fnmatch(relative.name, pattern):
             return role
     return None
 
 
-def members_of(part: Part, relative: Path, config: Config, recognition: Recognition) -> tuple[list[Member], list[str]]:
+def members_of(part: Part, relative: Path, said: Said, recognition: Recognition) -> tuple[list[Member], list[str]]:
     """The networks in a part: split under prefixes where the keys hold two, else the part as a whole.
 
     And the names of networks in it that are neither generator nor critic (an Inception for the FID, a VGG).
@@ -35,7 +35,7 @@ def members_of(part: Part, relative: Path, config: Config, recognition: Recognit
         nets = {p: n for p, n in by_prefix.items() if n.role and not n.rest}
         left = [p.rstrip(".") for p in by_prefix if p not in nets]
         return [Member(Piece(part, p), n.role, n.averaged) for p, n in nets.items()], left
-    pattern = role_by_pattern(relative, config)
+    pattern = role_by_pattern(relative, said)
     if pattern is not None:
         return [Member(Piece(part), cast(Role, pattern))], []
     if part.role in ("generator", "critic"):
@@ -59,7 +59,7 @@ def members_of(part: Part, relative: Path, config: Config, recognition: Recognit
         return [
             Member(Piece(part), role, averaged, f"{relative.name} taken as the {role}: its keys are those of {name}")
         ], []
-    only = _only_named(config)
+    only = _only_named(said)
     if only is not None:
         return [
             Member(Piece(part), only, averaged, f"{relative.name} taken as the {only}: only --{only} was named")
@@ -67,10 +67,10 @@ def members_of(part: Part, relative: Path, config: Config, recognition: Recognit
     return [Member(Piece(part, ""), None)], []
 
 
-def _only_named(config: Config) -> Role | None:
-    if (config.generator is None) == (config.critic is None):
+def _only_named(said: Said) -> Role | None:
+    if ("generator" in said) == ("critic" in said):
         return None
-    return "critic" if config.generator is None else "generator"
+    return "generator" if "generator" in said else "critic"
 
 
 def _prefixes(part: Part) -> dict[str, Named]:

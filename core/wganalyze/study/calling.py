@@ -14,7 +14,6 @@ from wganalyze.contracts.snapshot import Latent
 if TYPE_CHECKING:
     from torch import Tensor
 
-
 BATCH = 256
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.samples import Points, Preprocessing, Samples, Split
+from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError
 
 
@@ -14,6 +17,9 @@ class Deal:
     """A source, its preprocessing, and the sizes of a run.
 
     Splits "x" and "x2" of every replicate hold ``n`` samples each; "fit" holds what is left, at least ``n``.
+
+    ``text``: the source as the user named it. ``size_note``: why ``n`` is below the default, where nobody chose it.
+    ``stored``: the fewest samples that a snapshot stores in place of a generator.
     """
 
     source: DataSource
@@ -25,14 +31,18 @@ class Deal:
     held_out: bool | None = None
     assumptions: tuple[str, ...] = ()
     size_note: str = ""
-    """Why ``n`` is below the default, where nobody chose it."""
     stored: int | None = None
-    """The fewest samples that a snapshot stores in place of a generator."""
 
     @property
     def space(self) -> str:
         """Name of the space the samples live in, with its scale."""
         return f"critic input {self.preprocessing.name}"
+
+    @property
+    def data_id(self) -> str:
+        """Digest of the data's content and preprocessing."""
+        content = [self.source.name, self.source.digest, asdict(self.preprocessing)]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
     @property
     def fit_size(self) -> int:
@@ -67,6 +77,11 @@ class Deal:
         """Values that lie in ``own`` brought to where the real samples' range lies in the critic's input space."""
         low, high = self.source.value_range or own
         return self.preprocessing.apply(low + (points - own[0]) * ((high - low) / (own[1] - own[0])), shape)
+
+    def marked(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with this preprocessing, and what was assumed for it, on it."""
+        assumptions = (*snapshot.assumptions, *self.assumptions)
+        return replace(snapshot, preprocessing=self.preprocessing, assumptions=assumptions)
 
     def offset(self, split: Split) -> int:
         """Where a split begins in the shuffled order of all samples."""

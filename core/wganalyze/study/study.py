@@ -15,24 +15,20 @@ from wganalyze.contracts.network import notes_of
 from wganalyze.contracts.samples import Samples, Scores, Split, SplitName
 from wganalyze.contracts.study import Need
 from wganalyze.contracts.terms import Mode
-from wganalyze.errors import CheckpointError, NotMeasurable, UsageError, WganalyzeError
+from wganalyze.errors import CheckpointError, NotMeasurable, WganalyzeError
 from wganalyze.statistics import Estimate, auc, student_t
-from wganalyze.study.calling import rounded
 from wganalyze.study.critic import ReadyCritic, prepare_critic
 from wganalyze.study.dealing import Deal
+from wganalyze.study.fingerprint import fingerprint
 from wganalyze.study.generator import generate
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from wganalyze.contracts.samples import Points
     from wganalyze.contracts.snapshot import Snapshot
     from wganalyze.transport import Transport
 
-
 T = TypeVar("T")
-
-
 Cache = dict[Hashable, Any]
 
 
@@ -301,31 +297,12 @@ class SnapshotStudy:
             cache[key] = make()
         return cast(T, cache[key])
 
+    @property
+    def data_id(self) -> str:
+        """Digest of the data's content and preprocessing; "" without data."""
+        return self.deal.data_id if self.deal else ""
+
     @cached_property
     def fingerprint(self) -> str:
-        """What the built networks do: their text, and outputs on a fixed probe; new user code changes it.
-
-        A network that cannot be built leaves its error here, so that analyzers which do without it still run.
-        """
-        return "\n".join(self._trace(side) for side in (self._generator_trace, self._critic_trace))
-
-    def _trace(self, side: Callable[[], str]) -> str:
-        try:
-            return side()
-        except (CheckpointError, UsageError, NotMeasurable) as error:
-            return str(error)
-
-    def _generator_trace(self) -> str:
-        if self.snapshot.make_generator is None:
-            return "no generator"
-        fakes, _ = generate(self.snapshot, 4, Split("probe"), seed=0, device=self.device)
-        return f"{self.snapshot.generator!r} {rounded(fakes.points)}"
-
-    def _critic_trace(self) -> str:
-        if self.snapshot.make_critic is None:
-            return "no critic"
-        rng = np.random.default_rng(0)
-        points: Points = rng.standard_normal((4, math.prod(self.head.shape))).astype(np.float32)
-        labels = np.zeros(4, np.int64) if self.snapshot.latent.classes else None
-        probe = Samples(points, self.head.shape, labels)
-        return f"{self.snapshot.critic!r} {rounded(self.head.scores(probe, 'eval', 4))}"
+        """What the built networks do; new user code changes it."""
+        return fingerprint(self.snapshot, lambda: self.head, self.device)

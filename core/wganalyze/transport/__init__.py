@@ -13,14 +13,16 @@ from wganalyze.transport.duality import (
     penalised_dual,
 )
 from wganalyze.transport.exact import Transport, wasserstein
-from wganalyze.transport.metrics import METRICS, cost_blocks, cost_matrix, paired_cost
+from wganalyze.transport.metrics import METRICS, Array, as_points, cost_blocks, cost_matrix, paired_cost
 from wganalyze.transport.permutation import permutation_pvalue
 
 __all__ = [
     "METRICS",
+    "Array",
     "DualBounds",
     "Transport",
     "Transports",
+    "as_points",
     "best_scaled_dual",
     "c_transform_duals",
     "cost_blocks",

@@ -21,7 +21,7 @@ from wganalyze.contracts.measurement import Yielded
 from wganalyze.contracts.samples import Preprocessing, Values
 from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.study.study import SnapshotStudy
 
@@ -92,7 +92,7 @@ SNAPSHOT = Snapshot(
 
 def deal(change: float = 0.0, **said: Any) -> Deal:
     """A deal for the two hundred rows."""
-    return make_deal(Held(change), "held", Config(**{"n": 20, "replicates": 2, **said}), None)
+    return make_deal(Held(change), Said(**{"n": 20, "replicates": 2, **said}), None)
 
 
 def key(

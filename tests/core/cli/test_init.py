@@ -14,7 +14,7 @@ from torch import nn
 
 from wganalyze import open_report
 from wganalyze.networks.factories import Net
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.settings.toml import read_config
 
 Command = Callable[..., Any]
@@ -56,18 +56,18 @@ def test_every_fact_that_was_said_is_in_the_file(command: Command, trainer: Any)
         "t:C",
     ]
     assert command("init", trainer.folder, *said).code == 0
-    assert read_config(trainer.folder / "wganalyze.toml", trusted=True) == Config(
+    assert read_config(trainer.folder / "wganalyze.toml", trusted=True) == Said(
         generator=Net("t:G(4, name='ä\"')", folder=trainer.folder),
         critic=Net("t:C", folder=trainer.folder),
         weights="raw",
         output="logit",
         orientation=-1,
-        law="uniform",
-        latent_shape=(4,),
+        latent_law="uniform",
+        latent=(4,),
         classes=10,
-        encoding="onehot",
+        label_encoding="onehot",
         data="npy:a b.npy",
-        penalty=0.5,
+        gradient_penalty=0.5,
         roles={"x[1]*.pt": "critic", "old/*": "ignore"},
     )
 

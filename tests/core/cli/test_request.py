@@ -15,7 +15,7 @@ from wganalyze.cli.run import run
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
 from wganalyze.running.request import Request
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 
 
 def request_of(verb: click.Command, *arguments: str) -> Request:
@@ -28,7 +28,7 @@ def request_of(verb: click.Command, *arguments: str) -> Request:
 def test_what_is_unsaid_stays_unsaid(verb: click.Command) -> None:
     request = request_of(verb, "ckpt")
     assert request.path == Path("ckpt")
-    assert request.config == Config()
+    assert request.config == Said()
     assert (request.out, request.config_file, request.loader, request.trust) == (None, None, None, False)
     assert [*request.only, *request.skip, *request.options, *request.no_plugins] == []
 
@@ -61,7 +61,7 @@ def test_every_fact_of_a_configuration_can_be_said(fact: str) -> None:
     option, text, value = OPTIONS[fact]
     config = request_of(run, "ckpt", option, text).config
     assert getattr(config, fact) == value
-    assert config == Config(**{fact: value})
+    assert config == Said(**{fact: value})
 
 
 def test_no_fact_is_without_an_option() -> None:
@@ -70,7 +70,7 @@ def test_no_fact_is_without_an_option() -> None:
 
 @pytest.mark.parametrize(("option", "value"), [("--held-out", True), ("--training-data", False)])
 def test_both_sides_of_held_out(option: str, value: bool) -> None:
-    assert request_of(run, "ckpt", option).config == Config(held_out=value)
+    assert request_of(run, "ckpt", option).config == Said(held_out=value)
 
 
 def test_names_with_commas_and_repeated() -> None:
@@ -92,7 +92,7 @@ def test_the_rest_of_a_request(tmp_path: Path) -> None:
 
 
 def test_all_that_there_is() -> None:
-    assert request_of(run, "ckpt", "--n", "max").config == Config(n="max")
+    assert request_of(run, "ckpt", "--n", "max").config == Said(n="max")
 
 
 @pytest.mark.parametrize("text", ["many", "1", "-5", "2.5"])

@@ -24,7 +24,7 @@ from wganalyze.networks.design import Design
 from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze_zoo.chain import Chain
 
 HOST = Host(architectures={"chain": Chain()})
@@ -99,7 +99,7 @@ def snapshot(latent: tuple[int, ...] = (Z,), label: str = "s", **nets: nn.Module
 def inferred_critic(critic: nn.Module, generator: nn.Module, low: float = -1.0, **config: Any) -> Snapshot:
     """The snapshot with what was inferred of its critic, its generator known."""
     before = replace(snapshot(critic=critic), make_generator=lambda: generator)
-    deal = make_deal(BLOBS, "blobs", Config(n=60, replicates=3, range=(low, 1.0), **config), before)
+    deal = make_deal(BLOBS, Said(n=60, replicates=3, range=(low, 1.0), **config), before)
     return infer_critics([before], deal, HOST)[0]
 
 

@@ -18,7 +18,7 @@ from wganalyze.networks.factories import Net
 from wganalyze.running.description import describe, layout, missing_by_reason, relative
 from wganalyze.running.opened import Opened
 from wganalyze.running.template import to_toml
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.settings.toml import read_config
 from wganalyze.snapshots.assembly import Assembled
 
@@ -32,10 +32,10 @@ def part(keys: int = 1, name: str = "", **facts: float) -> Part:
     return Part(PATH, "kind", name, keys={f"k{i}": TensorSpec((2, i), "float32") for i in range(keys)}, facts=facts)
 
 
-def opened(*snapshots: Snapshot, config: Config | None = None, parts: tuple[Part, ...] = ()) -> Opened:
+def opened(*snapshots: Snapshot, config: Said | None = None, parts: tuple[Part, ...] = ()) -> Opened:
     """A path that holds one file."""
     assembled = Assembled(snapshots, {PATH: "unknown"}, {PATH: 7}, {PATH: ("left: x",)})
-    return Opened([OpenedFile(PATH, "kind", parts, ("damaged",))], assembled, config or Config(), Host())
+    return Opened([OpenedFile(PATH, "kind", parts, ("damaged",))], assembled, config or Said(), Host())
 
 
 @pytest.mark.parametrize("keys", [0, 1, 8])
@@ -97,9 +97,9 @@ def test_paths_are_shown_below_the_root(tmp_path: Path) -> None:
 def test_nothing_known_is_nothing_said(tmp_path: Path) -> None:
     target = tmp_path / "wganalyze.toml"
     target.write_text(to_toml(opened()))
-    assert read_config(target, trusted=True) == Config()
+    assert read_config(target, trusted=True) == Said()
     target.write_text(to_toml(opened(Snapshot("s", 1, "step", (), latent=Latent("uniform", (5,))))))
-    assert read_config(target, trusted=True) == Config()
+    assert read_config(target, trusted=True) == Said()
 
 
 def test_uncommenting_every_line_is_a_valid_file_too(tmp_path: Path) -> None:
@@ -140,12 +140,12 @@ def test_whatever_was_said_is_read_back(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "toml"
     folder.mkdir(exist_ok=True)
-    said = Config(
+    said = Said(
         generator=Net(factory, arguments=arguments, folder=folder),
-        latent_shape=tuple(shape),
+        latent=tuple(shape),
         range=ends,
         roles=roles,
-        penalty=penalty,
+        gradient_penalty=penalty,
         seed=0,
         held_out=False,
     )

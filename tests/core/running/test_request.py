@@ -13,7 +13,7 @@ from wganalyze.host.loading import load_host
 from wganalyze.running.choosing import choose_analyzers, choose_device
 from wganalyze.running.opened import configuration
 from wganalyze.running.request import Request
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 
 
 def test_analyzers_are_chosen_by_name() -> None:
@@ -68,7 +68,7 @@ def test_the_command_line_goes_before_files(tmp_path: Path) -> None:
     (tmp_path / "wganalyze.toml").write_text("[run]\nn = 1\nreplicates = 1\nseed = 1\n[generator]\nfactory = 'a:b'\n")
     facts = tmp_path / "facts.toml"
     facts.write_text("[run]\nn = 2\nreplicates = 2\n[critic]\nfactory = 'c:d'\n")
-    config = configuration(Request(tmp_path, config=Config(n=3), config_file=facts))
+    config = configuration(Request(tmp_path, config=Said(n=3), config_file=facts))
     assert (config.n, config.replicates, config.seed) == (3, 2, 1)
     assert config.generator is not None
     assert config.critic is not None

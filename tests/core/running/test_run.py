@@ -24,7 +24,7 @@ from wganalyze.networks.factories import Net
 from wganalyze.report.reading import Report
 from wganalyze.running.opened import open_request
 from wganalyze.running.request import Request
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.study.critic import ReadyCritic
 from wganalyze.study.dealing import Deal
 from wganalyze.study.generator import generate
@@ -529,7 +529,7 @@ def test_code_named_beside_the_checkpoints_needs_trust(trainer: Trainer, more: d
 def test_reading_runs_nothing(trainer: Trainer) -> None:
     trainer.factories.write_text("raise SystemExit('was run')\n")
     net = Net(f"{trainer.factories}:Generator")
-    opened = open_request(Request(trainer.folder, config=Config(generator=net)))
+    opened = open_request(Request(trainer.folder, config=Said(generator=net)))
     assert [snapshot.step for snapshot in opened.snapshots] == [*STEPS]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.settings.toml import read_config
 
 FULL = """
@@ -58,20 +58,20 @@ def written(folder: Path, text: str) -> Path:
 
 def test_every_fact_is_read(tmp_path: Path) -> None:
     config = read_config(written(tmp_path, FULL), trusted=False)
-    assert config == Config(
+    assert config == Said(
         generator=Net("train.py:Generator(64)", None, {}, False, tmp_path),
         critic=Net(None, "dcgan-critic", {"width": 64}, False, tmp_path),
         weights="raw",
         output="probability",
         orientation=-1,
-        law="uniform",
-        latent_shape=(100, 1, 1),
+        latent_law="uniform",
+        latent=(100, 1, 1),
         classes=10,
-        encoding="onehot",
+        label_encoding="onehot",
         data="digits",
         normalize=((0.5, 0.4, 0.3), (0.5,)),
         held_out=False,
-        penalty=10,
+        gradient_penalty=10,
         n=500,
         replicates=4,
         seed=7,
@@ -80,7 +80,7 @@ def test_every_fact_is_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
-    assert read_config(written(tmp_path, ""), trusted=True) == Config()
+    assert read_config(written(tmp_path, ""), trusted=True) == Said()
 
 
 def test_trust_is_what_the_caller_says(tmp_path: Path) -> None:
@@ -133,20 +133,20 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_what_is_said_first_wins_and_the_unsaid_is_taken_over() -> None:
-    first = Config(n=10, held_out=False, generator=Net("a:B"))
-    second = Config(n=20, seed=3, held_out=True, generator=Net("c:D"), critic=Net("e:F"))
-    assert first.over(second) == Config(n=10, seed=3, held_out=False, generator=Net("a:B"), critic=Net("e:F"))
-    assert Config().over(second) == second
-    assert second.over(Config()) == second
+    first = Said(n=10, held_out=False, generator=Net("a:B"))
+    second = Said(n=20, seed=3, held_out=True, generator=Net("c:D"), critic=Net("e:F"))
+    assert first.over(second) == Said(n=10, seed=3, held_out=False, generator=Net("a:B"), critic=Net("e:F"))
+    assert Said().over(second) == second
+    assert second.over(Said()) == second
 
 
 def test_a_range_replaces_a_normalisation_and_the_other_way_round() -> None:
-    ranged, normalised = Config(range=(0, 1)), Config(normalize=((0.5,), (0.5,)))
+    ranged, normalised = Said(range=(0, 1)), Said(normalize=((0.5,), (0.5,)))
     assert ranged.over(normalised) == ranged
     assert normalised.over(ranged) == normalised
-    assert Config(n=3).over(ranged) == Config(n=3, range=(0, 1))
+    assert Said(n=3).over(ranged) == Said(n=3, range=(0, 1))
 
 
 def test_the_patterns_said_first_are_asked_first() -> None:
-    line, file = Config(roles={"d_*.pt": "critic"}), Config(roles={"*.pt": "ignore", "d_*.pt": "generator"})
+    line, file = Said(roles={"d_*.pt": "critic"}), Said(roles={"*.pt": "ignore", "d_*.pt": "generator"})
     assert list(line.over(file).roles.items()) == [("d_*.pt", "critic"), ("*.pt", "ignore")]

@@ -19,7 +19,7 @@ from wganalyze.host.loading import load_host
 from wganalyze.host.registry import Host
 from wganalyze.networks.factories import Net
 from wganalyze.networks.trust import Permission
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.assembly import Assembled, assemble
 
 Weights = Mapping[str, torch.Tensor]
@@ -27,7 +27,7 @@ Open = Callable[..., Assembled]
 
 GENERATOR = Net(factory="torch.nn:Linear(3, 5)")
 CRITIC = Net(factory="torch.nn:Linear(5, 1)")
-BOTH = Config(generator=GENERATOR, critic=CRITIC)
+BOTH = Said(generator=GENERATOR, critic=CRITIC)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def host() -> Host:
 def opened(tmp_path: Path, host: Host) -> Open:
     """Saves objects by ``torch.save`` under relative paths, and assembles the folder."""
 
-    def open_(config: Config = BOTH, **files: Any) -> Assembled:
+    def open_(config: Said = BOTH, **files: Any) -> Assembled:
         for name, content in files.items():
             path = tmp_path / "ckpt" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,13 +178,13 @@ def test_the_ema_copy_samples_and_is_named(opened: Open, files: dict[str, Any], 
 def test_weights_that_were_asked_for_are_no_assumption(opened: Open) -> None:
     files = {"G.pt": generator(1), "G_ema.pt": generator(3), "D.pt": critic(2)}
     for weights, value in (("raw", 1), ("ema", 3)):
-        snapshot = only(opened(Config(GENERATOR, CRITIC, weights=weights), **files))  # type: ignore[arg-type]
+        snapshot = only(opened(Said(GENERATOR, CRITIC, weights=weights), **files))  # type: ignore[arg-type]
         assert (filled(snapshot.generator), snapshot.weights) == (value, weights)
         assert not any("EMA" in text for text in snapshot.assumptions)
 
 
 def test_weights_that_are_not_there_are_replaced_aloud(opened: Open) -> None:
-    snapshot = only(opened(Config(GENERATOR, CRITIC, weights="ema"), **{"G.pt": generator(1), "D.pt": critic(2)}))
+    snapshot = only(opened(Said(GENERATOR, CRITIC, weights="ema"), **{"G.pt": generator(1), "D.pt": critic(2)}))
     assert (filled(snapshot.generator), snapshot.weights) == (1, "raw")
     assert "there are no ema weights; G.pt taken" in snapshot.assumptions
 
@@ -256,7 +256,7 @@ def test_a_step_that_the_format_states_goes_before_everything(host: Host, tmp_pa
     path = tmp_path / "G_5.weights"
     path.write_bytes(b"weights")
     part = Part(path, "made-up", role="generator", step=44, keys={"w": TensorSpec((2, 3), "float32")})
-    assembled = assemble([OpenedFile(path, "made-up", (part,))], tmp_path, Config(), host)
+    assembled = assemble([OpenedFile(path, "made-up", (part,))], tmp_path, Said(), host)
     assert only(assembled).step == 44
     assert assembled.steps == {path: 44}
     assert assembled.roles == {path: "generator"}
@@ -269,7 +269,7 @@ def test_any_steps_in_any_order(host: Host, steps: set[int], data: st.DataObject
     paths = [root / f"{net}_{step}.pt" for step in steps for net in ("G", "D")]
     spec = {"weight": TensorSpec((2, 3), "float32")}
     files = [OpenedFile(p, "k", (Part(p, "k", keys=spec),)) for p in data.draw(st.permutations(paths))]
-    assembled = assemble(files, root, Config(), host)
+    assembled = assemble(files, root, Said(), host)
     assert [s.step for s in assembled.snapshots] == sorted(steps)
     assert all(len(s.files) == 2 for s in assembled.snapshots)
 
@@ -297,7 +297,7 @@ def test_a_single_file_is_labelled_by_its_name(tmp_path: Path, host: Host) -> No
 
 @pytest.mark.parametrize("pattern", ["method_*.pt", "w4/method_*.pt", "w4/*"])
 def test_roles_by_pattern(opened: Open, pattern: str) -> None:
-    config = Config(critic=CRITIC, roles={pattern: "critic"})
+    config = Said(critic=CRITIC, roles={pattern: "critic"})
     assembled = opened(config, **{"w4/method_a.pt": critic(1), "w4/method_b.pt": critic(2)})
     assert [filled(s.critic) for s in assembled.snapshots] == [1, 2]
     assert labels(assembled) == ["w4/method_a", "w4/method_b"]
@@ -305,19 +305,19 @@ def test_roles_by_pattern(opened: Open, pattern: str) -> None:
 
 
 def test_a_pattern_overrules_the_name(opened: Open) -> None:
-    config = Config(critic=CRITIC, roles={"G*.pt": "critic"})
+    config = Said(critic=CRITIC, roles={"G*.pt": "critic"})
     assert filled(only(opened(config, **{"G.pt": critic(3)})).critic) == 3
 
 
 def test_files_can_be_left_out(opened: Open) -> None:
-    config = Config(GENERATOR, CRITIC, roles={"old/*": "ignore"})
+    config = Said(GENERATOR, CRITIC, roles={"old/*": "ignore"})
     assembled = opened(config, **{"G.pt": generator(1), "D.pt": critic(2), "old/G.pt": generator(3)})
     assert pair(only(assembled)) == (1, 2)
     assert [*assembled.notes.values()] == [("left out: [files] says ignore",)]
 
 
 def test_patterns_make_pairs_of_each_step(opened: Open) -> None:
-    config = Config(GENERATOR, CRITIC, roles={"foo*": "generator", "bar*": "critic"})
+    config = Said(GENERATOR, CRITIC, roles={"foo*": "generator", "bar*": "critic"})
     files = {
         f"{name}_{step}.pt": net(step) for step in (1, 2, 10) for name, net in (("foo", generator), ("bar", critic))
     }
@@ -368,7 +368,7 @@ def test_two_critics_are_two_snapshots(opened: Open) -> None:
 
 @pytest.mark.parametrize("role", ["generator", "critic"])
 def test_the_only_network_that_was_named(opened: Open, role: str) -> None:
-    config = Config(generator=GENERATOR) if role == "generator" else Config(critic=CRITIC)
+    config = Said(generator=GENERATOR) if role == "generator" else Said(critic=CRITIC)
     snapshot = only(opened(config, **{"weights.pt": generator(1) if role == "generator" else critic(1)}))
     assert filled(snapshot.generator if role == "generator" else snapshot.critic) == 1
     assert f"weights.pt taken as the {role}: only --{role} was named" in snapshot.assumptions
@@ -388,7 +388,7 @@ def test_an_unknown_role_comes_with_its_option(opened: Open, name: str, option: 
     said = " or ".join(option.format(role) for role in ("generator", "critic"))
     assert snapshot.missing == dict.fromkeys(("generator", "critic"), f"the role of {name} is unknown; say {said}")
     pattern = option.removeprefix("--role ").strip("'").removesuffix("={}")
-    assert filled(only(opened(Config(critic=CRITIC, roles={pattern: "critic"}))).critic) == 1
+    assert filled(only(opened(Said(critic=CRITIC, roles={pattern: "critic"}))).critic) == 1
 
 
 def test_one_of_two_missing_says_what_would_supply_it(opened: Open) -> None:
@@ -398,7 +398,7 @@ def test_one_of_two_missing_says_what_would_supply_it(opened: Open) -> None:
 
 
 def test_an_unknown_architecture_says_the_option(opened: Open) -> None:
-    snapshot = only(opened(Config(), **{"G.pt": generator(1), "D.pt": critic(2)}))
+    snapshot = only(opened(Said(), **{"G.pt": generator(1), "D.pt": critic(2)}))
     for role, file in (("generator", "G.pt"), ("critic", "D.pt")):
         assert f"the architecture of {file} is unknown; say --{role} " in snapshot.missing[role]
 
@@ -433,12 +433,12 @@ def test_latent_from_the_first_layer_is_an_assumption(opened: Open) -> None:
 
 def test_the_latent_of_a_transposed_convolution_is_an_image(opened: Open) -> None:
     weights = nn.ConvTranspose2d(7, 4, 3).state_dict()
-    config = Config(generator=Net(factory="torch.nn:ConvTranspose2d(7, 4, 3)"))
+    config = Said(generator=Net(factory="torch.nn:ConvTranspose2d(7, 4, 3)"))
     assert only(opened(config, **{"G.pt": weights})).latent.shape == (7, 1, 1)
 
 
 def test_what_is_said_is_no_assumption(opened: Open) -> None:
-    config = Config(GENERATOR, CRITIC, law="uniform", latent_shape=(3,), penalty=5.0, classes=4, encoding="onehot")
+    config = Said(GENERATOR, CRITIC, latent_law="uniform", latent=(3,), gradient_penalty=5.0, classes=4, label_encoding="onehot")
     snapshot = only(opened(config, **{"G.pt": {"net": generator(1), "lambda_gp": 10.0}}))
     latent = snapshot.latent
     assert (latent.law, latent.shape, latent.classes, latent.encoding) == ("uniform", (3,), 4, "onehot")

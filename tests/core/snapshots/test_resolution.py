@@ -18,7 +18,7 @@ from wganalyze.files.opening import OpenedFile
 from wganalyze.host.registry import Host
 from wganalyze.networks.factories import Net
 from wganalyze.networks.trust import Permission
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.assembly import Assembled, assemble
 
 Make = Callable[..., Assembled]
@@ -31,7 +31,7 @@ def assembled(tmp_path: Path) -> Make:
 
     def make(
         *parts: Part,
-        config: Config | None = None,
+        config: Said | None = None,
         permission: Permission | None = None,
         host: Host | None = None,
         **content: bytes,
@@ -42,7 +42,7 @@ def assembled(tmp_path: Path) -> Make:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.get(part.path.name.partition(".")[0], str(index).encode()))
             placed.append(OpenedFile(path, part.kind, (Part(**{**vars(part), "path": path}),)))
-        return assemble(placed, tmp_path, config or Config(), host or Host(), permission)
+        return assemble(placed, tmp_path, config or Said(), host or Host(), permission)
 
     return make
 
@@ -93,13 +93,13 @@ def test_a_program_may_state_how_many_labels_it_knows(assembled: Make) -> None:
 
 def test_what_is_said_goes_before_what_a_program_states(assembled: Make) -> None:
     inputs = (Input("z", (None, 96)), Input("y", (None, 10)))
-    said = Config(latent_shape=(7,), classes=3, encoding="index")
+    said = Said(latent=(7,), classes=3, label_encoding="index")
     latent = only(assembled(program("generator.onnx", *inputs), config=said)).latent
     assert (latent.shape, latent.classes, latent.encoding) == ((7,), 3, "index")
 
 
 def test_a_label_joined_to_the_latent_is_no_part_of_it(assembled: Make) -> None:
-    config = Config(generator=Net("torch.nn:Linear(5, 1)"), classes=2, encoding="concat")
+    config = Said(generator=Net("torch.nn:Linear(5, 1)"), classes=2, label_encoding="concat")
     assert only(assembled(weights("generator.pt"), config=config)).latent.shape == (3,)
 
 
@@ -113,7 +113,7 @@ def test_weights_that_fill_a_model_have_their_axes_as_keras_has_them(
         keys={"k": TensorSpec(shape, "float32")},
         fill=lambda _: nn.Identity(),
     )
-    assert only(assembled(part, config=Config(generator=Net("a:b")))).latent.shape == latent
+    assert only(assembled(part, config=Said(generator=Net("a:b")))).latent.shape == latent
 
 
 # Stored samples
@@ -139,7 +139,7 @@ def test_a_folder_of_samples_may_be_the_path_itself(tmp_path: Path) -> None:
     (folder / "1.png").touch()
     stored = Samples(np.zeros((4, 2), np.float32), (2,))
     part = Part(folder, "samples", read_samples=lambda: stored, others=(folder / "1.png",))
-    snapshot = only(assemble([OpenedFile(folder, "samples", (part,))], folder, Config(), Host()))
+    snapshot = only(assemble([OpenedFile(folder, "samples", (part,))], folder, Said(), Host()))
     assert (snapshot.label, snapshot.step, snapshot.files) == ("samples_70", 70, (folder / "1.png",))
 
 
@@ -152,7 +152,7 @@ def test_a_file_beside_gives_its_step_to_the_moment_it_is_named_for(assembled: M
         Part(Path("run/state_dict_copy0.pth"), "test", facts={"itr": 800, "config.dim_z": 17}),
     ]
     nets = [weights(f"run/{name}.pth") for name in ("G", "D", "G_copy0", "D_copy0")]
-    found = assembled(*beside, *nets, config=Config(generator=Net("a:b"), critic=Net("a:b")))
+    found = assembled(*beside, *nets, config=Said(generator=Net("a:b"), critic=Net("a:b")))
     assert [(s.label, s.step, s.step_unit) for s in found.snapshots] == [
         ("run/copy0", 800, "iteration"),
         ("run", 900, "iteration"),
@@ -168,7 +168,7 @@ def test_a_file_beside_gives_its_step_to_the_moment_it_is_named_for(assembled: M
 def test_a_pair_under_two_names_keeps_what_lies_beside_one_of_them(assembled: Make) -> None:
     record = Part(Path("run/state_dict.pth"), "test", facts={"itr": 900, "dim_z": 17})
     nets = [weights("run/G.pth"), weights("run/D_final.pth")]
-    snapshot = only(assembled(record, *nets, config=Config(generator=Net("a:b"), critic=Net("a:b"))))
+    snapshot = only(assembled(record, *nets, config=Said(generator=Net("a:b"), critic=Net("a:b"))))
     assert (snapshot.step, snapshot.latent.shape) == (900, (17,))
     assert {path.name for path in snapshot.files} == {"G.pth", "D_final.pth", "state_dict.pth"}
 
@@ -184,7 +184,7 @@ def test_two_unknown_roles_are_asked_for_with_both_options(assembled: Make) -> N
     found = assembled(*parts)
     reasons = {reason for snapshot in found.snapshots for reason in snapshot.missing.values()}
     assert any("--role model.safetensors=" in reason for reason in reasons), reasons
-    told = Config(
+    told = Said(
         roles={"model.safetensors": "generator", "model_1.safetensors": "critic"},
         generator=Net("a:b"),
         critic=Net("a:b"),
@@ -196,7 +196,7 @@ def test_two_unknown_roles_are_asked_for_with_both_options(assembled: Make) -> N
 
 def test_other_networks_in_a_state_dict_are_named_and_left(assembled: Make) -> None:
     keys = {f"{net}.weight": TensorSpec((1, 5), "float32") for net in ("generator", "inception", "critic", "lpips")}
-    found = assembled(weights("last.ckpt", keys=keys), config=Config(generator=Net("a:b"), critic=Net("a:b")))
+    found = assembled(weights("last.ckpt", keys=keys), config=Said(generator=Net("a:b"), critic=Net("a:b")))
     assert only(found).missing == {}
     assert [*found.notes.values()] == [("left: inception, lpips are no generator and no critic by their names",)]
 

@@ -22,7 +22,7 @@ from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.contracts.study import Need
 from wganalyze.errors import CheckpointError, DataError, NotMeasurable
 from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.statistics import auc, student_t
 from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, shifted_gaussians
@@ -154,7 +154,7 @@ class Pair(Gaussian):
 
 
 def test_a_pair_stands_in_for_a_generator() -> None:
-    deal = make_deal(Pair(2), "pair", Config(n=500, replicates=1), None)
+    deal = make_deal(Pair(2), Said(n=500, replicates=1), None)
     study = SnapshotStudy(snapshot(weight=None), deal)
     assert study.has(Need.FAKE)
     assert not study.has(Need.GENERATOR)
@@ -172,7 +172,7 @@ def test_a_pair_stands_in_for_a_generator() -> None:
 
 def test_every_snapshot_sees_the_same_z() -> None:
     shared: Cache = {}
-    deal = make_deal(Gaussian(2), "gaussian", Config(n=50, replicates=2, seed=4), None)
+    deal = make_deal(Gaussian(2), Said(n=50, replicates=2, seed=4), None)
     first, second = (SnapshotStudy(snapshot(f"s{w}", w), deal, shared) for w in (1.0, 3.0))
     for replicate in range(2):
         for split in ("x", "x2", "fit"):
@@ -186,7 +186,7 @@ def test_every_snapshot_sees_the_same_z() -> None:
 
 def test_real_samples_are_drawn_once_for_the_run_and_fakes_once_for_the_snapshot() -> None:
     shared: Cache = {}
-    deal = make_deal(Gaussian(2), "gaussian", Config(n=50, replicates=2), None)
+    deal = make_deal(Gaussian(2), Said(n=50, replicates=2), None)
     first, second = (SnapshotStudy(snapshot(f"s{w}", w), deal, shared) for w in (1.0, 3.0))
     assert first.real() is second.real(50, 0, "x")
     assert first.real() is not first.real(split="x2")
@@ -198,7 +198,7 @@ def test_real_samples_are_drawn_once_for_the_run_and_fakes_once_for_the_snapshot
 @settings(deadline=None, max_examples=20)
 @given(n=st.integers(2, 8), replicates=st.integers(1, 4))
 def test_the_study_hands_out_disjoint_rows(distinct_rows: MakeRows, n: int, replicates: int) -> None:
-    deal = make_deal(distinct_rows(100), "rows", Config(n=n, replicates=replicates), None)
+    deal = make_deal(distinct_rows(100), Said(n=n, replicates=replicates), None)
     study = SnapshotStudy(snapshot(), deal)
     rows = [study.real(None, r, split).points[:, 0] for r in range(replicates) for split in ("x", "x2")]
     rows.append(study.real(n, split="fit").points[:, 0])
@@ -208,7 +208,7 @@ def test_the_study_hands_out_disjoint_rows(distinct_rows: MakeRows, n: int, repl
 
 
 def test_a_generator_of_another_size_than_the_data() -> None:
-    study = SnapshotStudy(snapshot(), make_deal(Gaussian(5), "gaussian", Config(n=20), None))
+    study = SnapshotStudy(snapshot(), make_deal(Gaussian(5), Said(n=20), None))
     with pytest.raises(
         CheckpointError, match=r"snap: the generator makes samples of shape \(2,\), the data are \(5,\)"
     ):
@@ -279,7 +279,7 @@ def test_stored_samples_of_another_shape_are_no_answer() -> None:
 
 
 def test_stored_bytes_are_mapped_as_the_plan_maps_them(distinct_rows: MakeRows) -> None:
-    deal = make_deal(distinct_rows(60), "rows", Config(n=4, replicates=2), None)
+    deal = make_deal(distinct_rows(60), Said(n=4, replicates=2), None)
     points = np.arange(60, dtype=np.float32).reshape(30, 2)
     stored = Snapshot("s", 0, "", (), make_samples=lambda: Samples(points, (2,)), samples_range=(0.0, 255.0))
     mapped = SnapshotStudy(stored, deal).fake(4).points
@@ -350,7 +350,7 @@ def test_cached_scopes() -> None:
 
 def test_transport_between_real_samples_is_shared_over_snapshots() -> None:
     shared: Cache = {}
-    deal = make_deal(Gaussian(2), "gaussian", Config(n=30, replicates=2), None)
+    deal = make_deal(Gaussian(2), Said(n=30, replicates=2), None)
     first, second = (SnapshotStudy(snapshot(f"s{w}", w), deal, shared) for w in (1.0, 3.0))
     floor = first.transport(first.real(), first.real(split="x2"))
     assert second.transport(second.real(), second.real(split="x2")) is floor

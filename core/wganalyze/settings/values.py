@@ -1,0 +1,274 @@
+"""From what a user writes, or passes from Python, to the value that is meant; ValueError says what to write."""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from operator import index
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from wganalyze.networks.factories import Net
+
+Reader = Callable[[Any], Any]
+
+ASSIGNMENTS = ("generator", "critic", "ignore")
+"""What --role and [files] make of a file."""
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+class Text(str):
+    """A value as a command line writes it, whose type is yet to be read."""
+
+    __slots__ = ()
+
+
+# Values of one fact
+
+
+def net(value: Any) -> Net:
+    """A factory, named as a text."""
+    if isinstance(value, Net):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("name the factory as a text, 'MODULE:NAME' or 'FILE.py:NAME'")
+    return Net(value)
+
+
+def size(value: Any) -> int | Literal["max"]:
+    """``300``, or ``max``."""
+    if value == "max":
+        return "max"
+    number = _whole(value)
+    if number is None or number < 2:
+        raise ValueError("write a whole number from 2 on, or max")
+    return number
+
+
+def at_least(least: int) -> Callable[[Any], int]:
+    """Whole numbers from ``least`` on."""
+
+    def read(value: Any) -> int:
+        number = _whole(value)
+        if number is None or number < least:
+            raise ValueError(f"write a whole number from {least} on")
+        return number
+
+    return read
+
+
+def seconds(value: Any) -> float:
+    """ "20s", "2m", "1.5h" or plain seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:e-?\d+)?|\.\d+)\s*(s|min|m|h|)\s*", str(value))
+    spent = float(match[1]) * _SECONDS[match[2]] if match and not isinstance(value, bool) else 0.0
+    if not spent > 0:
+        raise ValueError("write a time, as 20s, 2m or 1h")
+    return spent
+
+
+def shape(value: Any) -> tuple[int, ...]:
+    """``64,1,1`` as a shape."""
+    numbers = _numbers(value)
+    if not numbers or not all(v == int(v) > 0 for v in numbers):
+        raise ValueError("write whole numbers, as 64 or 64,1,1")
+    return tuple(int(v) for v in numbers)
+
+
+def low_high(value: Any) -> tuple[float, float]:
+    """``-1,1`` as a range."""
+    numbers = _numbers(value)
+    if len(numbers) != 2 or numbers[0] >= numbers[1]:
+        raise ValueError("write LOW,HIGH with LOW < HIGH, as -1,1")
+    return numbers[0], numbers[1]
+
+
+def mean_std(value: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """``MEAN,STD``, or ``M1,M2,M3,S1,S2,S3`` for three channels; a pair of them; or {"mean": ..., "std": ...}."""
+    problem = ValueError("write MEAN,STD (all means, then all deviations, which are positive)")
+    if isinstance(value, Mapping):
+        if {*value} != {"mean", "std"}:
+            raise problem
+        value = value["mean"], value["std"]
+    if isinstance(value, str):
+        numbers = _numbers(value)
+        mean, std = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
+    else:
+        try:
+            mean, std = (_numbers(each) for each in value)
+        except (TypeError, ValueError):
+            raise problem from None
+    if not mean or len(mean) != len(std) or min(std) <= 0:
+        raise problem
+    return mean, std
+
+
+def weight(value: Any) -> float:
+    """A number from 0 on."""
+    numbers = _numbers(value)
+    if len(numbers) != 1 or not numbers[0] >= 0:
+        raise ValueError("write a number from 0 on")
+    return numbers[0]
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """``A,B``, once or several times, or a list of names."""
+    texts = [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("write names with commas between them")
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+
+
+def whole_texts(value: Any) -> tuple[str, ...]:
+    """A text, or several, as they are."""
+    return (value,) if isinstance(value, str) else tuple(str(text) for text in value)
+
+
+def assignments(value: Any) -> dict[str, str]:
+    """``PATTERN=ROLE`` texts, or a mapping, as a mapping."""
+    pairs = [text.rpartition("=")[::2] for text in value] if not isinstance(value, Mapping) else [*value.items()]
+    if any(not pattern or assigned not in ASSIGNMENTS for pattern, assigned in pairs):
+        raise ValueError("write PATTERN=ROLE with the role generator, critic or ignore")
+    return dict(pairs)
+
+
+def options(value: Any) -> dict[str, Any]:
+    """``ANALYZER.KEY=VALUE`` texts, whose types are yet to be read, or a mapping of "ANALYZER.KEY" to values.
+
+    A mapping may be nested: {"exact-w": {"metric": "l1"}}.
+    """
+    if isinstance(value, Mapping):
+        nested = {k: v if isinstance(v, Mapping) else None for k, v in value.items()}
+        flat = {k: v for k, v in value.items() if nested[k] is None}
+        return flat | {f"{outer}.{key}": v for outer, inner in nested.items() for key, v in (inner or {}).items()}
+    found: dict[str, Any] = {}
+    for text in value:
+        name, equals, written = text.partition("=")
+        if not equals or "." not in name.strip("."):
+            raise ValueError("write ANALYZER.KEY=VALUE, for example ANALYZER.n=256")
+        found[name] = Text(written)
+    return found
+
+
+# Values by their type
+
+
+def reader_of(kind: Any) -> Reader:
+    """How a value of this annotation is read: Literal, bool, str, Path, number."""
+    return lambda value: from_text(value, kind) if isinstance(value, str) else from_python(value, kind)
+
+
+def from_text(text: str, kind: Any) -> Any:
+    """``text`` as a value of ``kind``: a scalar, a path, a Literal, ``X | None``, ``tuple[X, ...]``, ``list[X]``."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if text.lower() == "none" and type(None) in arguments:
+            return None
+        return _first_that_takes([a for a in arguments if a is not type(None)], lambda a: from_text(text, a))
+    if origin is Literal:
+        return _choice(text, arguments, str)
+    if origin in (tuple, list):
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        return _collection(origin, items, arguments, from_text)
+    if kind is bool:
+        if text.lower() in ("true", "yes", "1", "on"):
+            return True
+        if text.lower() in ("false", "no", "0", "off"):
+            return False
+        raise ValueError("write true or false")
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(_NUMBERS[kind]) from None
+    return Path(text) if kind is Path else str(text)
+
+
+def from_python(value: Any, kind: Any) -> Any:
+    """A Python value as one of ``kind``: it keeps its type, lists become tuples where those are asked for.
+
+    A text for what is no text is read as the command line's.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _first_that_takes([a for a in arguments if a is not type(None)], lambda a: from_python(value, a))
+    if origin is Literal:
+        return _choice(value, arguments, lambda choice: choice)
+    if isinstance(value, str) and kind is not str:
+        return from_text(value, kind)
+    if origin in (tuple, list):
+        try:
+            items = list(value)
+        except TypeError:
+            raise ValueError("write several values, as a list") from None
+        return _collection(origin, items, arguments, from_python)
+    if kind is bool and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    if kind in (int, float):
+        number = _whole(value) if kind is int else _number(value)
+        if number is None:
+            raise ValueError(_NUMBERS[kind])
+        return number
+    if isinstance(kind, type) and not isinstance(value, kind):
+        raise ValueError(f"not of the type {kind.__name__}")
+    return value
+
+
+_NUMBERS: Mapping[Any, str] = {int: "not a whole number", float: "not a number"}
+
+
+def _first_that_takes(kinds: Sequence[Any], read: Callable[[Any], Any]) -> Any:
+    for kind in kinds[:-1]:
+        try:
+            return read(kind)
+        except ValueError:
+            continue
+    return read(kinds[-1])
+
+
+def _choice(value: Any, choices: Sequence[Any], written: Callable[[Any], Any]) -> Any:
+    for choice in choices:
+        if written(choice) == value and (written is str or type(choice) is type(value)):
+            return choice
+    raise ValueError(f"choose one of: {', '.join(map(str, choices))}")
+
+
+def _collection(origin: Any, items: Sequence[Any], arguments: Sequence[Any], read: Callable[[Any, Any], Any]) -> Any:
+    if origin is tuple and Ellipsis not in arguments:
+        if len(items) != len(arguments):
+            raise ValueError(f"write {len(arguments)} values")
+        return tuple(read(item, kind) for item, kind in zip(items, arguments, strict=True))
+    return origin(read(item, arguments[0]) for item in items)
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value) else None
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """``1,2.5``, a number, or several, as finite floats; () where it is not that."""
+    items = value.split(",") if isinstance(value, str) else value
+    try:
+        several = [*items]
+    except TypeError:
+        several = [items]
+    numbers = [_number(item) for item in several]
+    fine = all(number is not None and math.isfinite(number) for number in numbers)
+    return cast("tuple[float, ...]", tuple(numbers)) if fine else ()
