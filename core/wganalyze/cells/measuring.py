@@ -6,9 +6,9 @@ import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
@@ -16,6 +16,9 @@ from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
 from wganalyze.report.store import CellTables
 from wganalyze.study.study import SnapshotStudy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class UndeclaredError(Exception):
@@ -65,7 +68,8 @@ def measure(study: SnapshotStudy, question: Question) -> Outcome:
 def failed(error: BaseException, seconds: float = 0.0) -> Outcome:
     """The outcome of a cell in which this was raised; NotMeasurable is a reason to skip it."""
     status: Status = "skipped" if isinstance(error, NotMeasurable) else "failed"
-    return Outcome(status, _reason(error), seconds, trace="".join(traceback.format_exception(error)))
+    trace = "".join(traceback.format_exception(error)) if status == "failed" else ""
+    return Outcome(status, _reason(error), seconds, trace=trace)
 
 
 def _reason(error: BaseException) -> str:
@@ -117,7 +121,6 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
         "analyzer": analyzer.name,
         "seed": study.seed,
         "n_split": study.n if study.deal else None,
-        "options": json.dumps(asdict(question.options), sort_keys=True, default=str),
         "plugin": question.distribution,
         "plugin_version": question.release,
         "device": study.device,
@@ -125,6 +128,7 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
     }
     # A file that is gone, or a source that is broken, does not keep a failed cell from saying so.
     facts: dict[str, Callable[[], Any]] = {
+        "options": lambda: json.dumps(asdict(question.options), sort_keys=True, default=str),
         "dim": lambda: study.dim,
         "digest": lambda: snapshot.digest,
         "data_id": lambda: study.data_id,
@@ -137,12 +141,12 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
     if outcome.status != "ok":
         measured = [{**common, "status": outcome.status, "message": outcome.message, "metric": ""}]
     told = [finding_row(finding, place, analyzer.name) for finding in outcome.findings]
-    details = {
-        f"{analyzer.name}.{table.name}": table_of(
-            detail(table), [{**place, **record} for record in outcome.rows.get(table.name, [])]
-        )
-        for table in analyzer.tables
-    }
+    details: dict[str, pa.Table] = {}
+    for table in analyzer.tables:
+        records = [{**place, **record} for record in outcome.rows.get(table.name, [])]
+        # Columns of a type that there is not fail the cell, which then goes without them.
+        with suppress(Exception) if outcome.status == "failed" else nullcontext():
+            details[f"{analyzer.name}.{table.name}"] = table_of(detail(table), records)
     return CellTables(table_of(MEASUREMENTS, measured), table_of(FINDINGS, told), details)
 
 

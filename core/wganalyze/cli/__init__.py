@@ -25,11 +25,11 @@ class Verbs(click.Group):
     @cached_property
     def entries(self) -> dict[str, EntryPoint]:
         """Entry points by name; our own cannot be replaced."""
-        found: dict[str, EntryPoint] = {}
+        entries: dict[str, EntryPoint] = {}
         for entry in entry_points(group=GROUP):
-            if entry.name not in found or _distribution(entry) == OWN:
-                found[entry.name] = entry
-        return found
+            if entry.name not in entries or _distribution(entry) == OWN:
+                entries[entry.name] = entry
+        return entries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.entries, key=lambda name: (_distribution(self.entries[name]) != OWN, name))

@@ -82,11 +82,11 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     snapshots = opened.snapshots
     built = [(s, f"{role} from {s.designs[role]}") for role in NETWORKS for s in snapshots if role in s.designs]
     built += [(s, "stored samples in place of a generator") for s in snapshots if s.make_samples]
-    found = [(s, finding.message) for s in snapshots for finding in s.findings]
+    concluded = [(s, finding.message) for s in snapshots for finding in s.findings]
     assumed = [(s, text) for s in snapshots for text in s.assumptions]
     for title, texts, style in (
         ("", gathered(built), ""),
-        ("", gathered(found), "yellow"),
+        ("", gathered(concluded), "yellow"),
         ("assumed: ", gathered(assumed), "cyan"),
         ("missing ", missing_by_reason(opened), "yellow"),
     ):

@@ -75,16 +75,11 @@ class Table:
 
 
 class Sized(Protocol):
-    """What ``Measurement.of`` asks a study: size of the samples, their dimension, and the name of their space."""
+    """What ``Measurement.of`` asks a study: size of the samples, and the name of their space."""
 
     @property
     def n(self) -> int:
         """Samples a split."""
-        ...
-
-    @property
-    def dim(self) -> int:
-        """Dimension of a flattened sample."""
         ...
 
     @property
@@ -154,9 +149,10 @@ class Measurement:
         message: str = "",
         scope: Scope = "snapshot",
     ) -> Measurement:
-        """A number of this study: with n, dimension and space of its samples, and the interval of an Estimate.
+        """A number of this study: with n and space of its samples, and the interval of an Estimate.
 
-        ``n``, ``dim``: where they are not those of the study's samples (it has none without data).
+        ``n``: where it is not that of the study's samples (it has none without data).
+        ``dim``: where it is not that of the data, which its row is given.
         ``replicates``: of a number that is no Estimate (the largest of them, say), or where an Estimate counts others.
         ``space``: the ground metric, say, which is put behind the study's own space.
         """

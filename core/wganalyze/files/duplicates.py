@@ -42,15 +42,15 @@ def equal_files(paths: Iterable[Path]) -> list[Equal]:
 
     Where copies of one file also hold the same tensors as a third, there is a group of the copies, and one of all.
     """
-    found: list[Equal] = []
+    groups: list[Equal] = []
     for tie in _ties(dict.fromkeys(paths), _sketch):
         copies = _groups(tie, _digest)
-        found += [Equal(tuple(same), identical=True) for same in copies if len(same) > 1]
+        groups += [Equal(tuple(same), identical=True) for same in copies if len(same) > 1]
         firsts = {same[0]: same for same in copies}
         for alike in _ties(firsts, _records_digest):
             members = {path for first in alike for path in firsts[first]}
-            found.append(Equal(tuple(path for path in tie if path in members), identical=False))
-    return found
+            groups.append(Equal(tuple(path for path in tie if path in members), identical=False))
+    return groups
 
 
 def _ties(paths: Iterable[Path], key: Callable[[Path], bytes | None]) -> list[list[Path]]:
@@ -62,11 +62,11 @@ def _groups(paths: Iterable[Path], key: Callable[[Path], bytes | None]) -> list[
     groups: dict[bytes, list[Path]] = {}
     for path in paths:
         try:
-            found = key(path)
+            value = key(path)
         except _ERRORS:
             continue
-        if found is not None:
-            groups.setdefault(found, []).append(path)
+        if value is not None:
+            groups.setdefault(value, []).append(path)
     return list(groups.values())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wganalyze.contracts.loader import Loader, Part
+from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import CheckpointError, UsageError
 
 REPORT_MARK = "run.json"
@@ -36,7 +37,7 @@ def open_path(path: Path, loaders: Mapping[str, Loader]) -> list[OpenedFile]:
 
 
 def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] = frozenset()) -> Iterator[Path]:
-    """Files below a folder, without hidden ones and reports of earlier runs.
+    """Files below a folder, without hidden ones, ``wganalyze.toml`` and reports of earlier runs.
 
     A folder that a loader claims (images, say) counts as one file.
     """
@@ -57,13 +58,13 @@ def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] =
             continue
         if entry.is_dir():
             yield from _files(entry, loaders, above | {real})
-        elif entry.is_file():
+        elif entry.is_file() and entry.name != CONFIG_NAME:
             yield entry
 
 
 def _claims(loader: Loader, folder: Path) -> bool:
     """Does a loader of folders know this one? What it raises is said where it is offered files."""
-    with suppress(Exception):
+    with suppress(Exception, SystemExit):
         return loader.folders and loader.sniff(folder) > 0
     return False
 
@@ -77,28 +78,36 @@ def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
     faults: list[str] = []
     for name, loader in loaders.items():
         try:
-            confidence[name] = loader.sniff(path)
-        except Exception as error:  # a stranger's loader, which spoils its own kind of file alone
+            confidence[name] = float(loader.sniff(path))
+        except (Exception, SystemExit) as error:  # a stranger's loader, which spoils its own kind of file alone
             faults.append(_fault(path, name, error))
-    ranked = sorted(((score, name) for name, score in confidence.items()), reverse=True)
-    if not ranked or ranked[0][0] <= 0:
+    ranked = sorted(((score, name) for name, score in confidence.items() if score > 0), reverse=True)
+    if not ranked:
         return OpenedFile(path, "unknown", problems=(*faults, "no loader knows this kind of file"))
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
         tie = f"the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
         return OpenedFile(path, "unknown", problems=(*faults, tie))
     name = ranked[0][1]
     try:
-        parts = tuple(loaders[name].open(path))
+        parts = _parts(loaders[name], path)
     except CheckpointError as error:
         return OpenedFile(path, name, problems=(str(error),))
     except OSError as error:
         return OpenedFile(path, name, problems=(f"{path}: cannot be read ({error.strerror})",))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return OpenedFile(path, name, problems=(_fault(path, name, error),))
     problems = dict.fromkeys([*faults, *(problem for part in parts for problem in part.problems)])
     return OpenedFile(path, parts[0].kind if parts else name, parts, tuple(problems))
 
 
-def _fault(path: Path, loader: str, error: Exception) -> str:
+def _parts(loader: Loader, path: Path) -> tuple[Part, ...]:
+    parts = tuple(loader.open(path))
+    strange = [type(part).__name__ for part in parts if not isinstance(part, Part)]
+    if strange:
+        raise TypeError(f"open gave a {strange[0]}, which is no Part")
+    return parts
+
+
+def _fault(path: Path, loader: str, error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{path}: the loader {loader} failed ({type(error).__name__}: {text}); --no-plugin keeps its plugin out"

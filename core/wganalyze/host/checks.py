@@ -95,6 +95,9 @@ def validate(kind: str, given: Any) -> None:
     if inspect.isabstract(given):
         lacking = ", ".join(sorted(vars(given)["__abstractmethods__"]))
         raise PluginFault(f"{kind} {given.__name__} does not define {lacking}")
+    for method in (name for name in dir(base) if not name.startswith("_") and callable(getattr(base, name))):
+        if not callable(getattr(given, method)):
+            raise PluginFault(f"{kind} {name!r}: {method} is {getattr(given, method)!r}, which is no method")
     if issubclass(given, Loader) and not isinstance(given.folders, bool):
         raise PluginFault(f"loader {name!r}: folders is {given.folders!r}; say True or False")
     if issubclass(given, Architecture) and given.role not in (None, "generator", "critic"):

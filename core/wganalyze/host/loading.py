@@ -65,8 +65,8 @@ def _load(entry: EntryPoint, manager: pluggy.PluginManager, host: Host, *, block
         check_entry_name(entry, host)
         with former_addresses() as warnings:
             plugin = entry.load()
-        check_hooks(plugin, manager)
-        given = _collect(plugin, entry.name, manager, warnings)
+            check_hooks(plugin, manager)
+            given = _collect(plugin, entry.name, manager, warnings)
         check_names(given, host, distribution_of(entry))
         made = {(kind, cls.name): cls() if kind in ("loader", "architecture") else cls for kind, cls in given}
     except PluginFault as fault:

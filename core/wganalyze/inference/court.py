@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -15,7 +16,6 @@ from wganalyze.contracts.architecture import Architecture, Proposer, Shapes
 from wganalyze.contracts.network import notes_of
 from wganalyze.contracts.samples import Points
 from wganalyze.contracts.terms import Role
-from wganalyze.errors import WganalyzeError
 from wganalyze.inference.evidence import MARGIN, Evidence
 from wganalyze.networks.building import load_strict
 from wganalyze.networks.piece import Piece
@@ -31,9 +31,6 @@ FEW, SOME, MANY = 32, 512, 2048
 KEPT = 12
 SETTLED = 1000
 """While weights still move one way, statistics lag behind them, and that can look like another activation."""
-
-
-_FAULTS = (RuntimeError, TypeError, ValueError, IndexError, WganalyzeError)
 
 
 class Refusal(Exception):
@@ -95,24 +92,25 @@ class Court:
         batches = [int(t) for key, t in self.tensors.items() if key.endswith("num_batches_tracked")]
         if batches and min(batches) < SETTLED:
             raise Refusal(f"its BatchNorm saw {min(batches)} batches; below {SETTLED}, what it stored lags behind")
-        trials, found = self.search(), ""
+        trials, grounds = self.search(), ""
         for name, measure in self.measures.items():
             ranked = self.ranked(trials, measure, MANY)
-            if ranked is None or (found and not _evidence(ranked[0]).is_good):
+            if ranked is None or (grounds and not _evidence(ranked[0]).is_good):
                 continue
             best, trials = _evidence(ranked[0]), ranked
-            found = f"{name} (error {best.error:.2g}{f', next best {self.next_best:.2g}' if self.next_best else ''})"
+            grounds = f"{name} (error {best.error:.2g}{f', next best {self.next_best:.2g}' if self.next_best else ''})"
             if not best.is_good:
-                raise Refusal(f"no usual reading fits; the nearest is {trials[0].text}, by {found}")
+                raise Refusal(f"no usual reading fits; the nearest is {trials[0].text}, by {grounds}")
             if trials[0].is_foil and len(trials) == 1:
-                raise Refusal(f"an unusual reading fits best: {trials[0].text}, by {found}; say it if it is meant")
+                raise Refusal(f"an unusual reading fits best: {trials[0].text}, by {grounds}; say it if it is meant")
             if len(trials) == 1:
-                return trials[0], f"chosen by {found}"
+                return trials[0], f"chosen by {grounds}"
         if len(trials) == 1:
             return trials[0], "its sizes allow no other usual reading"
         usual = sorted(trials, key=lambda trial: (trial.is_foil, trial.order))[:2]
         ways = " or ".join(f"{t.text}: --{self.role} {shlex.quote(t.option)}" for t in usual)
-        raise Refusal(f"{len(trials)} readings fit about equally well{f', by {found}' if found else ''}; choose {ways}")
+        by = f", by {grounds}" if grounds else ""
+        raise Refusal(f"{len(trials)} readings fit about equally well{by}; choose {ways}")
 
     def search(self, *, details: bool = True) -> list[Trial]:
         """Distinct readings, by the first measure that tells anything those that few samples leave of all."""
@@ -127,7 +125,7 @@ class Court:
             if not details:
                 return trials
             if len(trials) <= KEPT:
-                near = [(t.proposer, arguments) for t in trials for arguments in self.propose(t.proposer, t.arguments)]
+                near = [(t.proposer, arguments) for t in trials for arguments in self.around(t)]
                 return self.ranked(self.tried(near), measure, FEW) or trials
         raise Refusal(f"{len(trials)} ways through its layers fit about equally well, such as {trials[0].text}")
 
@@ -138,19 +136,30 @@ class Court:
 
     def proposals(self) -> list[tuple[Proposer, Mapping[str, Any]]]:
         """All readings of all proposers; Refusal where there are none, with their reasons."""
-        found, reasons = [], []
+        readings, reasons = [], []
         for proposer in self.proposers:
             try:
-                found += [(proposer, arguments) for arguments in self.propose(proposer)]
-            except ValueError as error:
-                reasons.append(str(error))
-        if not found:
+                readings += [(proposer, arguments) for arguments in self.propose(proposer)]
+            except Refusal as refusal:
+                reasons.append(str(refusal))
+        if not readings:
             raise Refusal("; ".join(reasons) or "no installed plugin proposes readings")
-        return found
+        return readings
 
     def propose(self, proposer: Proposer, near: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
-        """The readings of one proposer."""
-        return proposer.propose(self.shapes, self.role, self.sample_shape, near)
+        """The readings of one proposer; Refusal where it gives none, with its reason."""
+        try:
+            return proposer.propose(self.shapes, self.role, self.sample_shape, near)
+        except ValueError as error:
+            raise Refusal(str(error)) from error
+        except (Exception, SystemExit) as error:  # a stranger's code, which spoils its own readings alone
+            raise Refusal(f"the architecture {proposer.name} failed ({type(error).__name__}: {error})") from error
+
+    def around(self, trial: Trial) -> Sequence[Mapping[str, Any]]:
+        """Variations of a reading; it alone where its proposer gives none."""
+        with suppress(Refusal):
+            return self.propose(trial.proposer, trial.arguments)
+        return [trial.arguments]
 
     def tried(self, readings: Iterable[tuple[Proposer, Mapping[str, Any]]]) -> list[Trial]:
         """Those that run on the probe and give one sample, or one score, each."""
@@ -167,12 +176,12 @@ class Court:
                 module = self.module(trial)
                 with torch.no_grad():
                     outputs = module(self.probe)
-            except _FAULTS:
+                if outputs.numel() == wanted and bool(outputs.isfinite().all()):
+                    trial.outputs = outputs.reshape(-1)[:: max(1, wanted // 4096)].numpy()
+                    trial.text = notes_of(module).in_words or trial.option
+                    trials.append(trial)
+            except (Exception, SystemExit):  # a reading that cannot be run is none
                 continue
-            if outputs.numel() == wanted and bool(outputs.isfinite().all()):
-                trial.outputs = outputs.reshape(-1)[:: max(1, wanted // 4096)].numpy()
-                trial.text = notes_of(module).in_words or trial.option
-                trials.append(trial)
         return trials
 
     def module(self, trial: Trial) -> Module:
@@ -201,8 +210,8 @@ def _evidence(trial: Trial) -> Evidence:
 
 def _distinct(trials: Iterable[Trial]) -> list[Trial]:
     """The first of those that are the same function."""
-    found: list[Trial] = []
+    distinct: list[Trial] = []
     for trial in trials:
-        if not any(trial.equals(other) for other in found):
-            found.append(trial)
-    return found
+        if not any(trial.equals(other) for other in distinct):
+            distinct.append(trial)
+    return distinct

@@ -117,14 +117,14 @@ def _statistics(module: Module, batches: Batches) -> tuple[Floats, Floats]:
 
     norms = norms_of(module)
     momenta = [norm.momentum for norm in norms]
-    found: list[dict[int, tuple[Tensor, Tensor]]] = []
+    by_batch: list[dict[int, tuple[Tensor, Tensor]]] = []
 
     def watch(i: int) -> Any:
         def look(_: Module, inputs: tuple[Tensor, ...]) -> None:
             x = inputs[0]
             variance, mean = torch.var_mean(x, [axis for axis in range(x.ndim) if axis != 1])
-            found[-1][i] = mean, variance
-            if len(found[-1]) == len(norms):
+            by_batch[-1][i] = mean, variance
+            if len(by_batch[-1]) == len(norms):
                 raise _Seen
 
         return look
@@ -137,7 +137,7 @@ def _statistics(module: Module, batches: Batches) -> tuple[Floats, Floats]:
             for norm in norms:
                 norm.momentum = 0.0
             for batch in batches:
-                found.append({})
+                by_batch.append({})
                 with suppress(_Seen):
                     module(batch)
     finally:
@@ -145,7 +145,7 @@ def _statistics(module: Module, batches: Batches) -> tuple[Floats, Floats]:
         for norm, momentum, hook in zip(norms, momenta, hooks, strict=True):
             norm.momentum = momentum
             hook.remove()
-    by_norm = [[torch.stack([seen[i][k] for seen in found]).mean(0) for i in range(len(norms))] for k in (0, 1)]
+    by_norm = [[torch.stack([seen[i][k] for seen in by_batch]).mean(0) for i in range(len(norms))] for k in (0, 1)]
     means, variances = (_array(torch.cat(parts)) for parts in by_norm)
     return means, variances
 
@@ -155,8 +155,8 @@ def _shares(sides: Floats, target: Floats) -> Floats:
     from scipy.optimize import nnls
 
     heavy = 1e3 * (1 + float(np.abs(sides).max()))
-    found, _ = nnls(np.concatenate([sides.T, np.full((1, len(sides)), heavy)]), np.append(target, heavy))
-    return found / found.sum()  # type: ignore[no-any-return]
+    shares, _ = nnls(np.concatenate([sides.T, np.full((1, len(sides)), heavy)]), np.append(target, heavy))
+    return shares / shares.sum()  # type: ignore[no-any-return]
 
 
 def _energy(x: Floats, y: Floats) -> float:

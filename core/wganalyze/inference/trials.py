@@ -25,9 +25,9 @@ from wganalyze.inference.court import MANY, SOME, Court, Measure, Refusal, Trial
 from wganalyze.inference.evidence import Evidence, of_norms, of_samples
 from wganalyze.networks.building import build
 from wganalyze.networks.design import Design
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
-from wganalyze.snapshots.draft import Draft
 from wganalyze.study.dealing import Deal
 from wganalyze.study.generator import generate, latent_draw
 

@@ -91,19 +91,19 @@ def load_strict(module: Module, tensors: Mapping[str, Tensor], place: str, role:
     ``num_batches_tracked``, which older files lack, may be missing.
     """
     expected = module.state_dict()
-    found = min(_renamings(tensors), key=lambda renamed: len(set(renamed) ^ set(expected)), default={})
-    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
-    unexpected = [k for k in found if k not in expected]
+    named = min(_renamings(tensors), key=lambda renamed: len(set(renamed) ^ set(expected)), default={})
+    missing = [k for k in expected if k not in named and not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in named if k not in expected]
     wrong = [
-        f"{k} is {tuple(found[k].shape)}, the network has {tuple(expected[k].shape)}"
+        f"{k} is {tuple(named[k].shape)}, the network has {tuple(expected[k].shape)}"
         for k in expected
-        if k in found and found[k].shape != expected[k].shape
+        if k in named and named[k].shape != expected[k].shape
     ]
     if missing or unexpected or wrong:
         lists = [("missing", missing), ("unexpected", unexpected), ("wrong shape", wrong)]
         text = "; ".join(f"{len(items)} {name}: {few(items)}" for name, items in lists if items)
         raise CheckpointError(f"{place} does not fit the {role}: {text}; name the factory that it was trained with")
-    module.load_state_dict(found, strict=False)
+    module.load_state_dict(named, strict=False)
 
 
 def _renamings(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:

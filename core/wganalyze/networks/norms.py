@@ -29,8 +29,8 @@ ALIGNED = 0.5
 
 def encodings(keys: Shapes) -> tuple[str, ...]:
     """The encodings among these keys, in words: "spectral norm (weight_bar, weight_u, weight_v) of 3 layers"."""
-    found = Counter(source.kind for source in _sources(keys).values() if isinstance(source, _Weight))
-    return tuple(f"{kind.words} of {n} layer{'s' if n > 1 else ''}" for kind, n in found.items())
+    kinds = Counter(source.kind for source in _sources(keys).values() if isinstance(source, _Weight))
+    return tuple(f"{kind.words} of {n} layer{'s' if n > 1 else ''}" for kind, n in kinds.items())
 
 
 def folded_keys(keys: Shapes) -> dict[str, Shape]:
@@ -129,7 +129,7 @@ def _unwrapped(name: str, wrappers: set[str]) -> str:
 
 def stored_weights(keys: Shapes) -> list[_Weight]:
     parametrized = Counter(match[1] for key in keys if (match := _PARAMETRIZED.match(key)))
-    found = []
+    weights = []
     for key in keys:
         for kind in KINDS:
             stem = key.removesuffix(kind.endings[0])
@@ -139,9 +139,9 @@ def stored_weights(keys: Shapes) -> list[_Weight]:
             # What is done to a parameter beside its norm would show in further keys.
             alone = parametrized[stem] == (len(parts) if kind.is_parametrization else 0)
             if alone and all(part in keys for part in parts) and kind.fits(*(keys[part] for part in parts)):
-                found.append(_Weight(kind, stem, parts))
+                weights.append(_Weight(kind, stem, parts))
                 break
-    return found
+    return weights
 
 
 _PARAMETRIZED = re.compile(r"((?:.+\.)?parametrizations\.\w+)\.")
@@ -149,10 +149,10 @@ _PARAMETRIZED = re.compile(r"((?:.+\.)?parametrizations\.\w+)\.")
 
 def _idle(weight: _Weight, keys: Shapes) -> list[str]:
     """Keys beside a weight that take no part in it: BigGAN's further singular vectors."""
-    found: list[str] = []
-    while weight.kind is BIGGAN and (following := f"{weight.stem}u{len(found) // 2 + 1}") in keys:
-        found += [following, f"{weight.stem}sv{len(found) // 2 + 1}"]
-    return found
+    idle: list[str] = []
+    while weight.kind is BIGGAN and (following := f"{weight.stem}u{len(idle) // 2 + 1}") in keys:
+        idle += [following, f"{weight.stem}sv{len(idle) // 2 + 1}"]
+    return idle
 
 
 # What a weight is

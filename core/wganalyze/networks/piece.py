@@ -54,7 +54,7 @@ class Piece:
             return read()
         except WganalyzeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise CheckpointError(f"{self.place}: the loader {self.part.kind} cannot read it ({reason})") from error
 
@@ -63,11 +63,11 @@ class Piece:
         if self.part.read_tensors is None:
             raise CheckpointError(f"{self.place}: holds a program, whose weights cannot be read by themselves")
         stored = self.reading(self.part.read_tensors)
-        found = {k[len(self.prefix) :]: t for k, t in stored.items() if k.startswith(self.prefix)}
-        bad = [k for k, t in found.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+        own = {k[len(self.prefix) :]: t for k, t in stored.items() if k.startswith(self.prefix)}
+        bad = [k for k, t in own.items() if t.is_floating_point() and not bool(t.isfinite().all())]
         if bad:
             raise CheckpointError(f"{self.place}: NaN or infinity in {few(bad)}; this network cannot be analysed")
-        return found
+        return own
 
 
 def shapes_of(keys: Mapping[str, TensorSpec]) -> dict[str, tuple[int, ...]]:

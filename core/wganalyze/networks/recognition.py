@@ -43,7 +43,8 @@ class Recognition:
     def _ask(self, name: str, shapes: Shapes) -> Mapping[str, Any] | None:
         """What an architecture says of these shapes; one that raises has recognised nothing."""
         try:
-            return self.architectures[name].recognise(shapes)
+            arguments = self.architectures[name].recognise(shapes)
+            return None if arguments is None else dict(arguments)
         except (Exception, SystemExit):
             return None
 

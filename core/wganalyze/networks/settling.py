@@ -14,9 +14,6 @@ AGREEMENT = 1e-4
 """Of a wrapper with its plain layer, relative, in single precision."""
 
 
-# In networks that are built already
-
-
 def settled(network: Module) -> Module:
     """A copy of a network, for eval mode, in which the wrappers of old are the plain layers that they stand for.
 
@@ -89,7 +86,7 @@ def _agree(wrapper: Module, plain: Module, probe: Tensor) -> bool:
 
     try:
         with torch.no_grad():
-            expected, found = wrapper.eval()(probe.clone()), plain.eval()(probe.clone())
-        return bool((expected - found).norm() <= AGREEMENT * expected.norm())
+            expected, given = wrapper.eval()(probe.clone()), plain.eval()(probe.clone())
+        return bool((expected - given).norm() <= AGREEMENT * expected.norm())
     except Exception:  # it is anybody's code
         return False

@@ -55,7 +55,10 @@ def headlined(rows: pd.DataFrame, declared: Mapping[str, Sequence[Mapping[str, A
     ]
     known = [each for each in headlines if each.metric in measured]
     if known:
-        return sorted(known, key=lambda each: each.headline.rank)
+        shown: dict[str, Headlined] = {}  # two analyzers may give one name
+        for each in sorted(known, key=lambda each: each.headline.rank):
+            shown.setdefault(each.metric, each)
+        return [*shown.values()]
     numbers = rows.loc[(rows["status"] == "ok") & (rows["correction"] != "holm"), "metric"]
     return [Headlined(name, Headline(name)) for name in [*dict.fromkeys(numbers)][:MOST]]
 

@@ -85,5 +85,6 @@ def corrected_name(metric: str) -> str:
 
 def _test_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     if row["scope"] == "data":
-        return tuple(row[name] for name in ("value", "n", "seed", "data_id", "options"))
+        setting = (row[name] for name in ("value", "n", "seed", "data_id", "options"))
+        return tuple(None if value != value else value for value in setting)  # NaN, a missing n, equals nothing
     return (row["cell"],)

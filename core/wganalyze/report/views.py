@@ -158,16 +158,16 @@ def _read_cell(folder: Path) -> list[tuple[str, pa.Table]]:
 
     paths = {"measurements": folder / MEASUREMENTS_FILE, "findings": folder / FINDINGS_FILE}
     paths |= {f"tables/{path.stem}": path for path in sorted((folder / "tables").glob("*.parquet"))}
-    found = []
+    tables = []
     for view, path in paths.items():
         try:
-            found.append((view, _table(path)))
+            tables.append((view, _table(path)))
         except (OSError, pa.ArrowException) as error:
             raise WganalyzeError(
                 f"{path}: cannot be read ({_first_line(error)}); delete the folder {folder} and run again, "
                 "which computes this cell anew"
             ) from None
-    return found
+    return tables
 
 
 def _table(path: Path) -> pa.Table:

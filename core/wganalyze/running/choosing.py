@@ -30,10 +30,11 @@ def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]
         raise WganalyzeError("; ".join(lost.values()))
     if not chosen:
         raise UsageError("--only and --skip leave no analyzer to run")
-    made = {name: make_options(host.analyzers[name], given) for name, given in options.items() if name not in lost}
+    there = host.analyzers
+    made = {name: make_options(there[name], given) for name, given in options.items() if name in there}
     questions = []
     for name in chosen:
-        analyzer, origin = host.analyzers[name], host.origin("analyzer", name)
+        analyzer, origin = there[name], host.origin("analyzer", name)
         asked = made[name] if name in made else make_options(analyzer, {})
         questions.append(Question(analyzer, asked, origin.distribution, origin.version))
     return questions, [*lost.values()]

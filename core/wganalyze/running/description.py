@@ -102,13 +102,13 @@ def missing_by_reason(opened: Opened) -> Mapping[str, list[str]]:
 def gathered(lines: Iterable[tuple[Snapshot, str]]) -> dict[str, list[str]]:
     """Each text with the labels of its snapshots; texts that differ in the names of the files alone are one."""
     first: dict[str, str] = {}
-    found: dict[str, list[str]] = {}
+    labels: dict[str, list[str]] = {}
     for snapshot, text in lines:
         kind = text
         for path in sorted(snapshot.files, key=lambda path: -len(path.name)):
             kind = kind.replace(path.name, "FILE")
-        found.setdefault(first.setdefault(kind, text), []).append(snapshot.label)
-    return found
+        labels.setdefault(first.setdefault(kind, text), []).append(snapshot.label)
+    return labels
 
 
 def relative(path: str, root: Path) -> str:

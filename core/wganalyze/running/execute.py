@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.terms import Role
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.exit_codes import ExitCode
 from wganalyze.inference.trials import infer_critics, infer_generators
+from wganalyze.networks.draft import Draft
 from wganalyze.report.reading import Report
 from wganalyze.running.choosing import choose_analyzers, choose_device
 from wganalyze.running.opened import Opened, nothing_found, open_request
@@ -18,7 +20,6 @@ from wganalyze.running.request import Request
 from wganalyze.running.run import Run
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings import defaults
-from wganalyze.snapshots.draft import Draft
 from wganalyze.study.dealing import Deal
 
 ROLES: tuple[Role, ...] = ("generator", "critic")
@@ -55,7 +56,22 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
     if "data" not in opened.said:
         progress.note("no --data: analyzers that need real samples are skipped")
         return None
-    return opened.host.data_source(opened.said["data"])
+    source = opened.host.data_source(opened.said["data"])
+    with _answering(source):
+        _ = source.size
+    return source
+
+
+@contextmanager
+def _answering(source: DataSource) -> Iterator[None]:
+    """What a source raises before there is a cell to hold it becomes a line with its name."""
+    try:
+        yield
+    except WganalyzeError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"--data {source.name}: the source failed ({reason})") from error
 
 
 def _dealt(
@@ -108,4 +124,5 @@ def _deal(source: DataSource, opened: Opened, snapshots: Sequence[Draft]) -> Dea
             snapshot.release()
     if isinstance(failures[0], WganalyzeError):
         raise failures[0]
-    return make_deal(source, opened.said, None, stored)
+    with _answering(source):
+        return make_deal(source, opened.said, None, stored)

@@ -11,6 +11,7 @@ from wganalyze.errors import UsageError
 from wganalyze.files.opening import OpenedFile, open_path
 from wganalyze.host.loading import load_host
 from wganalyze.host.registry import Host
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.factories import forget_modules
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
@@ -19,7 +20,6 @@ from wganalyze.settings.config import over
 from wganalyze.settings.facts import Said
 from wganalyze.settings.toml import read_config
 from wganalyze.snapshots.assembly import Assembled, assemble
-from wganalyze.snapshots.draft import Draft
 
 
 @dataclass(frozen=True)

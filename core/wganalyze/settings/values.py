@@ -144,13 +144,13 @@ def options(value: Any) -> dict[str, Any]:
         nested = {k: v if isinstance(v, Mapping) else None for k, v in value.items()}
         flat = {k: v for k, v in value.items() if nested[k] is None}
         return flat | {f"{outer}.{key}": v for outer, inner in nested.items() for key, v in (inner or {}).items()}
-    found: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
     for text in value:
         name, equals, written = text.partition("=")
         if not equals or "." not in name.strip("."):
             raise ValueError("write ANALYZER.KEY=VALUE, for example ANALYZER.n=256")
-        found[name] = Text(written)
-    return found
+        texts[name] = Text(written)
+    return texts
 
 
 # Values by their type
@@ -214,7 +214,7 @@ def from_python(value: Any, kind: Any) -> Any:
         if number is None:
             raise ValueError(_NUMBERS[kind])
         return number
-    if isinstance(kind, type) and not isinstance(value, kind):
+    if kind is not Any and isinstance(kind, type) and not isinstance(value, kind):
         raise ValueError(f"not of the type {kind.__name__}")
     return value
 

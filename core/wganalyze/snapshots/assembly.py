@@ -9,10 +9,10 @@ from pathlib import Path
 
 from wganalyze.contracts.loader import Part
 from wganalyze.files.opening import OpenedFile
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
 from wganalyze.settings.facts import Said
-from wganalyze.snapshots.draft import Draft
 from wganalyze.snapshots.findings import with_findings
 from wganalyze.snapshots.moment import Moment
 from wganalyze.snapshots.naming import Named, Step, bare, is_filler, read_name, read_step
@@ -36,7 +36,7 @@ class _Sorting:
     """What has been seen of the files so far."""
 
     recognition: Recognition
-    groups: dict[tuple[object, ...], Moment] = field(default_factory=dict)
+    moments: dict[tuple[object, ...], Moment] = field(default_factory=dict)
     records: list[tuple[Path, Part]] = field(default_factory=list)
     roles: dict[Path, set[str]] = field(default_factory=dict)
     steps: dict[Path, int | None] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class _Sorting:
         self.notes.setdefault(path, []).append(line)
 
     def add(self, part: Part, relative: Path, said: Said) -> None:
-        """Take a part in: its members join the group of their moment."""
+        """Take a part in: its members join their moment."""
         if role_by_pattern(relative, said) == "ignore":
             self.note(part.path, "left out: [files] says ignore")
             return
-        own = _group_of(part, relative)
+        own = _moment_of(part, relative)
         if part.facts and not part.keys and not part.has_content:
             self.records.append((relative, part))
             self.steps[part.path] = own.step.number if own.step else None
@@ -64,21 +64,21 @@ class _Sorting:
             self.steps[part.path] = own.step.number if own.step else None
             if not part.numbered and not member.piece.prefix:  # a number of networks, which are of one moment
                 own.words = tuple(word for word in own.words if not word.isdigit())
-            group = self.groups.setdefault((own.folder, own.words), own)
-            group.step = group.step or own.step
-            group.members.append(member)
+            moment = self.moments.setdefault((own.folder, own.words), own)
+            moment.step = moment.step or own.step
+            moment.members.append(member)
 
     def spread_records(self) -> None:
         """What a file beside the networks states (BigGAN's ``state_dict.pth``) holds for the moment it is named for."""
         for relative, part in self.records:
-            own = _group_of(part, relative)
-            for group in self.groups.values():
-                if group.folder == own.folder and _significant(group.words) == _significant(own.words):
-                    group.facts.update(part.facts)
-                    group.records.append(part.path)
-                    group.step = own.step or group.step
-                    for member in group.members:
-                        self.steps[member.piece.part.path] = group.step.number if group.step else None
+            own = _moment_of(part, relative)
+            for moment in self.moments.values():
+                if moment.folder == own.folder and _significant(moment.words) == _significant(own.words):
+                    moment.facts.update(part.facts)
+                    moment.records.append(part.path)
+                    moment.step = own.step or moment.step
+                    for member in moment.members:
+                        self.steps[member.piece.part.path] = moment.step.number if moment.step else None
 
 
 def assemble(
@@ -96,10 +96,10 @@ def assemble(
         relative = Path(base.resolve().name) if part.path == base else part.path.relative_to(base)
         seen.add(part, relative, said)
     seen.spread_records()
-    merged = pair_leftovers(list(seen.groups.values()))
-    merged.sort(key=lambda g: (_natural(g.folder), -1 if g.step is None else g.step.number, _natural(g.words)))
+    moments = pair_leftovers(list(seen.moments.values()))
+    moments.sort(key=lambda m: (_natural(m.folder), -1 if m.step is None else m.step.number, _natural(m.words)))
     name = root.stem if root.is_file() else root.resolve().name
-    snapshots = [s for group in merged for s in resolve(group, name, said, recognition, permission or Permission())]
+    snapshots = [s for moment in moments for s in resolve(moment, name, said, recognition, permission or Permission())]
     return Assembled(
         tuple(with_findings([*_distinct(snapshots)], base)),
         {path: next(iter(r)) if len(r) == 1 else "both" for path, r in seen.roles.items()},
@@ -131,7 +131,7 @@ def _distinct(snapshots: Iterable[Draft]) -> Iterator[Draft]:
         yield replace(snapshot, label=label)
 
 
-def _group_of(part: Part, relative: Path) -> Moment:
+def _moment_of(part: Part, relative: Path) -> Moment:
     stem = read_name(bare(relative.name))
     folders = [read_name(folder) for folder in relative.parts[:-1]]
     # A folder that says nothing but a role ("generator/", "netD/") belongs to the pair, not to its label.

@@ -6,9 +6,9 @@ from wganalyze.settings.facts import Said
 from wganalyze.snapshots.moment import Member, Moment
 
 
-def choose_generator(group: Moment, said: Said) -> tuple[Member | None, str, list[str]]:
+def choose_generator(moment: Moment, said: Said) -> tuple[Member | None, str, list[str]]:
     """The EMA copy where there is one, unless the user prefers the raw weights."""
-    members = group.of("generator")
+    members = moment.of("generator")
     averaged = [member for member in members if member.averaged]
     raw = [member for member in members if not member.averaged]
     wanted = said.get("weights") or ("ema" if averaged else "raw")

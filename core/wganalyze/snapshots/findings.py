@@ -9,20 +9,20 @@ from pathlib import Path
 
 from wganalyze.contracts.measurement import Finding
 from wganalyze.files.duplicates import equal_files
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.norms import encodings
-from wganalyze.snapshots.draft import Draft
 from wganalyze.snapshots.moment import Member
 
 
 def with_findings(snapshots: Sequence[Draft], base: Path) -> Iterator[Draft]:
     """What comparing the files shows: equal content, and equal names in several folders."""
-    said: dict[Path, list[Finding]] = {}
+    by_path: dict[Path, list[Finding]] = {}
     files = list(dict.fromkeys(path for snapshot in snapshots for path in snapshot.files))
-    for group in equal_files(files):
-        names = [str(path.relative_to(base)) for path in group.paths]
-        text = f"{_list(names)} hold the same {'bytes' if group.identical else 'tensors'}: one of them may be a copy"
-        for path in group.paths:
-            said.setdefault(path, []).append(Finding("warning", "equal-files", text))
+    for equal in equal_files(files):
+        names = [str(path.relative_to(base)) for path in equal.paths]
+        text = f"{_list(names)} hold the same {'bytes' if equal.identical else 'tensors'}: one of them may be a copy"
+        for path in equal.paths:
+            by_path.setdefault(path, []).append(Finding("warning", "equal-files", text))
     namesakes: dict[tuple[str, int | None], dict[str, Path]] = {}
     for snapshot in snapshots:
         for path in snapshot.files:
@@ -36,10 +36,10 @@ def with_findings(snapshots: Sequence[Draft], base: Path) -> Iterator[Draft]:
         same = _list([*dict.fromkeys(path.name for path in paths)])
         text = f"{_list(folders)} hold files of the same names ({same}): each folder is taken for a run of its own"
         for path in paths:
-            said.setdefault(path, []).append(Finding("info", "equal-names", text))
+            by_path.setdefault(path, []).append(Finding("info", "equal-names", text))
     for snapshot in snapshots:
-        found = dict.fromkeys(finding for path in snapshot.files for finding in said.get(path, ()))
-        yield replace(snapshot, findings=(*snapshot.findings, *found))
+        shown = dict.fromkeys(finding for path in snapshot.files for finding in by_path.get(path, ()))
+        yield replace(snapshot, findings=(*snapshot.findings, *shown))
 
 
 def _list(names: Sequence[str]) -> str:

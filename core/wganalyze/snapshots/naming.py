@@ -107,9 +107,9 @@ def read_step(facts: Mapping[str, float | int | str | bool], stem: str, folders:
                 unit = _UNITS.get(fact.replace("_", ""), "iteration")
                 return Step(int(value), unit, f"{key!r} in the file")
     for name, anywhere in [(stem, True), *((folder, False) for folder in reversed(folders))]:
-        found = _step_in(words(name), anywhere=anywhere)
-        if found is not None:
-            return Step(*found, f"the name {name!r}")
+        step = _step_in(words(name), anywhere=anywhere)
+        if step is not None:
+            return Step(*step, f"the name {name!r}")
     return None
 
 
@@ -122,10 +122,10 @@ def _step_in(tokens: Sequence[str], *, anywhere: bool) -> tuple[int, str] | None
     after = [(number, word.lower()) for word, number in pairwise(tokens)]
     before = [(number, word.lower()) for number, word in pairwise(tokens)]
     for pairs in (after, before):
-        found = {_UNITS[word]: int(number) for number, word in reversed(pairs) if word in _UNITS and number.isdigit()}
+        steps = {_UNITS[word]: int(number) for number, word in reversed(pairs) if word in _UNITS and number.isdigit()}
         for unit in _FINEST_FIRST:
-            if unit in found:
-                return found[unit], unit
+            if unit in steps:
+                return steps[unit], unit
     numbers = [token for token in tokens if token.isdigit()]
     if numbers and (anywhere or len(tokens) == 1):
         return int(numbers[-1]), ""

@@ -14,12 +14,12 @@ from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.terms import Role
 from wganalyze.networks.building import build
 from wganalyze.networks.design import Unknown, find_design
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.piece import Piece
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
 from wganalyze.settings.config import net_of
 from wganalyze.settings.facts import Said
-from wganalyze.snapshots.draft import Draft
 from wganalyze.snapshots.ema import choose_generator
 from wganalyze.snapshots.findings import contradictions
 from wganalyze.snapshots.latent import guess_latent, number_among
@@ -120,11 +120,11 @@ def _snapshot(
 
 def _files(moment: Moment) -> tuple[Path, ...]:
     """Every file that the moment was read from; a folder of samples by the files in it."""
-    found: list[Path] = []
+    read: list[Path] = []
     for member in moment.members:
         part = member.piece.part
-        found += [*([] if part.path.is_dir() else [part.path]), *part.others]
-    return tuple(dict.fromkeys([*found, *moment.records]))
+        read += [*([] if part.path.is_dir() else [part.path]), *part.others]
+    return tuple(dict.fromkeys([*read, *moment.records]))
 
 
 def _stored_number(part: Part) -> int | None:

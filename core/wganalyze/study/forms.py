@@ -33,10 +33,10 @@ class OneScore(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The output at ``place``."""
-        found = self.net(*inputs)
+        output = self.net(*inputs)
         for key in self.place:
-            found = found[key]
-        return found  # type: ignore[no-any-return]
+            output = output[key]
+        return output  # type: ignore[no-any-return]
 
 
 def join(x: Tensor, labels: Tensor) -> Tensor:

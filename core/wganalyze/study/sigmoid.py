@@ -90,14 +90,14 @@ def _stays_in_unit_interval(critic: Module, arguments: list[Any]) -> bool:
 
     points, *labels = arguments
     generator = torch.Generator().manual_seed(1)
-    found = []
+    parts = []
     with torch.no_grad(), suppress(Exception):  # a critic may refuse inputs of such a size
         for scale in PROBE_SCALES:
             for _ in range(PROBES):
                 probe = scale * torch.randn(points.shape, generator=generator, dtype=torch.float64)
-                found.append(first_tensor(critic(probe.to(points.device), *labels)).reshape(-1))
-    if len(found) < PROBES * len(PROBE_SCALES):
+                parts.append(first_tensor(critic(probe.to(points.device), *labels)).reshape(-1))
+    if len(parts) < PROBES * len(PROBE_SCALES):
         return False
-    scores, moderate = torch.cat(found), torch.cat(found[:PROBES])
+    scores, moderate = torch.cat(parts), torch.cat(parts[:PROBES])
     inside = (scores >= 0).all() and (scores <= 1).all() and (moderate > 0).all() and (moderate < 1).all()
     return bool(inside and scores.max() - scores.min() > 1e-6)

@@ -180,13 +180,10 @@ class SnapshotStudy:
 
     def _generate(self, n: int, split: Split, mode: Mode) -> Samples:
         samples, shape = generate(self.snapshot, n, split, seed=self.seed, device=self.device, mode=mode)
-        return self._fitting(samples, f"the generator makes samples of shape {shape}")
-
-    def _fitting(self, samples: Samples, found: str) -> Samples:
         if self.deal is not None and samples.dim != self.dim:
             raise CheckpointError(
-                f"{self.snapshot.label}: {found}, "
-                f"the data are {self.deal.source.shape}; use data of the size it was trained on"
+                f"{self.snapshot.label}: the generator makes samples of shape {shape}, the data are "
+                f"{self.deal.source.shape}; use data of the size it was trained on"
             )
         return samples
 
@@ -263,13 +260,13 @@ class SnapshotStudy:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """Everything that was guessed about this snapshot, as far as it was needed until now."""
-        found = list(self.snapshot.assumptions)
+        assumed = list(self.snapshot.assumptions)
         if "head" in self.__dict__:
-            found += self.head.assumptions
+            assumed += self.head.assumptions
         if "orientation" in self.__dict__ and self.snapshot.orientation is None:
             side = "high" if self.orientation == 1 else "low"
-            found.append(f"critic scores real {side}: found from the data, see auc (set [critic] orientation)")
-        return tuple(found)
+            assumed.append(f"critic scores real {side}: found from the data, see auc (set [critic] orientation)")
+        return tuple(assumed)
 
     # What is shared
 

@@ -2,6 +2,7 @@
 
 from wganalyze.transport.batch import Transports, wasserstein_batch
 from wganalyze.transport.certificate import dual_value, feasible_potentials
+from wganalyze.transport.costs.metrics import METRICS, Array, as_points, cost_blocks, cost_matrix, paired_cost
 from wganalyze.transport.duality import (
     DualBounds,
     best_scaled_dual,
@@ -13,7 +14,6 @@ from wganalyze.transport.duality import (
     penalised_dual,
 )
 from wganalyze.transport.exact import Transport, wasserstein
-from wganalyze.transport.metrics import METRICS, Array, as_points, cost_blocks, cost_matrix, paired_cost
 from wganalyze.transport.permutation import permutation_pvalue
 
 __all__ = [

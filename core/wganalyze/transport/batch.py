@@ -11,12 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
-from wganalyze.transport import solvers
+from wganalyze.transport import limits
 from wganalyze.transport.certificate import CertificateError
-from wganalyze.transport.compiled import ORDERED, PARALLEL, kernel
+from wganalyze.transport.costs.compiled import ORDERED, PARALLEL, kernel
+from wganalyze.transport.costs.metrics import (
+    Array,
+    Metric,
+    as_points,
+    check_metric,
+    cost_matrix,
+    directions,
+    metric_name,
+)
 from wganalyze.transport.dense import assign
-from wganalyze.transport.exact import RELATIVE_GAP, ROUNDING
-from wganalyze.transport.metrics import Array, Metric, as_points, check_metric, cost_matrix, directions, metric_name
+from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING
 
 CHUNK_BYTES = 128 * 2**20
 
@@ -63,10 +71,10 @@ def wasserstein_batch(xs: Any, ys: Any, p: float = 1, metric: Metric = "euclidea
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     count, n, _ = xs.shape
-    if 16 * n * n > solvers.MEMORY_BYTES:
+    if 16 * n * n > limits.MEMORY_BYTES:
         raise MemoryError(
             f"one problem of {n} points needs 16 n^2 = {16 * n * n / 2**30:.1f} GiB, the limit is "
-            f"{solvers.MEMORY_BYTES / 2**30:.0f} GiB; solve it by wasserstein"
+            f"{limits.MEMORY_BYTES / 2**30:.0f} GiB; solve it by wasserstein"
         )
     check_metric(metric, xs.reshape(-1, xs.shape[2]), ys.reshape(-1, ys.shape[2]))
     u, v = np.empty((count, n)), np.empty((count, n))

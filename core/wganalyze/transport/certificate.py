@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from wganalyze.errors import WganalyzeError
-from wganalyze.transport.metrics import Array, Metric, flipped
-from wganalyze.transport.transforms import c_transform
+from wganalyze.transport.costs.metrics import Array, Metric, flipped
+from wganalyze.transport.costs.transforms import c_transform
 
 
 class CertificateError(WganalyzeError):

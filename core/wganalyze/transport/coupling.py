@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wganalyze.transport.metrics import Array
+from wganalyze.transport.costs.metrics import Array
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array

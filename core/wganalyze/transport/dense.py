@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wganalyze.transport.compiled import ORDERED, kernel
+from wganalyze.transport.costs.compiled import ORDERED, kernel
 
 
 @kernel(fastmath=ORDERED)

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from wganalyze.transport.metrics import Array, cost_blocks
+from wganalyze.transport.costs.metrics import Array, cost_blocks
 
 HELD_BYTES = 2**32
 PASSES = 200

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport import solvers
-from wganalyze.transport.blocks import in_blocks
+from wganalyze.transport import limits
 from wganalyze.transport.certificate import CertificateError, dual_value
-from wganalyze.transport.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
+from wganalyze.transport.costs.blocks import in_blocks
+from wganalyze.transport.costs.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
+from wganalyze.transport.costs.transforms import c_transform
+from wganalyze.transport.costs.working import interruptible
+from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING
 from wganalyze.transport.solvers import SOLVERS, Problem, Solution, solve
-from wganalyze.transport.transforms import c_transform
-from wganalyze.transport.working import interruptible
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Indices = npt.NDArray[np.integer[Any]]
 
-RELATIVE_GAP = 1e-9
-ROUNDING = 1e-14
+Indices = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +98,10 @@ def _checked_solver(solver: str, problem: Problem) -> str:
     if name == "dense" and not problem.is_assignment:
         raise ValueError("solver 'dense' takes samples of equal sizes and weights; choose shortlist or pot")
     needed = problem.bytes_held(name)
-    if needed > solvers.MEMORY_BYTES:
+    if needed > limits.MEMORY_BYTES:
         raise MemoryError(
             f"{len(problem.x)} x {len(problem.y)} points need {needed / 2**30:.1f} GiB for the solver {name}, "
-            f"the limit is {solvers.MEMORY_BYTES / 2**30:.0f} GiB"
+            f"the limit is {limits.MEMORY_BYTES / 2**30:.0f} GiB"
         )
     return name
 

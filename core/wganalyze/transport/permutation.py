@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array, cost_matrix
+from wganalyze.transport.costs.metrics import Array, cost_matrix
 
 TIE = 1e-12
 

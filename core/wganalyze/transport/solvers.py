@@ -17,18 +17,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from wganalyze.transport import limits
+from wganalyze.transport.costs.metrics import Array, Metric, cost_matrix
+from wganalyze.transport.costs.working import Flag, Unfinished
 from wganalyze.transport.coupling import joined
-from wganalyze.transport.metrics import Array, Metric, cost_matrix
-from wganalyze.transport.working import Flag, Unfinished
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
+
 ITERATIONS = 10**9
+
+
 UNSHIPPED = 1e-12
+
+
 MATRICES = {"dense": 2, "pot": 5}
 """Cost matrices of 8 n m bytes that a solver holds at once; POT's plan, and three inside its simplex: measured."""
-MEMORY_BYTES = 12 * 2**30
+
+
 DENSE_SIZE = 600
 """Points a side up to which the cost matrix is the faster way."""
 
@@ -93,7 +100,7 @@ def solve(problem: Problem, solver: str, stop: Flag) -> Solution:
     except Unfinished:
         if stop[0]:
             raise KeyboardInterrupt from None
-        if problem.bytes_held("pot") > MEMORY_BYTES:
+        if problem.bytes_held("pot") > limits.MEMORY_BYTES:
             raise MemoryError(
                 f"shortlists do not get to an end on these {len(problem.x)} points, and POT would need "
                 f"{problem.bytes_held('pot') / 2**30:.1f} GiB; take fewer"

@@ -9,7 +9,7 @@ from wganalyze.errors import UsageError
 from wganalyze.running.budget import FIRST, largest_n
 from wganalyze.settings.texts import seconds_of
 from wganalyze.testing import Gaussian
-from wganalyze.transport import solvers
+from wganalyze.transport import limits
 from wganalyze.transport.shortlist import bytes_held
 
 
@@ -31,7 +31,7 @@ def test_it_never_takes_more_than_there_is() -> None:
 
 def test_it_stays_at_what_fits_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for shortlists of 1,500 points is none for 2,000."""
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", bytes_held(1500, 1500, 2))
+    monkeypatch.setattr(limits, "MEMORY_BYTES", bytes_held(1500, 1500, 2))
     assert largest_n(Gaussian(2), Preprocessing(), None, 1e6, 0) == 2 * FIRST
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport import METRICS, batch, cost_matrix, solvers, wasserstein
+from wganalyze.transport import METRICS, batch, cost_matrix, limits, wasserstein
 from wganalyze.transport.batch import Transports, wasserstein_batch
 from wganalyze.transport.certificate import CertificateError
-from wganalyze.transport.metrics import Metric
+from wganalyze.transport.costs.metrics import Metric
 
 Array = npt.NDArray[np.float64]
 POWERS = (1, 2, 1.5, 3)
@@ -157,8 +157,8 @@ def test_bad_input_is_refused(arguments: dict[str, Any], message: str) -> None:
 def test_one_problem_that_does_not_fit_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """128 MiB at a time hold no problem of n = 50,000, whose two matrices are 40 GB."""
     xs, ys = np.random.default_rng(8).standard_normal((2, 3, 50, 2))
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", 16 * 50 * 50)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", 16 * 50 * 50)
     assert wasserstein_batch(xs, ys).exact.all()
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", 16 * 50 * 50 - 1)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", 16 * 50 * 50 - 1)
     with pytest.raises(MemoryError, match="50"):
         wasserstein_batch(xs, ys)

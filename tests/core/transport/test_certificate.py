@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from wganalyze.transport import METRICS, certificate, cost_matrix, dual_value, feasible_potentials, metrics
+from wganalyze.transport import METRICS, certificate, cost_matrix, dual_value, feasible_potentials
+from wganalyze.transport.costs import metrics
 
 
 @given(st.sampled_from(METRICS), st.sampled_from([1.0, 1.5, 2.0]), st.floats(-3, 3), st.integers(0, 10**6))

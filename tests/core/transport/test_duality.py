@@ -23,11 +23,11 @@ from wganalyze.transport import (
     duality,
     entropic_c_transform,
     information,
-    metrics,
     pair_slope,
     penalised_dual,
     wasserstein,
 )
+from wganalyze.transport.costs import metrics
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]

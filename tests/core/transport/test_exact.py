@@ -16,8 +16,9 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
-from wganalyze.transport import METRICS, Transport, cost_matrix, exact, metrics, solvers, wasserstein
+from wganalyze.transport import METRICS, Transport, cost_matrix, exact, limits, solvers, wasserstein
 from wganalyze.transport.certificate import CertificateError
+from wganalyze.transport.costs import metrics
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]
@@ -361,7 +362,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_starts(
     message = rf"60000 x 60000 points need {needed} GiB for the solver {name}, the limit is 12"
     with pytest.raises(MemoryError, match=message):
         wasserstein(x, x, solver=name)
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", 5 * 8 * 30 * 20)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", 5 * 8 * 30 * 20)
     assert wasserstein(np.zeros((30, 2)), np.ones((20, 2))).exact
     with pytest.raises(MemoryError):
         wasserstein(np.zeros((30, 2)), np.ones((21, 2)))

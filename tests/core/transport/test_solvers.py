@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport import Transport, solvers, wasserstein
-from wganalyze.transport.metrics import Metric
+from wganalyze.transport import Transport, limits, solvers, wasserstein
+from wganalyze.transport.costs.metrics import Metric
 from wganalyze.transport.shortlist import bytes_held, coarse, solving
 from wganalyze.transport.solvers import SOLVERS, Problem
 from wganalyze_plugins.funnel import Funnel
@@ -359,9 +359,9 @@ def test_a_function_that_gives_no_costs_is_refused(cost: Any) -> None:
 def test_memory_is_refused_by_the_formula(name: str, needed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = np.random.default_rng(9).standard_normal((2, 50, 6))
     needed = needed or bytes_held(50, 50, 6)
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", needed)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", needed)
     assert wasserstein(x, y, solver=name).exact
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", needed - 1)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", needed - 1)
     monkeypatch.setattr(solvers, "SOLVERS", {name: lambda *_: pytest.fail("started")})
     with pytest.raises(MemoryError, match=f"50 x 50 points need .* GiB for the solver {name}, the limit is"):
         wasserstein(x, y, solver=name)
@@ -386,7 +386,7 @@ def test_where_pot_would_not_fit_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     x, y = np.random.default_rng(11).standard_normal((2, 300, 10))
     monkeypatch.setattr(solving, "PROOFS", 0)
     problem = Problem(x, y, np.full(300, 1 / 300), np.full(300, 1 / 300), 1.0, "euclidean")
-    monkeypatch.setattr(solvers, "MEMORY_BYTES", problem.bytes_held("pot") - 1)
+    monkeypatch.setattr(limits, "MEMORY_BYTES", problem.bytes_held("pot") - 1)
     with pytest.raises(
         MemoryError, match=r"do not get to an end on these 300 points, and POT would need .* take fewer"
     ):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array
+from wganalyze.transport.costs.metrics import Array
 from wganalyze.transport.shortlist.pricing import Pricing
 from wganalyze.transport.shortlist.simplex import Flow
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wganalyze.transport.compiled import ORDERED, kernel
+from wganalyze.transport.costs.compiled import ORDERED, kernel
 
 WIDTH = 256
 """Columns that are looked at together: most groups hold none that is wanted, which their minimum tells."""

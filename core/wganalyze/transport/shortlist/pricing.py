@@ -12,11 +12,11 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.blocks import in_blocks
-from wganalyze.transport.device import full, gpu, nearest
-from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions, flipped, paired_cost
+from wganalyze.transport.costs.blocks import in_blocks
+from wganalyze.transport.costs.device import full, gpu, nearest
+from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions, flipped, paired_cost
+from wganalyze.transport.costs.working import Flag, heed
 from wganalyze.transport.shortlist import kernels
-from wganalyze.transport.working import Flag, heed
 
 Indices = npt.NDArray[np.integer[Any]]
 LOW_DIMENSION = 16

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array
+from wganalyze.transport.costs.metrics import Array
+from wganalyze.transport.costs.working import Unfinished
 from wganalyze.transport.shortlist import kernels
 from wganalyze.transport.shortlist.pricing import Pricing
-from wganalyze.transport.working import Unfinished
 
 Indices = npt.NDArray[np.integer[Any]]
 OPTIMAL = 1

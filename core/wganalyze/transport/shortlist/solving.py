@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array, Metric
+from wganalyze.transport.costs.metrics import Array, Metric
+from wganalyze.transport.costs.transforms import attained_transform
+from wganalyze.transport.costs.working import Flag, Unfinished
 from wganalyze.transport.shortlist.coarse import coarse_start
 from wganalyze.transport.shortlist.pricing import Pricing, pricing
 from wganalyze.transport.shortlist.simplex import Arcs, Flow, simplex, tolerance
-from wganalyze.transport.transforms import attained_transform
-from wganalyze.transport.working import Flag, Unfinished
 
 Indices = npt.NDArray[np.integer[Any]]
 LISTED = 32

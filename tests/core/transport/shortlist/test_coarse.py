@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport.metrics import Metric, metric_name
+from wganalyze.transport.costs.metrics import Metric, metric_name
 from wganalyze.transport.shortlist import coarse
 from wganalyze.transport.shortlist.coarse import coarse_start, refined
 from wganalyze.transport.shortlist.pricing import Pricing, pricing

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport.metrics import Metric, metric_name
+from wganalyze.transport.costs.metrics import Metric, metric_name
+from wganalyze.transport.costs.working import Unfinished
 from wganalyze.transport.shortlist.pricing import LOW_DIMENSION, Blocks, Pricing, Products, pricing
-from wganalyze.transport.working import Unfinished
 
 Array = npt.NDArray[Any]
 

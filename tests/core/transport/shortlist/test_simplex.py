@@ -11,9 +11,9 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from wganalyze.transport.costs.working import Unfinished
 from wganalyze.transport.shortlist.pricing import pricing
 from wganalyze.transport.shortlist.simplex import Arcs, Flow, simplex, tolerance
-from wganalyze.transport.working import Unfinished
 
 Array = npt.NDArray[Any]
 

@@ -13,11 +13,11 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport.metrics import Metric, metric_name
+from wganalyze.transport.costs.metrics import Metric, metric_name
+from wganalyze.transport.costs.working import Flag, Unfinished
 from wganalyze.transport.shortlist import Solved, bytes_held, coarse, solve, solving
 from wganalyze.transport.shortlist.pricing import Products
 from wganalyze.transport.shortlist.solving import ARC_BYTES, COORDINATE_BYTES, HELD, PASSES, PROOFS
-from wganalyze.transport.working import Flag, Unfinished
 
 Array = npt.NDArray[Any]
 
@@ -274,7 +274,7 @@ def test_memory_grows_with_points_and_not_with_pairs() -> None:
 MEASURED = """
 import ctypes, sys, threading, time
 import numpy as np, psutil
-from wganalyze.transport.blocks import BLOCK_BYTES, workers
+from wganalyze.transport.costs.blocks import BLOCK_BYTES, workers
 from wganalyze.transport.shortlist import bytes_held
 from wganalyze.transport import wasserstein
 

@@ -14,6 +14,8 @@ from typing import Any
 
 BLOCK_BYTES = 8 * 2**20
 """Of a block of products: what stays in the cache of the cores."""
+
+
 LEAST_ROWS = 8
 
 

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport import METRICS, blocks, transforms
-from wganalyze.transport.metrics import Metric
-from wganalyze.transport.transforms import FEWEST, attained_transform, c_transform
-from wganalyze.transport.working import Unfinished
+from wganalyze.transport import METRICS
+from wganalyze.transport.costs import blocks, transforms
+from wganalyze.transport.costs.metrics import Metric
+from wganalyze.transport.costs.transforms import FEWEST, attained_transform, c_transform
+from wganalyze.transport.costs.working import Unfinished
 
 Array = npt.NDArray[np.float64]
 POWERS = (1.0, 2.0, 1.5, 3.0)

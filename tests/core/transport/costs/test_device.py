@@ -11,11 +11,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from wganalyze.transport import device, transforms, wasserstein
+from wganalyze.transport import wasserstein
+from wganalyze.transport.costs import device, transforms
+from wganalyze.transport.costs.transforms import attained_transform
+from wganalyze.transport.costs.working import Unfinished
 from wganalyze.transport.shortlist import pricing
 from wganalyze.transport.shortlist.pricing import Products
-from wganalyze.transport.transforms import attained_transform
-from wganalyze.transport.working import Unfinished
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 GO = np.zeros(1, np.uint8)

@@ -13,22 +13,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport import device as on_device
-from wganalyze.transport.blocks import in_blocks
-from wganalyze.transport.compiled import ORDERED, kernel
-from wganalyze.transport.device import full, gpu
-from wganalyze.transport.metrics import Array, Metric, cost_blocks, directions
-from wganalyze.transport.working import Flag, heed
+from wganalyze.transport.costs import device as on_device
+from wganalyze.transport.costs.blocks import in_blocks
+from wganalyze.transport.costs.compiled import ORDERED, kernel
+from wganalyze.transport.costs.device import full, gpu
+from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions
+from wganalyze.transport.costs.working import Flag, heed
 
 Indices = npt.NDArray[np.integer[Any]]
+
+
 Mask = npt.NDArray[np.bool_]
 
 LEAST_DIMENSION = 8
 """Below this, differences cost no more than products."""
+
+
 MOST_DIMENSION = 10**6
 """Above this, the bound of float32 is worth nothing."""
+
+
 OPEN = 40
 """Exact costs of a row, beyond which products in float64 are the shorter way."""
+
+
 FEWEST = 64
 """With fewer points on a side there is nothing to save."""
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 T = TypeVar("T")
+
+
 Flag = npt.NDArray[np.uint8]
 
 
@@ -24,6 +26,8 @@ def heed(stop: Flag) -> None:
 
 
 SMALL = 10**6
+
+
 LISTENING = 0.1
 """Seconds between two looks for an interruption."""
 

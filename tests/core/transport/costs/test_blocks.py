@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
-from wganalyze.transport import blocks
-from wganalyze.transport.blocks import LEAST_ROWS, ONE_THREAD, in_blocks, workers
+from wganalyze.transport.costs import blocks
+from wganalyze.transport.costs.blocks import LEAST_ROWS, ONE_THREAD, in_blocks, workers
 
 LEAVING = """
 import json, sys, threading
 import numpy as np
 from threadpoolctl import threadpool_info
-from wganalyze.transport.blocks import LEAST_ROWS, ONE_THREAD, in_blocks
+from wganalyze.transport.costs.blocks import LEAST_ROWS, ONE_THREAD, in_blocks
 
 def blas():
     np.ones((2, 2)) @ np.ones((2, 2))
@@ -80,7 +80,7 @@ else:  # one after the other
     run("main", [])
 print(json.dumps([before, inside, blas()]))
 """
-WORKERS = "from wganalyze.transport.blocks import workers; print(workers())"
+WORKERS = "from wganalyze.transport.costs.blocks import workers; print(workers())"
 
 
 def blas_threads() -> list[int]:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from wganalyze.transport.working import SMALL, Flag, interruptible
+from wganalyze.transport.costs.working import SMALL, Flag, interruptible
 
 SOLVING = """
 import sys

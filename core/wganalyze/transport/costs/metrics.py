@@ -9,14 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+
+
 GroundMetric = Literal["euclidean", "l1", "cosine"]
+
+
 Metric = str | Callable[[Array, Array], Any]
 """The name of a ground metric, or a cost: (a, d) and (b, d) float64 give (a, b), finite and not negative."""
+
+
 METRICS: tuple[GroundMetric, ...] = get_args(GroundMetric)
 
 BLOCK_BYTES = 8 * 2**20
+
+
 DIFFERENCE_DIM = 16
+
+
 NEAR = 1e-6
+
+
 PAIRS = 32
 
 

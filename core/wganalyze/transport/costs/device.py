@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.metrics import Array
-from wganalyze.transport.working import Flag, heed
+from wganalyze.transport.costs.metrics import Array
+from wganalyze.transport.costs.working import Flag, heed
 
 Indices = npt.NDArray[np.integer[Any]]
+
+
 LEAST_WORK = 10**9
 """Multiplications, below which the way to a GPU and back takes longer."""
+
+
 BLOCK_BYTES = 2**29
 
 

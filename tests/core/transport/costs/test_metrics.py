@@ -12,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wganalyze.transport import METRICS, cost_blocks, cost_matrix, metrics, paired_cost
+from wganalyze.transport import METRICS, cost_blocks, cost_matrix, paired_cost
+from wganalyze.transport.costs import metrics
 
 Array = npt.NDArray[np.float64]
 DIMS = (1, 2, 16, 17, 64)
