@@ -11,3 +11,8 @@ def one_line(text: object, limit: int | None = None) -> str:
     whole = str(text) if limit is None else str(text)[: 4 * limit]
     line = "".join(c if c.isprintable() else "?" for c in " ".join(whole.split()))
     return line if limit is None or len(line) <= limit else line[: limit - 3] + "..."
+
+
+def reason_of(error: BaseException) -> str:
+    """ "TypeError: what it said", in one line: for errors that nobody foresaw."""
+    return one_line(f"{type(error).__name__}: {error}")

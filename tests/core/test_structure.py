@@ -3,36 +3,63 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
+import re
 import resource
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
-from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-PACKAGES = ("wganalyze", "wganalyze_plugins", "wganalyze_checkpoints", "wganalyze_zoo")
-BUILT_IN = ("wganalyze_plugins", "wganalyze_checkpoints")
-PUBLIC = frozenset(
-    f"wganalyze.{name}"
-    for name in (
-        "analyzer",
-        "api",
-        "data",
-        "errors",
-        "hooks",
-        "measurement",
-        "snapshot",
-        "study",
-        "testing",
+from wganalyze.host.loading import load_host
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _house() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("house", DOCS / "house.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+house: Any = _house()
+CORE = "wganalyze"
+BUILT_IN = ("wganalyze_plugins", "wganalyze_checkpoints", "wganalyze_zoo")
+PACKAGES = (CORE, *BUILT_IN)
+STRANGERS_MAY = {CORE, *(f"{CORE}.{name}" for name in ("transport", "statistics", "testing"))}
+GROUND = {"errors", "exit_codes", "statistics", "text"}
+"""Lone modules that import nothing of ours, and that every room may import."""
+
+MAY = {
+    "transport": set[str](),
+    "contracts": {"transport"},
+    "files": {"contracts"},
+    "host": {"contracts"},
+    "networks": {"contracts"},
+    "report": {"contracts"},
+    "settings": {"contracts", "networks"},
+    "study": {"contracts", "networks", "transport"},
+    "inference": {"contracts", "networks", "study"},
+    "snapshots": {"contracts", "files", "networks", "settings"},
+    "cells": {"contracts", "report", "study"},
+    "running": {
+        "cells", "contracts", "files", "host", "inference", "networks", "report", "settings", "snapshots", "study",
         "transport",
-    )
-) | {"wganalyze", "wganalyze.report.reading"}
+    },
+    "cli": {"cells", "contracts", "host", "report", "running", "settings"},
+    "testing": {"cells", "contracts", "study"},
+    "api": {"report", "running", "settings"},
+}  # fmt: skip
+HIGHEST, HIGHEST_INSIDE = 8, 5
 OWN_PLUGINS = sorted(
     entry.module
     for entry in entry_points(group="wganalyze")
@@ -41,111 +68,123 @@ OWN_PLUGINS = sorted(
 HEAVY = frozenset(["torch", "faiss", "ot", "pandas", "pyarrow", "sklearn", "scipy"])
 
 
-@cache
-def sources() -> dict[str, Path]:
-    """Every module of the project by its name, as the interpreter would find it."""
-    found: dict[str, Path] = {}
-    for package in PACKAGES:
-        spec = find_spec(package)
-        assert spec is not None, package
-        assert spec.origin is not None, package
-        root = Path(spec.origin).parent
-        for path in sorted(root.rglob("*.py")):
-            parts = [package, *path.relative_to(root).with_suffix("").parts]
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-@cache
-def tree(module: str) -> ast.Module:
-    """The syntax tree of a module."""
-    return ast.parse(sources()[module].read_text(encoding="utf-8"))
-
-
-def is_typing_guard(node: ast.AST) -> bool:
-    """Is this ``if TYPE_CHECKING:``?"""
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def nodes(root: ast.AST, *, deep: bool) -> Iterator[ast.AST]:
-    """Everything below a node outside of ``if TYPE_CHECKING``; not ``deep``: only what runs on import."""
-    for node in ast.iter_child_nodes(root):
-        if is_typing_guard(node) or (
-            not deep and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        ):
-            continue
-        yield node
-        yield from nodes(node, deep=deep)
-
-
-def imports(module: str, *, deep: bool) -> set[str]:
-    """The modules that a module imports: the project's own by full name, others as written."""
-    found: set[str] = set()
-    for node in nodes(tree(module), deep=deep):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} imports relatively"
-            source = node.module or ""
-            inner = {f"{source}.{alias.name}" for alias in node.names}
-            found |= (inner & sources().keys()) or {source}
-    return found
-
-
 def package_of(module: str) -> str:
     """The first component of a module's name."""
     return module.partition(".")[0]
 
 
+def uses(module: str, packages: set[str]) -> set[str]:
+    """What a module imports of these packages, at any depth."""
+    return {name for name in house.imports(module) if package_of(name) in packages}
+
+
+def folders() -> list[str]:
+    """Every folder of the project that holds modules, by its dotted name."""
+    return sorted(name for name, path in house.sources().items() if path.name == "__init__.py")
+
+
 def test_the_reader_of_imports_sees_all_kinds() -> None:
     """The tests below could pass by seeing nothing; these are facts of the source."""
-    assert "wganalyze.contracts.hooks" in imports("wganalyze.host.registry", deep=False)
-    assert "wganalyze.transport" in imports("wganalyze.study.study", deep=True)
-    assert "wganalyze.transport" not in imports("wganalyze.study.study", deep=False)
-    assert "torch.nn" not in imports("wganalyze.study.study", deep=True)
-    assert "numpy" in imports("wganalyze.study.study", deep=False)
-    assert {package_of(module) for module in sources()} == {*PACKAGES}
+    assert "wganalyze.contracts.hooks" in house.imports("wganalyze.host.loading", deep=False)
+    assert "wganalyze.transport" in house.imports("wganalyze.study.study")
+    assert "wganalyze.transport" not in house.imports("wganalyze.study.study", deep=False)
+    assert "torch.nn" in house.imports("wganalyze.study.study")
+    assert "numpy" in house.imports("wganalyze.study.study", deep=False)
+    assert "wganalyze.transport" in house.imports("wganalyze.contracts.study")  # under TYPE_CHECKING
+    assert {package_of(module) for module in house.sources()} == {*PACKAGES}
+
+
+# One way, in no circle
 
 
 def test_the_core_imports_none_of_what_is_built_on_it() -> None:
-    others = {*PACKAGES} - {"wganalyze"}
-    found = {m: used for m in sources() if package_of(m) == "wganalyze" and (used := uses(m, others))}
-    assert found == {}
-
-
-@pytest.mark.parametrize("package", sorted({*PACKAGES} - {"wganalyze"}))
-def test_what_is_built_on_the_core_stands_alone(package: str) -> None:
-    others = {*PACKAGES} - {"wganalyze", package}
-    found = {m: used for m in sources() if package_of(m) == package and (used := uses(m, others))}
-    assert found == {}
-
-
-def uses(module: str, packages: set[str]) -> set[str]:
-    """What a module imports of these packages, at any depth."""
-    return {name for name in imports(module, deep=True) if package_of(name) in packages}
+    strays = {m: used for m in house.sources() if package_of(m) == CORE and (used := uses(m, {*BUILT_IN}))}
+    assert strays == {}
 
 
 @pytest.mark.parametrize("package", BUILT_IN)
-def test_built_ins_use_public_modules_only_like_anybody(package: str) -> None:
-    def is_public(name: str) -> bool:
-        return name in PUBLIC or name.startswith("wganalyze.transport.")
+def test_what_is_built_on_the_core_stands_alone(package: str) -> None:
+    others = {*BUILT_IN} - {package}
+    strays = {m: used for m in house.sources() if package_of(m) == package and (used := uses(m, others))}
+    assert strays == {}
 
-    found = {
+
+@pytest.mark.parametrize("package", BUILT_IN)
+def test_built_ins_are_strangers(package: str) -> None:
+    """Analyzers, data, loaders and the zoo import what anybody may, and nothing else."""
+    strays = {
         (module, name)
-        for module in sources()
+        for module in house.sources()
         if package_of(module) == package
-        for name in uses(module, {"wganalyze"})
-        if not is_public(name)
+        for name in uses(module, {CORE})
+        if name not in STRANGERS_MAY
     }
-    assert found == set()
+    assert strays == set()
 
 
-def test_no_imports_run_in_a_circle() -> None:
-    graph = {module: imports(module, deep=False) & sources().keys() - {module} for module in sources()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        pytest.fail(" <- ".join(error.args[1]))
+def test_each_room_imports_what_it_may() -> None:
+    graph = house.rooms(CORE)
+    assert graph.keys() == {*MAY, *GROUND, "__init__"}
+    strays = {room: used - MAY[room] - GROUND for room, used in graph.items() if room in MAY}
+    assert {room: used for room, used in strays.items() if used} == {}
+    assert all(graph[room] <= set() for room in GROUND)
+
+
+def test_nothing_imports_the_face() -> None:
+    """The face gives every name of the core, so that an import of it would close a circle."""
+    assert [m for m in house.sources() if package_of(m) == CORE and CORE in house.imports(m)] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_imports_run_in_a_circle(package: str) -> None:
+    """Among modules, with those under TYPE_CHECKING and inside functions."""
+    graph = house.modules_of(package)
+    assert max(house.floors(graph).values()) > 1
+
+
+@pytest.mark.parametrize("folder", folders())
+def test_folders_are_low(folder: str) -> None:
+    """No circle among the rooms of a folder either, and few floors of them."""
+    graph = {room: used - {"__init__"} for room, used in house.rooms(folder).items() if room != "__init__"}
+    highest = max(house.floors(graph).values(), default=0)
+    assert highest <= (HIGHEST if folder == CORE else HIGHEST_INSIDE)
+
+
+# Core knows no built-in by name
+
+
+def strings(module: str) -> Iterator[str]:
+    """The texts of a module's code, without its documentation."""
+    nodes = ast.walk(house.tree(module))
+    described = {
+        id(node.body[0].value)
+        for node in ast.walk(house.tree(module))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+            yield node.value
+
+
+def test_the_core_names_no_built_in() -> None:
+    """No analyzer, metric, data source, loader or architecture of ours stands in core's code."""
+    host = load_host()
+    ours = [plugin for plugin in host.plugins if plugin.distribution == "wganalyze"]
+    names = {name for plugin in ours for _, name in plugin.provides} | {plugin.name for plugin in ours}
+    names |= {m.name for name, a in host.analyzers.items() if name in names for m in a.metrics}
+    # Plain words, and words of the contracts.
+    names -= {"samples", "snapshot", "arrays", "images", "onnx", "chain", "lightning", "folder", "gap", "digits"}
+    names -= {"orientation", "auc"}
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(names)))})(?![\w-])")
+    said = {
+        (m, hit[0]) for m in house.sources() if package_of(m) == CORE for s in strings(m) if (hit := pattern.search(s))
+    }
+    assert said == set()
+
+
+# What a start costs
 
 
 @pytest.mark.parametrize("entry", OWN_PLUGINS)
@@ -156,17 +195,17 @@ def test_built_ins_import_heavy_libraries_only_inside_the_work(entry: str) -> No
     while waiting:
         module = waiting.pop()
         reached.add(module)
-        if module in sources():
+        if module in house.sources():
             parents = {module.rpartition(".")[0]} - {""}
-            waiting |= (imports(module, deep=False) | parents) - reached
-    assert entry in sources()
+            waiting |= (house.imports(module, deep=False) | parents) - reached
+    assert entry in house.sources()
     assert {name for name in reached if package_of(name) in HEAVY} == set()
 
 
 def public_definitions(module: str) -> Iterator[tuple[str, ast.Module | ast.ClassDef | ast.FunctionDef]]:
     """The module, its public classes, and its public functions; a hook is described where it is specified."""
-    yield module, tree(module)
-    for node in tree(module).body:
+    yield module, house.tree(module)
+    for node in house.tree(module).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
             hook = any(isinstance(d, ast.Name) and d.id == "hookimpl" for d in node.decorator_list)
             if not hook:
@@ -176,15 +215,12 @@ def public_definitions(module: str) -> Iterator[tuple[str, ast.Module | ast.Clas
 def test_everything_public_says_what_it_is() -> None:
     silent = [
         name
-        for module in sources()
+        for module in house.sources()
         for name, node in public_definitions(module)
         if not any(part.startswith("_") for part in name.split(".")[:-1])
         and not (ast.get_docstring(node) or "").strip()
     ]
     assert silent == []
-
-
-# What a start costs
 
 
 def loaded_by(*arguments: str) -> set[str]:

@@ -16,6 +16,7 @@ from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
 from wganalyze.report.store import CellTables
 from wganalyze.study.study import SnapshotStudy
+from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +80,7 @@ def _reason(error: BaseException) -> str:
         return f"out of memory ({error}); use a smaller --n"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return reason_of(error)
 
 
 def _accept(thing: object, analyzer: type[Analyzer], outcome: Outcome) -> None:

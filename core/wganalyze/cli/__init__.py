@@ -12,7 +12,7 @@ import click
 
 from wganalyze.errors import CheckpointError, DataError, UsageError, WganalyzeError
 from wganalyze.exit_codes import ExitCode
-from wganalyze.text import one_line
+from wganalyze.text import one_line, reason_of
 
 GROUP = "wganalyze.commands"
 OWN = "wganalyze"
@@ -42,8 +42,7 @@ class Verbs(click.Group):
             command = entry.load()
         except Exception as error:
             raise UsageError(
-                f"the command {cmd_name!r} of {_distribution(entry)} cannot be imported "
-                f"({type(error).__name__}: {error})"
+                f"the command {cmd_name!r} of {_distribution(entry)} cannot be imported ({reason_of(error)})"
             ) from error
         return command if isinstance(command, click.Command) else None
 
@@ -131,7 +130,5 @@ def call(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        click.echo(
-            f"Error: unforeseen {type(error).__name__}: {one_line(error)}; --debug shows where it came from", err=True
-        )
+        click.echo(f"Error: unforeseen {reason_of(error)}; --debug shows where it came from", err=True)
         return ExitCode.FAILED

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 NETWORKS: tuple[Role, ...] = ("generator", "critic")
+NAMED = 3
+"""Files of which the same is said that are called by their names."""
 SHOWN = 8
 """Classes that the problem line of a file names by itself."""
 
@@ -76,8 +78,12 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
         if len(file["asks_for"]) > SHOWN:
             more = ", ".join(file["asks_for"])
             console.print(f"{relative(file['path'], path)}: asks for {more}", style="dim", soft_wrap=True)
+    alike: dict[str, list[str]] = {}
     for file in unknown:
-        console.print(f"{relative(file['path'], path)}: {'; '.join(file['problems'])}", style="dim")
+        alike.setdefault("; ".join(file["problems"]), []).append(relative(file["path"], path))
+    for problem, files in alike.items():
+        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        console.print(f"{', '.join(files[:NAMED])}{more}: {problem}", style="dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
     snapshots = opened.snapshots
     built = [(s, f"{role} from {s.designs[role]}") for role in NETWORKS for s in snapshots if role in s.designs]

@@ -107,7 +107,7 @@ def _print_list(chosen: list[Plugin]) -> None:
     table.add_column("import", justify="right")
     for plugin in chosen:
         provides = ", ".join(f"{kind} {name}" for kind, name in plugin.provides)
-        status = plugin.status if plugin.status == "ok" else f"{plugin.status}: {plugin.reason}"
+        status = ": ".join(filter(None, (plugin.status, plugin.reason or plugin.warning)))
         seconds = f"{plugin.seconds * 1e3:.0f} ms"
         table.add_row(plugin.name, provides, f"{plugin.distribution} {plugin.version}", status, seconds)
     console.print(table)
@@ -116,8 +116,8 @@ def _print_list(chosen: list[Plugin]) -> None:
 
 def _print_one(plugin: dict[str, Any], only: str | None) -> None:
     click.secho(f"{plugin['name']}  ({plugin['distribution']} {plugin['version']}, {plugin['status']})", bold=True)
-    if plugin["reason"]:
-        click.echo(f"  {plugin['reason']}")
+    if told := plugin["reason"] or plugin["warning"]:
+        click.echo(f"  {told}")
     for thing in plugin["provides"]:
         if only is not None and thing["name"] != only:
             continue

@@ -26,6 +26,8 @@ class Analyzer(ABC):
     ``Options``: a frozen dataclass whose fields carry ``metadata={"help": ...}`` and whose ``__post_init__`` raises
     ValueError on a bad value; ``self.options`` is one of these.
 
+    The first line of the class's docstring is its help in ``wganalyze plugins``.
+
     Analyzers share nothing but the Study and may run in any order, on any worker.
     """
 

@@ -27,11 +27,17 @@ class Architecture(ABC):
 
     @abstractmethod
     def build(self, **arguments: Any) -> Module:
-        """A network; its weights are replaced by those of the checkpoint."""
+        """A network; its weights are replaced by those of the checkpoint.
+
+        The latent of a generator is read from the checkpoint, or from the shape of its first layer.
+        """
 
     @abstractmethod
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
-        """The arguments of ``build`` under which keys and shapes fit exactly; None where they do not."""
+        """The arguments of ``build`` under which keys and shapes fit exactly; None where they do not.
+
+        Plain values (numbers, texts, tuples), since ``inspect`` and the record of a run show them.
+        """
 
     def assumed(self, arguments: Mapping[str, Any]) -> Sequence[str]:
         """What keys and shapes do not show and is taken for granted, a line each."""

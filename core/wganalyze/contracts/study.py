@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 
 class Need(Enum):
-    """What an analyzer cannot do without; where it is missing, its cell is skipped and says so."""
+    """What an analyzer cannot do without; where it is missing, its cell is skipped and says so.
+
+    SCORES and CRITIC are met alike, by a critic: the one for analyzers that ask for numbers, the other for those that
+    look into the network. GRADIENT needs one that can be differentiated.
+    """
 
     REAL = "real samples"
     FAKE = "generated samples"
@@ -188,7 +192,11 @@ class Study(Protocol):
         ...
 
     def scores(self, samples: Samples, mode: Mode = "eval", batch: int = 512) -> Scores:
-        """The critic's scores (n,), float64, as it gives them (not oriented; logits where a sigmoid was cut)."""
+        """The critic's scores (n,), float64, as it gives them (not oriented; logits where a sigmoid was cut).
+
+        ``mode`` "train" runs on a copy, so that no buffer changes; its BatchNorm then sees the samples of one ``batch``
+        together, in their order (a last one alone joins the batch before it).
+        """
         ...
 
     def gradient(self, samples: Samples, mode: Mode = "eval") -> Gradients:

@@ -10,6 +10,7 @@ from pathlib import Path
 from wganalyze.contracts.loader import Loader, Part
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import CheckpointError, UsageError
+from wganalyze.text import reason_of
 
 REPORT_MARK = "run.json"
 
@@ -109,5 +110,4 @@ def _parts(loader: Loader, path: Path) -> tuple[Part, ...]:
 
 
 def _fault(path: Path, loader: str, error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{path}: the loader {loader} failed ({type(error).__name__}: {text}); --no-plugin keeps its plugin out"
+    return f"{path}: the loader {loader} failed ({reason_of(error)}); --no-plugin keeps its plugin out"

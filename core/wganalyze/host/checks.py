@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, version
@@ -19,6 +20,7 @@ from wganalyze.contracts.loader import Loader
 from wganalyze.contracts.measurement import Metric, Table
 from wganalyze.contracts.study import Need
 from wganalyze.host.registry import Host
+from wganalyze.text import reason_of
 
 GROUP = "wganalyze"
 DISTRIBUTION = "wganalyze"
@@ -114,9 +116,10 @@ def _validate_analyzer(analyzer: type[Analyzer]) -> None:
     if parameters is None or not parameters.frozen:
         raise PluginFault(f"analyzer {name!r}: Options is not a frozen dataclass")
     try:
+        typing.get_type_hints(analyzer.Options)
         analyzer.Options()
     except Exception as error:  # found now, it fails this plugin alone and not every run
-        reason = f"{type(error).__name__}: {error}"
+        reason = reason_of(error)
         raise PluginFault(f"analyzer {name!r}: no Options from the defaults ({reason})") from error
     for attribute, declared in (("metrics", Metric), ("tables", Table), ("needs", Need)):
         strange = [item for item in getattr(analyzer, attribute) if not isinstance(item, declared)]

@@ -75,5 +75,5 @@ def class_of(kind: str, given: Any) -> tuple[Any, str]:
     members = {name: getattr(given, name) for name in names}
     members |= {name: staticmethod(member) for name, member in members.items() if callable(member)}
     made = type(type(given).__name__, (base,), {**members, "__doc__": type(given).__doc__})
-    warning = f"gives the {kind} {getattr(given, 'name', given)!r} as an instance: give its class, a {base.__name__}"
+    warning = f"gives the {kind} {getattr(given, 'name', given)!r} as an instance: give a subclass of {base.__name__}"
     return made, warning

@@ -26,6 +26,7 @@ from wganalyze.host.checks import (
 )
 from wganalyze.host.former import class_of, former_addresses
 from wganalyze.host.registry import Host, Plugin
+from wganalyze.text import reason_of
 
 
 def load_host(blocked: Iterable[str] = (), *, strict: bool | None = None) -> Host:
@@ -72,7 +73,7 @@ def _load(entry: EntryPoint, manager: pluggy.PluginManager, host: Host, *, block
     except PluginFault as fault:
         return Plugin(*whose, "failed", str(fault), seconds=time.perf_counter() - start)
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = reason_of(error)
         return Plugin(*whose, "failed", reason, seconds=time.perf_counter() - start)
     for (kind, name), thing in made.items():
         host.shelf(kind)[name] = thing

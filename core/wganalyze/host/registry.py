@@ -11,6 +11,7 @@ from wganalyze.contracts.architecture import Architecture
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.loader import Loader
 from wganalyze.errors import DataError, UsageError, WganalyzeError
+from wganalyze.text import reason_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Host:
             raise
         except (Exception, SystemExit) as error:
             plugin = self.origin("data", name)
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            reason = reason_of(error)
             raise DataError(
                 f"--data {text}: the plugin {plugin.name} of {plugin.distribution} failed ({reason})"
             ) from error

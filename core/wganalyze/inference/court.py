@@ -19,6 +19,7 @@ from wganalyze.contracts.terms import Role
 from wganalyze.inference.evidence import MARGIN, Evidence
 from wganalyze.networks.building import load_strict
 from wganalyze.networks.piece import Piece
+from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -153,7 +154,7 @@ class Court:
         except ValueError as error:
             raise Refusal(str(error)) from error
         except (Exception, SystemExit) as error:  # a stranger's code, which spoils its own readings alone
-            raise Refusal(f"the architecture {proposer.name} failed ({type(error).__name__}: {error})") from error
+            raise Refusal(f"the architecture {proposer.name} failed ({reason_of(error)})") from error
 
     def around(self, trial: Trial) -> Sequence[Mapping[str, Any]]:
         """Variations of a reading; it alone where its proposer gives none."""

@@ -30,6 +30,7 @@ from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 from wganalyze.study.dealing import Deal
 from wganalyze.study.generator import generate, latent_draw
+from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -180,7 +181,7 @@ def _inferred(
         except WganalyzeError as error:
             broken[_layout(piece)] = str(error)
         except (Exception, SystemExit) as error:  # of a plugin's networks, or of the user's
-            broken[_layout(piece)] = f"trying its readings failed ({type(error).__name__}: {error})"
+            broken[_layout(piece)] = f"trying its readings failed ({reason_of(error)})"
     outcomes = {**broken, **verdicts}
     return [
         _with_verdict(snapshot, role, snapshot.unbuilt[role], outcomes[_layout(snapshot.unbuilt[role])])

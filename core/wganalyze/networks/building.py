@@ -15,6 +15,7 @@ from wganalyze.networks.design import Design
 from wganalyze.networks.factories import Net, import_factory
 from wganalyze.networks.norms import fold
 from wganalyze.networks.piece import Piece, few, layouts, shapes_of
+from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,7 +69,7 @@ def _call_architecture(design: Design, role: str) -> Any:
     try:
         return design.architecture.build(**(design.arguments or {}))
     except (Exception, SystemExit) as error:
-        reason = f"building it failed ({type(error).__name__}: {error})"
+        reason = f"building it failed ({reason_of(error)})"
         raise CheckpointError(f"{role}: {design.text()}: {reason}") from error
 
 
@@ -80,7 +81,7 @@ def _call_factory(net: Net, piece: Piece, role: str) -> Any:
             keywords["shapes"] = shapes_of(piece.plain_keys)
         return factory(*arguments, **keywords)
     except (Exception, SystemExit) as error:
-        raise CheckpointError(f"--{role} {net.factory}: calling it failed ({type(error).__name__}: {error})") from error
+        raise CheckpointError(f"--{role} {net.factory}: calling it failed ({reason_of(error)})") from error
 
 
 def load_strict(module: Module, tensors: Mapping[str, Tensor], place: str, role: str) -> None:

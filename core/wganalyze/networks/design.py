@@ -13,6 +13,7 @@ from wganalyze.networks.norms import encodings
 from wganalyze.networks.piece import Piece, shapes_of
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission, forbidden_factory, forbidden_program, may_be_rebuilt
+from wganalyze.text import reason_of
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _recognised(piece: Piece, role: Role, recognition: Recognition) -> Design | 
         try:
             assumed = [str(text) for text in architecture.assumed(arguments)]
         except (Exception, SystemExit) as error:  # a stranger's code, which spoils its own networks alone
-            return Unknown(f"the architecture {name} failed ({type(error).__name__}: {error}); name a factory")
+            return Unknown(f"the architecture {name} failed ({reason_of(error)}); name a factory")
         notes = (*assumed, *encodings(shapes_of(piece.keys)))
         said = (f"architecture {name}, recognised by keys and shapes", *notes)
         return Design(None, architecture, arguments, tuple(f"{role}: {text}" for text in said))

@@ -17,6 +17,7 @@ from typing import Any
 
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import TrustError, UsageError
+from wganalyze.text import reason_of
 
 Factory = Callable[..., Any]
 
@@ -82,9 +83,9 @@ def _module(where: str, folder: Path | None, option: str) -> Any:
     except ModuleNotFoundError as error:
         ours = error.name is not None and where.partition(".")[0] == error.name
         hint = "; run from the folder that holds it, or name FILE.py:NAME" if ours else ""
-        raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error}){hint}") from error
+        raise UsageError(f"{option}: importing {where} failed ({reason_of(error)}){hint}") from error
     except Exception as error:
-        raise UsageError(f"{option}: importing {where} failed ({type(error).__name__}: {error})") from error
+        raise UsageError(f"{option}: importing {where} failed ({reason_of(error)})") from error
 
 
 def forget_modules() -> None:

@@ -81,6 +81,7 @@ def _shape(source: _Weight | str, keys: Shapes) -> Shape:
 
 
 def weigh(source: _Weight, tensors: Mapping[str, Tensor]) -> Tensor:
+    """The effective weight, of the stored type where that is fine enough."""
     import torch
 
     stored = tensors[source.parts[0]].dtype
@@ -128,6 +129,7 @@ def _unwrapped(name: str, wrappers: set[str]) -> str:
 
 
 def stored_weights(keys: Shapes) -> list[_Weight]:
+    """The encoded weights among these keys."""
     parametrized = Counter(match[1] for key in keys if (match := _PARAMETRIZED.match(key)))
     weights = []
     for key in keys:

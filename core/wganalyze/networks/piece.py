@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError, WganalyzeError
 from wganalyze.networks.norms import folded_keys
+from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ class Piece:
         except WganalyzeError:
             raise
         except (Exception, SystemExit) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = reason_of(error)
             raise CheckpointError(f"{self.place}: the loader {self.part.kind} cannot read it ({reason})") from error
 
     def tensors(self) -> dict[str, Tensor]:
@@ -71,6 +72,7 @@ class Piece:
 
 
 def shapes_of(keys: Mapping[str, TensorSpec]) -> dict[str, tuple[int, ...]]:
+    """Keys with the shapes of their tensors."""
     return {key: spec.shape for key, spec in keys.items()}
 
 
@@ -86,5 +88,6 @@ def layouts(keys: Mapping[str, TensorSpec]) -> Iterator[dict[str, TensorSpec]]:
 
 
 def few(items: list[str]) -> str:
+    """The first of many, and how many more there are."""
     more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     return ", ".join(items[:_SHOWN]) + more

@@ -21,6 +21,7 @@ from wganalyze.running.run import Run
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings import defaults
 from wganalyze.study.dealing import Deal
+from wganalyze.text import reason_of
 
 ROLES: tuple[Role, ...] = ("generator", "critic")
 
@@ -38,6 +39,9 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
             if request.said.get("trust") and "--trust" in problem:
                 continue
             progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)
+    for plugin in opened.host.plugins:
+        if plugin.warning:
+            progress.note(f"plugin {plugin.name} of {plugin.distribution} {plugin.warning}")
     if not opened.snapshots:
         raise UsageError(nothing_found(request.path, opened))
     questions, lost = choose_analyzers(opened.said, opened.host)
@@ -70,7 +74,7 @@ def _answering(source: DataSource) -> Iterator[None]:
     except WganalyzeError:
         raise
     except (Exception, SystemExit) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = reason_of(error)
         raise DataError(f"--data {source.name}: the source failed ({reason})") from error
 
 

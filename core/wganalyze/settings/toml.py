@@ -44,7 +44,7 @@ def read_config(path: Path, *, trusted: bool) -> Said:
 def _read_section(section: str, content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     known = _sections()[section]
     if "" in known:
-        return {known[""]: read(known[""], content, f"{path}: [{section}]")}
+        return {known[""]: read(known[""], content, f"{path}: [{section}]")} if content else {}
     said = {}
     for key, value in content.items():
         if key not in known:

@@ -6,7 +6,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -116,22 +116,22 @@ def weight(value: Any) -> float:
 
 def names(value: Any) -> tuple[str, ...]:
     """``A,B``, once or several times, or a list of names."""
-    texts = [value] if isinstance(value, str) else list(value)
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("write names with commas between them")
+    texts = _texts(value, "write names with commas between them")
     return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def whole_texts(value: Any) -> tuple[str, ...]:
     """A text, or several, as they are."""
-    return (value,) if isinstance(value, str) else tuple(str(text) for text in value)
+    return _texts(value, "write a text, or several as a list")
 
 
 def assignments(value: Any) -> dict[str, str]:
     """``PATTERN=ROLE`` texts, or a mapping, as a mapping."""
-    pairs = [text.rpartition("=")[::2] for text in value] if not isinstance(value, Mapping) else [*value.items()]
+    problem = "write PATTERN=ROLE with the role generator, critic or ignore"
+    mapped = isinstance(value, Mapping)
+    pairs = [*value.items()] if mapped else [text.rpartition("=")[::2] for text in _texts(value, problem)]
     if any(not pattern or assigned not in ASSIGNMENTS for pattern, assigned in pairs):
-        raise ValueError("write PATTERN=ROLE with the role generator, critic or ignore")
+        raise ValueError(problem)
     return dict(pairs)
 
 
@@ -141,14 +141,15 @@ def options(value: Any) -> dict[str, Any]:
     A mapping may be nested: {"exact-w": {"metric": "l1"}}.
     """
     if isinstance(value, Mapping):
-        nested = {k: v if isinstance(v, Mapping) else None for k, v in value.items()}
-        flat = {k: v for k, v in value.items() if nested[k] is None}
-        return flat | {f"{outer}.{key}": v for outer, inner in nested.items() for key, v in (inner or {}).items()}
+        nested = {name: inner for name, inner in value.items() if isinstance(inner, Mapping) and "." not in name}
+        flat = {name: written for name, written in value.items() if name not in nested}
+        return flat | {f"{outer}.{key}": written for outer, inner in nested.items() for key, written in inner.items()}
     texts: dict[str, Any] = {}
-    for text in value:
+    problem = "write ANALYZER.KEY=VALUE, for example ANALYZER.n=256"
+    for text in _texts(value, problem):
         name, equals, written = text.partition("=")
         if not equals or "." not in name.strip("."):
-            raise ValueError("write ANALYZER.KEY=VALUE, for example ANALYZER.n=256")
+            raise ValueError(problem)
         texts[name] = Text(written)
     return texts
 
@@ -196,6 +197,8 @@ def from_python(value: Any, kind: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
+        if isinstance(value, str) and str not in arguments:
+            return from_text(value, kind)
         return _first_that_takes([a for a in arguments if a is not type(None)], lambda a: from_python(value, a))
     if origin is Literal:
         return _choice(value, arguments, lambda choice: choice)
@@ -244,6 +247,14 @@ def _collection(origin: Any, items: Sequence[Any], arguments: Sequence[Any], rea
             raise ValueError(f"write {len(arguments)} values")
         return tuple(read(item, kind) for item, kind in zip(items, arguments, strict=True))
     return origin(read(item, arguments[0]) for item in items)
+
+
+def _texts(value: Any, problem: str) -> tuple[str, ...]:
+    """A text, or several; ValueError with the ``problem`` where it is anything else."""
+    texts = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(problem)
+    return texts
 
 
 def _whole(value: Any) -> int | None:

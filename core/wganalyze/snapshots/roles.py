@@ -16,6 +16,7 @@ from wganalyze.snapshots.naming import Named, bare, is_filler, read_name
 
 
 def role_by_pattern(relative: Path, said: Said) -> str | None:
+    """What the first pattern that fits a file says of it."""
     for pattern, role in said.get("roles", {}).items():
         if fnmatch.fnmatch(relative.as_posix(), pattern) or fnmatch.fnmatch(relative.name, pattern):
             return role

@@ -44,8 +44,3 @@ def first_tensor(output: Any) -> Tensor:
     while isinstance(output, tuple | list):
         output = output[0]
     return output  # type: ignore[no-any-return]
-
-
-def short_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."

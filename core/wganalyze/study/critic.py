@@ -16,8 +16,9 @@ from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import CheckpointError
 from wganalyze.networks.settling import settled
-from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor, short_line
+from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor
 from wganalyze.study.sigmoid import read_output
+from wganalyze.text import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,7 +121,7 @@ def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device
             with torch.no_grad():
                 outputs = dict(tensors_of(critic(*arguments)))
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            failures.append(f"{shape}: {short_line(error)}")
+            failures.append(f"{shape}: {one_line(error, 160)}")
             continue
         place = next((place for place, output in outputs.items() if output.numel() == 2), None)
         if place is None:

@@ -13,6 +13,7 @@ from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.study.calling import rounded
 from wganalyze.study.critic import ReadyCritic
 from wganalyze.study.generator import generate
+from wganalyze.text import reason_of
 
 
 def fingerprint(snapshot: Snapshot, ready: Callable[[], ReadyCritic], device: str) -> str:
@@ -28,7 +29,7 @@ def _contained(trace: Callable[[], str]) -> str:
     try:
         return trace()
     except (Exception, SystemExit) as error:  # it is anybody's code
-        return re.sub("0x[0-9a-f]+", "0x", f"{type(error).__name__}: {error}")  # an address is another in each run
+        return re.sub("0x[0-9a-f]+", "0x", reason_of(error))  # an address is another in each run
 
 
 def _generator(snapshot: Snapshot, device: str) -> str:

@@ -12,7 +12,8 @@ from wganalyze.contracts.samples import Samples, Split
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import CheckpointError
-from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor, short_line
+from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor
+from wganalyze.text import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ def generate(
         labels_too = f" and labels of {snapshot.latent.classes} classes" if labels is not None else ""
         raise CheckpointError(
             f"{snapshot.label}: the generator does not take a latent of shape {snapshot.latent.shape}{labels_too} "
-            f"({short_line(error)}); say --latent SHAPE (or [latent] shape), and --classes N with --label-encoding "
+            f"({one_line(error, 160)}); say --latent SHAPE (or [latent] shape), and --classes N with --label-encoding "
             "if it is conditional"
         ) from error
     images = torch.cat(made).numpy()

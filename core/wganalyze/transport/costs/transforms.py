@@ -16,6 +16,7 @@ import numpy.typing as npt
 from wganalyze.transport.costs import device as on_device
 from wganalyze.transport.costs.blocks import in_blocks
 from wganalyze.transport.costs.compiled import ORDERED, kernel
+from wganalyze.transport.costs.window import WIDTH, less_potential
 from wganalyze.transport.costs.device import full, gpu
 from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions
 from wganalyze.transport.costs.working import Flag, heed
@@ -201,34 +202,18 @@ def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, rounded: 
     how much more the bounds that they give may lie above the truth.
     """
     rows, m = products.shape
-    width = 256
-    two, half = products.dtype.type(2), products.dtype.type(0.5 * exponent)
-    zero = products.dtype.type(0)
-    bound = np.empty(width, products.dtype)
+    bound = np.empty(WIDTH, products.dtype)
     for i in range(rows):
         own = x_squares[i]
         found, nearest, open_ = np.inf, 0, 0
         first = near[i]
         if first >= 0 and v[first] > -np.inf:
             found, nearest = _exact(x[i], y[first], exponent, unit) - v[first], first
-        for start in range(0, m, width):
-            product, square_of, taken = (
-                products[i, start : start + width], offset[start : start + width], rounded[start : start + width],
-            )  # fmt: skip
+        for start in range(0, m, WIDTH):
+            product = products[i, start : start + WIDTH]
+            square_of, taken = offset[start : start + WIDTH], rounded[start : start + WIDTH]
             count = len(product)
-            least = products.dtype.type(np.inf)
-            if exponent == 1.0:
-                for k in range(count):
-                    bound[k] = np.sqrt(max(own + square_of[k] - two * product[k], zero)) - taken[k]
-                    least = min(least, bound[k])
-            elif exponent == 2.0:
-                for k in range(count):
-                    bound[k] = max(own + square_of[k] - two * product[k], zero) - taken[k]
-                    least = min(least, bound[k])
-            else:
-                for k in range(count):
-                    bound[k] = max(own + square_of[k] - two * product[k], zero) ** half - taken[k]
-                    least = min(least, bound[k])
+            least = less_potential(product, own, square_of, taken, exponent, bound)
             while least - slack < found:  # the best bound first: what it gives excludes most of the others
                 best = 0
                 for k in range(1, count):

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from wganalyze.transport.costs.compiled import ORDERED, kernel
-
-WIDTH = 256
-"""Columns that are looked at together: most groups hold none that is wanted, which their minimum tells."""
+from wganalyze.transport.costs.window import WIDTH, less_potential
 
 
 @kernel(fastmath=ORDERED)
@@ -21,33 +19,17 @@ def nearest_by_products(products: Any, x_squares: Any, y_squares: Any, v: Any, e
     """
     rows, m = products.shape
     size = index.shape[1]
-    two, half = products.dtype.type(2), products.dtype.type(0.5 * exponent)
-    zero = products.dtype.type(0)
     values = np.empty(WIDTH, products.dtype)
     kept = np.empty(2 * size + WIDTH, products.dtype)
     columns = np.empty(2 * size + WIDTH, np.int32)
     for i in range(rows):
         own, held, top = x_squares[i], 0, products.dtype.type(np.inf)
         for start in range(0, m, WIDTH):
-            product, square, taken = (
-                products[i, start : start + WIDTH], y_squares[start : start + WIDTH], v[start : start + WIDTH],
-            )  # fmt: skip
-            count = len(product)
-            least = products.dtype.type(np.inf)
-            if exponent == 1.0:
-                for k in range(count):
-                    values[k] = np.sqrt(max(own + square[k] - two * product[k], zero)) - taken[k]
-                    least = min(least, values[k])
-            elif exponent == 2.0:
-                for k in range(count):
-                    values[k] = max(own + square[k] - two * product[k], zero) - taken[k]
-                    least = min(least, values[k])
-            else:
-                for k in range(count):
-                    values[k] = max(own + square[k] - two * product[k], zero) ** half - taken[k]
-                    least = min(least, values[k])
+            product = products[i, start : start + WIDTH]
+            square, taken = y_squares[start : start + WIDTH], v[start : start + WIDTH]
+            least = less_potential(product, own, square, taken, exponent, values)
             if least < top:
-                held, top = _keep(values, count, start, size, kept, columns, held, top)
+                held, top = _keep(values, len(product), start, size, kept, columns, held, top)
         limit[i] = _list(size, kept, columns, held, top, index[i])
 
 
