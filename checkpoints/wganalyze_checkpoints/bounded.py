@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar
 
-from wganalyze.errors import CheckpointError
+from wganalyze import BoundedFile, CheckpointError
 
 T = TypeVar("T")
 
@@ -21,7 +21,6 @@ MAX_DIRECTORY = 8 * 2**20
 
 MAX_VALUES = 1_000_000
 """Of a JSON document, where each takes some sixty bytes and more."""
-
 
 _HEADER = 30  # of a record, without its name
 
@@ -33,7 +32,7 @@ def once(read: Callable[[Path, int], T]) -> Callable[[Path], T | None]:
     """
 
     @lru_cache(maxsize=4)
-    def outcome(path: Path, size: int, _changed: int) -> T | CheckpointError:
+    def attempt(path: Path, size: int, _changed: int) -> T | CheckpointError:
         try:
             return read(path, size)
         except CheckpointError as error:
@@ -45,31 +44,16 @@ def once(read: Callable[[Path, int], T]) -> Callable[[Path], T | None]:
             if not path.is_file():
                 return None
             status = path.stat()
-            found = outcome(path, status.st_size, status.st_mtime_ns)
+            outcome = attempt(path, status.st_size, status.st_mtime_ns)
         except OSError as error:
             raise CheckpointError(
                 f"{path}: cannot be read ({error.strerror}); check the file and its permissions"
             ) from error
-        if isinstance(found, CheckpointError):
-            raise CheckpointError(str(found))
-        return found
+        if isinstance(outcome, CheckpointError):
+            raise CheckpointError(str(outcome))
+        return outcome
 
     return reading
-
-
-class _Bounded:
-    """A file that gives no more at once than a sensible directory takes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        if size > MAX_DIRECTORY:
-            raise zipfile.BadZipFile("a directory larger than that of a network")
-        return self._file.read(size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 def records(path: Path) -> tuple[zipfile.ZipInfo, ...] | None:
@@ -83,11 +67,11 @@ def records(path: Path) -> tuple[zipfile.ZipInfo, ...] | None:
 
 @lru_cache(maxsize=4)
 def _records(path: Path, _size: int, _changed: int) -> tuple[zipfile.ZipInfo, ...] | None:
-    with path.open("rb") as file:
+    with BoundedFile(path, MAX_DIRECTORY) as file:
         if not zipfile.is_zipfile(file):
             return None
         try:
-            with zipfile.ZipFile(cast("BinaryIO", _Bounded(file))) as archive:
+            with zipfile.ZipFile(file) as archive:
                 return tuple(archive.infolist())
         except zipfile.BadZipFile:
             return None
@@ -111,8 +95,11 @@ def read_record(file: BinaryIO, info: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def parse_json(content: bytes) -> Any:
-    """The document; ValueError where it is none, or has more values than that of any network."""
+def parse_json(content: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The document; ValueError where it is none, or has more values than that of any network.
+
+    ``pairs`` makes a table of its keys and values, in order.
+    """
     if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise ValueError(f"a description of more than {MAX_VALUES:,} values")
-    return json.loads(content.decode())
+    return json.loads(content.decode(), object_pairs_hook=pairs)

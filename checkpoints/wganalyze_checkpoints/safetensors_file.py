@@ -16,12 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part, TensorSpec
-from wganalyze.errors import CheckpointError
-from wganalyze_checkpoints.bounded import once
-from wganalyze_checkpoints.torch.file import printable
+from wganalyze import CheckpointError, Loader, Part, TensorSpec, hookimpl
+from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.torch.state_dict import find_facts, numbers_networks
+from wganalyze_checkpoints.wording import what_it_says
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +30,7 @@ _LONGEST_HEADER = 100_000_000
 MAX_HEADER = 32 * 2**20
 """Bytes of structure; that of a network with ten thousand tensors takes one million."""
 
-_MAX_VALUES = 1_000_000
+_CONFIGURATION = "config.json"
 _MAX_CONFIGURATION = 2**20
 _MAX_AXES = 64
 _LONGEST_KEY = 1000
@@ -75,10 +73,10 @@ class Header:
 
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for a file that cannot be what it says it is."""
-    return CheckpointError(f"{path}: damaged safetensors file ({printable(reason)}); copy or save it again")
+    return CheckpointError(f"{path}: damaged safetensors file ({what_it_says(reason)}); copy or save it again")
 
 
-@once
+@bounded.once
 def read_header(path: Path, size: int) -> Header | None:
     """The header of ``path``; None where this is another format; CheckpointError where it is damaged."""
     with path.open("rb") as file:
@@ -98,9 +96,7 @@ def read_header(path: Path, size: int) -> Header | None:
 
 
 def _parse(content: bytes, room: int) -> Header:
-    if sum(map(content.count, (b",", b"[", b"{"))) > _MAX_VALUES:  # each would take some sixty bytes
-        raise ValueError(f"a header of more than {_MAX_VALUES:,} values")
-    document = json.loads(content.decode(), object_pairs_hook=_unique)
+    document = bounded.parse_json(content, _unique)
     if not isinstance(document, dict):
         raise ValueError("a header that is no table")
     metadata = document.pop("__metadata__", {})
@@ -120,10 +116,10 @@ def _parse(content: bytes, room: int) -> Header:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    table = dict(pairs)
+    if len(table) < len(pairs):
         raise ValueError("a key that is there twice")
-    return found
+    return table
 
 
 def _tensor(key: str, entry: Any, spans: list[tuple[int, int]]) -> TensorSpec:
@@ -152,7 +148,7 @@ def _natural(key: str) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.findall(r"\d+|\D+", key)]
 
 
-class Safetensors:
+class Safetensors(Loader):
     """The loader of kind "safetensors"."""
 
     name = "safetensors"
@@ -192,7 +188,7 @@ class Safetensors:
                 read_tensors=partial(_read_tensors, paths, tuple(keys)),
                 problems=problems,
                 numbered=len(paths) == 1 and not numbers_networks(path),
-                others=tuple(paths[1:]),
+                others=(*paths[1:], *([path.with_name(_CONFIGURATION)] if configuration else [])),
             )
         ]
 
@@ -221,7 +217,7 @@ def _number(text: str) -> int | float | str:
 
 def _configuration(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
     """The ``config.json`` beside a file (of the hub: what the network was made with), or why it is not read."""
-    file = path.with_name("config.json")
+    file = path.with_name(_CONFIGURATION)
     try:
         if not file.is_file():
             return {}, ()
@@ -232,13 +228,13 @@ def _configuration(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
         configuration = json.loads(content.decode())
         return {"config": configuration} if isinstance(configuration, dict) else {}, ()
     except (OSError, ValueError, RecursionError) as error:
-        return {}, (f"config.json beside it is not read ({printable(error) or type(error).__name__})",)
+        return {}, (f"{_CONFIGURATION} beside it is not read ({what_it_says(error)})",)
 
 
 def _read_tensors(paths: list[Path], keys: tuple[str, ...]) -> Mapping[str, Tensor]:
     try:
-        found = {key: tensor for path in paths for key, tensor in _load(path)}
-        return {key: found[key] for key in keys}
+        loaded = {key: tensor for path in paths for key, tensor in _load(path)}
+        return {key: loaded[key] for key in keys}
     except Exception as error:  # its own error, and whatever torch says of a dtype
         raise damaged(paths[0], error) from error
 
@@ -252,6 +248,6 @@ def _load(path: Path) -> Iterator[tuple[str, Tensor]]:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of safetensors files."""
-    return [Safetensors()]
+    return [Safetensors]

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.architecture import Architecture
-from wganalyze.contracts.hooks import hookimpl
+from wganalyze import Architecture, Shapes, hookimpl
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def _mlp_widths(keys: Shapes, name: str) -> tuple[int, int, int] | None:
@@ -26,7 +23,7 @@ def _mlp_widths(keys: Shapes, name: str) -> tuple[int, int, int] | None:
     return (wide, hidden, narrow) if expected == {key: tuple(shape) for key, shape in keys.items()} else None
 
 
-class ZooMlpGenerator:
+class ZooMlpGenerator(Architecture):
     """The MLP generator of the zoo."""
 
     name = "zoo-mlp-generator"
@@ -39,11 +36,11 @@ class ZooMlpGenerator:
 
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
         """The widths, where the keys are the zoo's."""
-        found = _mlp_widths(keys, "zoo_generator")
-        return None if found is None else {"latent": found[0], "width": found[1], "dim": found[2]}
+        widths = _mlp_widths(keys, "zoo_generator")
+        return None if widths is None else {"latent": widths[0], "width": widths[1], "dim": widths[2]}
 
 
-class ZooMlpCritic:
+class ZooMlpCritic(Architecture):
     """The MLP critic of the zoo."""
 
     name = "zoo-mlp-critic"
@@ -56,10 +53,10 @@ class ZooMlpCritic:
 
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
         """The widths, where the keys are the zoo's and there is one score."""
-        found = _mlp_widths(keys, "zoo_critic")
-        return {"dim": found[0], "width": found[1]} if found is not None and found[2] == 1 else None
+        widths = _mlp_widths(keys, "zoo_critic")
+        return {"dim": widths[0], "width": widths[1]} if widths is not None and widths[2] == 1 else None
 
 
 @hookimpl
-def wganalyze_architectures() -> Iterable[Architecture]:
-    return [ZooMlpGenerator(), ZooMlpCritic()]
+def wganalyze_architectures() -> Iterable[type[Architecture]]:
+    return [ZooMlpGenerator, ZooMlpCritic]

@@ -6,16 +6,19 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from wganalyze.cli import DEBUG, debug_option
+from wganalyze import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from wganalyze import DataSource
     from wganalyze_zoo.training import Settings
     from wganalyze_zoo.wgan import WassersteinTrainer
 
@@ -28,37 +31,25 @@ SAVE_AT: Mapping[str, Sequence[int]] = {"wgan-gp": (50, 300, 1000, 1500), "wgan"
 @click.command(short_help="Train two small WGANs on digits, analyse them, show the report (two minutes).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo"), show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of training and of all draws.")
-@debug_option
-def demo(out: Path, seed: int) -> int:
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.pass_context
+def demo(context: click.Context, out: Path, seed: int, debug: bool) -> int:
     """Train a WGAN-GP and a clipped WGAN on half of scikit-learn's digits, and analyse them on the other half.
 
     Writes OUT/checkpoints, as any trainer would, and OUT/report. Nothing is downloaded; it takes two minutes on two
     cores. Run again, it goes on where it was interrupted.
     """
-    from wganalyze import run
-    from wganalyze.cli.progress import make_progress
-    from wganalyze.cli.show import print_report
-    from wganalyze.errors import UsageError
-
     checkpoints = out / "checkpoints"
     try:
         train_all(checkpoints, seed)
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
-    command = ["wganalyze", "run", checkpoints, "--data", DATA, "--range", "-1,1", "--replicates", REPLICATES]
-    click.echo(shlex.join(map(str, [*command, "--seed", seed, "--out", out / "report"])))
-    with make_progress(debug=click.get_current_context().find_root().meta.get(DEBUG, False)) as progress:
-        report = run(
-            checkpoints,
-            data=DATA,
-            range=(-1, 1),
-            replicates=REPLICATES,
-            seed=seed,
-            out=out / "report",
-            progress=progress,
-        )
-    print_report(report)
-    return report.exit_code
+    options = {"--data": DATA, "--range": "-1,1", "--replicates": REPLICATES, "--seed": seed, "--out": out / "report"}
+    arguments = ["run", str(checkpoints), *map(str, chain.from_iterable(options.items()))]
+    click.echo(shlex.join(["wganalyze", *arguments]))
+    wganalyze = context.find_root().command
+    code: int = wganalyze.main(arguments + (["--debug"] if debug else []), standalone_mode=False, parent=context)
+    return code
 
 
 def train_all(folder: Path, seed: int) -> None:
@@ -104,10 +95,11 @@ def training_digits() -> Tensor:
     """The half of the digits that the demo trains on, (n, 64) in [-1, 1]."""
     import torch
 
-    from wganalyze.contracts.samples import Preprocessing, Split
-    from wganalyze.host.loading import load_host
+    from wganalyze import Preprocessing, Split
 
-    source = load_host().data_source(TRAINING_DATA)
+    name, _, argument = TRAINING_DATA.partition(":")
+    sources: Sequence[type[DataSource]] = entry_points(group="wganalyze")[name].load().wganalyze_data()
+    source = sources[0](argument)
     assert source.size is not None
     assert source.value_range is not None
     values = source.draw(source.size, Split("train"), offset=0, seed=0).values

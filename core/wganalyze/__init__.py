@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from wganalyze.errors import UsageError as UsageError
     from wganalyze.errors import WganalyzeError as WganalyzeError
     from wganalyze.files.bounded import BoundedFile as BoundedFile
+    from wganalyze.networks.norms import encodings as encodings
+    from wganalyze.networks.norms import folded_keys as folded_keys
     from wganalyze.report.reading import Report as Report
     from wganalyze.report.reading import open_report as open_report
     from wganalyze.statistics import Estimate as Estimate
@@ -86,6 +88,7 @@ _HOME = {
     "contracts.terms": ("Role",),
     "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
     "files.bounded": ("BoundedFile",),
+    "networks.norms": ("encodings", "folded_keys"),
     "report.reading": ("Report", "open_report"),
     "statistics": ("Estimate", "Interval"),
     "text": ("one_line",),

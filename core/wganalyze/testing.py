@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from wganalyze.cells.measuring import Outcome, Question, measure
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.measurement import Measurement, Status
 from wganalyze.contracts.samples import Preprocessing, Split, Values
 from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.study.dealing import Deal
@@ -70,6 +71,26 @@ def _linear(weight: np.ndarray, bias: np.ndarray) -> Module:
     layer = torch.nn.Linear(weight.shape[1], weight.shape[0])
     layer.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
     return layer.eval().requires_grad_(False)
+
+
+def ask(study: SnapshotStudy, analyzer: type[Analyzer], status: Status = "ok", **options: Any) -> Outcome:
+    """What an analyzer with these options answers, as the host would store it; AssertionError at another status."""
+    outcome = measure(study, Question(analyzer, analyzer.Options(**options)))
+    assert outcome.status == status, f"{analyzer.name} {outcome.status}: {outcome.message}\n{outcome.trace}"
+    return outcome
+
+
+def numbers(outcome: Outcome) -> dict[str, float]:
+    """The numbers that an analyzer gave, by metric; AssertionError where one was given twice."""
+    rows = by_metric(outcome)
+    return {metric: row.value for metric, row in rows.items() if row.value is not None}
+
+
+def by_metric(outcome: Outcome) -> dict[str, Measurement]:
+    """The measurements of an outcome by metric; AssertionError where one was given twice."""
+    rows = {row.metric: row for row in outcome.measurements}
+    assert len(rows) == len(outcome.measurements), "a metric was yielded twice"
+    return rows
 
 
 def check_analyzer(analyzer: type[Analyzer], study: SnapshotStudy | None = None) -> Outcome:

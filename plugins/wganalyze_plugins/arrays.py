@@ -10,10 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.contracts.data import DataSource, FiniteSource
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.samples import Values
-from wganalyze.errors import DataError
+from wganalyze import DataError, DataSource, FiniteSource, Values, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,12 +146,12 @@ class Idx(ArraySource):
         if beside == path or not beside.is_file():
             return None
         try:
-            found = read_idx(beside)
+            labels = read_idx(beside)
         except Exception as error:
             raise DataError(f"{beside}: the labels cannot be read ({_reason(error)})") from None
-        if found.shape != (len(self._array),):
-            raise DataError(f"{beside}: {found.shape} labels for {len(self._array)} images")
-        return found.astype("int64")
+        if labels.shape != (len(self._array),):
+            raise DataError(f"{beside}: {labels.shape} labels for {len(self._array)} images")
+        return labels.astype("int64")
 
 
 def read_idx(path: Path) -> npt.NDArray[Any]:

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array
 
-from wganalyze.errors import WganalyzeError
+from wganalyze import Points, Samples, Study, WganalyzeError
 from wganalyze.statistics import Estimate, student_t
-from wganalyze.transport import paired_cost
-from wganalyze.transport.batch import wasserstein_batch
+from wganalyze.transport import paired_cost, wasserstein_batch
 
 if TYPE_CHECKING:
-    from wganalyze.contracts.samples import Points, Samples
-    from wganalyze.study.study import SnapshotStudy
-    from wganalyze.transport import Transport
-    from wganalyze.transport.batch import Transports
-    from wganalyze.transport.metrics import Array
+    from wganalyze.transport import Array, Transport, Transports
 
 REDO = 5
 MOST = 100
@@ -46,7 +41,7 @@ class Batches:
     solver: str
 
     @classmethod
-    def of(cls, study: SnapshotStudy, m: int) -> Batches:
+    def of(cls, study: Study, m: int) -> Batches:
         """Batches of "x" against those of "x2"; means and centroids of "fit", which is disjoint from both."""
         from wganalyze.transport import wasserstein
         from wganalyze_plugins.clustering import cluster
@@ -84,7 +79,7 @@ class Matching:
     bound_metric: float
 
     @classmethod
-    def of(cls, study: SnapshotStudy, x: Samples, y: Samples, m: int) -> Matching:
+    def of(cls, study: Study, x: Samples, y: Samples, m: int) -> Matching:
         """Match the first n of ``x`` with those of ``y``, and check every inequality between the two ways."""
         n = len(x) // m * m
         x, y = first(x, n), first(y, n)
@@ -95,9 +90,9 @@ class Matching:
         here, there = paired_cost(xs, ys[partner]), paired_cost(xs[plan.row], ys[plan.col])
         apart = paired_cost(ys[partner[plan.row]], ys[plan.col])
         bounds = [float(plan.data @ costs) for costs in (np.abs(here[plan.row] - there), apart)]
-        found = cls(full, inside, *bounds)
-        found.check()
-        return found
+        matching = cls(full, inside, *bounds)
+        matching.check()
+        return matching
 
     @property
     def value(self) -> float:
@@ -144,10 +139,10 @@ def to_point(batch: Points, point: Array) -> float:
 
 def student(values: Array) -> Estimate:
     """Mean of independent batches, with its interval (None below three)."""
-    found = student_t(tuple(values.tolist()))
-    if found.interval is None:
-        return found
-    return replace(found, interval=replace(found.interval, method=f"Student t over {len(values)} batches, 95%"))
+    estimate = student_t(tuple(values.tolist()))
+    if estimate.interval is None:
+        return estimate
+    return replace(estimate, interval=replace(estimate.interval, method=f"Student t over {len(values)} batches, 95%"))
 
 
 def ratio_of_means(above: Array, below: Array) -> Estimate:

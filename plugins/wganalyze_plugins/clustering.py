@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from wganalyze.transport.metrics import Array
+    from wganalyze.transport import Array
 
 ITERATIONS = 25
 

@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import WganalyzeError
+from wganalyze import Analyzer, Finding, Headline, Measurement, Metric, Need, Study, WganalyzeError, Yielded, hookimpl
 
 if TYPE_CHECKING:
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze.transport import DualBounds, Transport
 
 DUALITY = "Kantorovich-Rubinstein; Villani 2009, thm. 5.10"
 C_TRANSFORM = "Mallasto et al. 1910.03875, eq. 6"
+BEST = "best (f=0)"
+"""Head of the column of two shares: of the critic, and of one that knows nothing."""
 SHORT = 0.9
 ROUNDING = 1e-9
 SCORE_ROUNDING = 1e-14
@@ -74,7 +71,12 @@ class CriticGap(Analyzer):
     name = "critic-gap"
     needs = frozenset({Need.REAL, Need.FAKE, Need.CRITIC, Need.SCORES})
     metrics = (
-        Metric("dual_raw", "E f(real) - E f(fake), sign fixed: the critic's loss. No bound of W1.", source=DUALITY),
+        Metric(
+            "dual_raw",
+            "E f(real) - E f(fake), sign fixed: the critic's loss. No bound of W1.",
+            source=DUALITY,
+            headline=Headline("dual", "dual: E f(real) - E f(fake), the critic's loss, sign fixed", rank=40),
+        ),
         Metric(
             "dual_pair",
             "dual_raw / K_pair: a certified lower bound of the sample W1.",
@@ -94,15 +96,30 @@ class CriticGap(Analyzer):
             "this critic up to scale?",
             direction="higher",
             source=C_TRANSFORM,
+            headline=Headline(
+                BEST,
+                "best: share of the sample W1 that f certifies at its best scale, and that f = 0 does, which knows "
+                "nothing",
+                share_of="w1",
+                rank=60,
+            ),
         ),
-        Metric("dual_zero", "The c-transform dual of f = 0: what a critic that knows nothing certifies."),
+        Metric(
+            "dual_zero",
+            "The c-transform dual of f = 0: what a critic that knows nothing certifies.",
+            headline=Headline(BEST, share_of="w1", rank=60),
+        ),
         Metric(
             "dual_information",
             "(dual_c_best_scale - dual_zero) / (W1 - dual_zero): 0 no better than f = 0, 1 an optimal potential.",
             direction="higher",
         ),
         Metric("best_scale", "The scale s of dual_c_best_scale."),
-        Metric("dual_ratio", "dual_raw / W1 on the same samples; above 1 proves that f is not 1-Lipschitz."),
+        Metric(
+            "dual_ratio",
+            "dual_raw / W1 on the same samples; above 1 proves that f is not 1-Lipschitz.",
+            headline=Headline("dual/W1", rank=50),
+        ),
         Metric("dual_ratio_known", "dual_raw / the true W1 of the pair of laws, where that is known."),
         Metric("gap", "W1 - dual_raw: what the critic's loss misses; negative where it overstates."),
         Metric("lipschitz_implied", "The largest dual_raw / W1 of a replicate: a certified lower bound of K."),
@@ -118,7 +135,7 @@ class CriticGap(Analyzer):
         Metric("auc", "P(score of a real > score of a fake), before the sign is fixed; .5: no separation."),
     )
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield the estimates and bounds, every one checked against the exact value, and what follows."""
         pairs = [_pair(study, replicate) for replicate in range(study.replicates)]
         for pair in pairs:
@@ -134,13 +151,13 @@ class CriticGap(Analyzer):
         yield from self._penalty(study, pairs)
         yield from _findings(study, pairs)
 
-    def _orientation(self, study: SnapshotStudy) -> Iterator[Yielded]:
-        found = "said by the user" if study.snapshot.orientation is not None else "found from the first replicate"
+    def _orientation(self, study: Study) -> Iterator[Yielded]:
+        origin = "said by the user" if study.snapshot.orientation is not None else "found from the first replicate"
         for metric, value, method in (
-            ("orientation", study.orientation, found),
+            ("orientation", study.orientation, origin),
             ("auc", study.orientation_auc, "first replicate"),
         ):
-            yield Measurement(metric, value, n=study.n, space=study.space, mode="eval", method=method)
+            yield Measurement.of(metric, value, study, mode="eval", method=method)
         if study.snapshot.orientation is None and study.orientation < 0:
             message = (
                 f"the critic scores real low here (AUC {study.orientation_auc:.2f}), and its sign was turned; if it "
@@ -148,7 +165,7 @@ class CriticGap(Analyzer):
             )
             yield Finding("warning", "scores-real-low", message, ("orientation", "auc"))
 
-    def _against_exact(self, study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+    def _against_exact(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         ratios = [p.ratio for p in pairs if p.ratio is not None]
         if len(ratios) < len(pairs):
             reason = "W1 is 0: the two samples are equal"
@@ -163,7 +180,7 @@ class CriticGap(Analyzer):
             known = study.known_w1
             yield _mean(study, "dual_ratio_known", [p.bounds.raw / known for p in pairs])
 
-    def _penalty(self, study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Measurement]:
+    def _penalty(self, study: Study, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         from wganalyze.transport import penalised_dual
 
         penalty = study.snapshot.penalty
@@ -183,11 +200,10 @@ class CriticGap(Analyzer):
         yield _mean(study, "gap_after_penalty", [predicted(p) - p.bounds.raw for p in pairs], message=message)
 
 
-def _pair(study: SnapshotStudy, replicate: int) -> Pair:
+def _pair(study: Study, replicate: int) -> Pair:
     import numpy as np
 
-    from wganalyze.transport import dual_bounds
-    from wganalyze.transport.metrics import as_points
+    from wganalyze.transport import as_points, dual_bounds
 
     x, y = study.real(replicate=replicate), study.fake(replicate=replicate)
     sign, on_x, on_y = study.orientation, study.scores(x), study.scores(y)
@@ -199,36 +215,34 @@ def _pair(study: SnapshotStudy, replicate: int) -> Pair:
 
 
 def _mean(
-    study: SnapshotStudy, metric: str, values: Sequence[float], certificate: str = "none", message: str = ""
+    study: Study, metric: str, values: Sequence[float], certificate: str = "none", message: str = ""
 ) -> Measurement:
     """The estimate from one value per replicate."""
-    found = study.estimate(values.__getitem__)
-    return Measurement(
+    estimate = study.estimate(values.__getitem__)
+    return Measurement.of(
         metric,
-        found.value,
-        interval=found.interval,
-        replicates=found.replicates,
-        n=study.n,
-        space=f"{study.space}, euclidean",
+        estimate,
+        study,
+        space="euclidean",
         mode="eval",
-        method=f"mean over {found.replicates} fresh samples",
+        method=f"mean over {estimate.replicates} fresh samples",
         certificate=certificate,
         message="; ".join(filter(None, (message, study.critic_note))),
     )
 
 
-def _largest(study: SnapshotStudy, metric: str, values: Sequence[float]) -> Measurement:
+def _largest(study: Study, metric: str, values: Sequence[float]) -> Measurement:
     largest = max(values)
     if largest == float("inf"):
         return Measurement.absent(metric, "two samples coincide and are scored differently: no slope between them")
     if largest <= 0:
         return Measurement.absent(metric, "the critic does not score real above fake here: no bound")
-    return Measurement(
+    return Measurement.of(
         metric,
         largest,
+        study,
         replicates=len(values),
-        n=study.n,
-        space=f"{study.space}, euclidean",
+        space="euclidean",
         mode="eval",
         method=f"largest of {len(values)} replicates, each a bound",
         certificate="checked",
@@ -236,7 +250,7 @@ def _largest(study: SnapshotStudy, metric: str, values: Sequence[float]) -> Meas
     )
 
 
-def _dual_pair(study: SnapshotStudy, pairs: Sequence[Pair]) -> Measurement:
+def _dual_pair(study: Study, pairs: Sequence[Pair]) -> Measurement:
     if any(p.bounds.pair is None for p in pairs):
         infinite = any(p.bounds.slope == float("inf") for p in pairs)
         reason = "two samples coincide and are scored differently" if infinite else "no real is scored above any fake"
@@ -244,17 +258,16 @@ def _dual_pair(study: SnapshotStudy, pairs: Sequence[Pair]) -> Measurement:
     return _mean(study, "dual_pair", [p.bounds.pair or 0.0 for p in pairs], certificate="checked")
 
 
-def _information(study: SnapshotStudy, pairs: Sequence[Pair]) -> Measurement:
+def _information(study: Study, pairs: Sequence[Pair]) -> Measurement:
     from wganalyze.transport import information
 
-    values = [information(p.bounds, p.transport.value) for p in pairs]
-    found = [value for value in values if value is not None]
-    if len(found) < len(values):
+    values = [value for p in pairs if (value := information(p.bounds, p.transport.value)) is not None]
+    if len(values) < len(pairs):
         return Measurement.absent("dual_information", "f = 0 is optimal already: no critic can say more here")
-    return _mean(study, "dual_information", found)
+    return _mean(study, "dual_information", values)
 
 
-def _findings(study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Yielded]:
+def _findings(study: Study, pairs: Sequence[Pair]) -> Iterator[Yielded]:
     """What the numbers prove, and what they leave open because sampling alone explains them."""
 
     def average(of: Callable[[Pair], float]) -> float:
@@ -285,17 +298,16 @@ def _findings(study: SnapshotStudy, pairs: Sequence[Pair]) -> Iterator[Yielded]:
         yield Finding("info", "up-to-scale", message, ("dual_c_best_scale", "dual_zero", "dual_information"))
 
 
-def _against_known(study: SnapshotStudy, raws: Sequence[float], known: float) -> Finding:
+def _against_known(study: Study, raws: Sequence[float], known: float) -> Finding:
     """The loss is bad where it is off by a tenth, and by more than its own interval allows."""
-    found = study.estimate(raws.__getitem__)
-    interval = found.interval
-    unsure = interval is not None and interval.low <= known <= interval.high
-    good = unsure or abs(found.value - known) <= (1 - SHORT) * known
-    message = f"the critic's loss {found.value:.4g} is {found.value / known:.0%} of the true W1 {known:.4g}"
+    loss = study.estimate(raws.__getitem__)
+    unsure = loss.interval is not None and loss.interval.low <= known <= loss.interval.high
+    good = unsure or abs(loss.value - known) <= (1 - SHORT) * known
+    message = f"the critic's loss {loss.value:.4g} is {loss.value / known:.0%} of the true W1 {known:.4g}"
     return Finding("info" if good else "warning", "dual-against-known", message, ("dual_raw", "dual_ratio_known"))
 
 
-def _against_floors(study: SnapshotStudy, raw: float, value: float) -> Iterator[Yielded]:
+def _against_floors(study: Study, raw: float, value: float) -> Iterator[Yielded]:
     """E W(P_n,Q_n) - E W(P_n,P_n') - E W(Q_n,Q_n') <= W(P,Q), by the triangle inequality and convexity."""
     reals, fakes = (
         [study.transport(side(replicate=r), side(replicate=r, split="x2")).value for r in range(study.replicates)]

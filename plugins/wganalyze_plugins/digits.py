@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from wganalyze.contracts.data import DataSource, FiniteSource
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.samples import Values
-from wganalyze.errors import DataError
+from wganalyze import DataError, DataSource, FiniteSource, Values, hookimpl
 
 TRAINING = 897
 """Size of the half ``digits:train``; the other 900 are ``digits:held-out``."""

@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import OF_THE_DATA, Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import NotMeasurable
+from wganalyze import (
+    Analyzer,
+    Finding,
+    Headline,
+    Measurement,
+    Metric,
+    Need,
+    NotMeasurable,
+    Rows,
+    Samples,
+    Scalar,
+    Scope,
+    Split,
+    Study,
+    Table,
+    Yielded,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
-    from wganalyze.contracts.samples import Samples
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze.transport import Transport
 
 ALPHA = 0.05
@@ -34,10 +45,26 @@ class ExactW(Analyzer):
     name = "exact-w"
     needs = frozenset({Need.REAL, Need.FAKE})
     metrics = (
-        Metric("w1", "W1 between n real and n generated samples.", direction="lower", source=KANTOROVICH),
+        Metric(
+            "w1",
+            "W1 between n real and n generated samples.",
+            direction="lower",
+            source=KANTOROVICH,
+            headline=Headline(
+                "W1 [95% CI]",
+                "W1: between samples of size n, interval for its expectation at this n",
+                interval=True,
+                rank=10,
+            ),
+        ),
         Metric("w1_lower", "The dual value that certifies W1 from below.", source="Villani 2009, thm. 5.10"),
         Metric("w1_gap", "W1 minus its certified lower end; rounding where W1 is exact.", direction="lower"),
-        Metric("w1_floor", "W1 between two disjoint real samples: what a perfect generator scores.", source=FLOOR),
+        Metric(
+            "w1_floor",
+            "W1 between two disjoint real samples: what a perfect generator scores.",
+            source=FLOOR,
+            headline=Headline("floor", "floor: W1 between two real samples", rank=20),
+        ),
         Metric("w1_floor_fake", "W1 between two generated samples; far below w1_floor: too little variety."),
         Metric(
             "w1_floor_exponent",
@@ -49,6 +76,8 @@ class ExactW(Analyzer):
             "Permutation p-value of: real and generated samples come from one law.",
             unit="p-value",
             source="Phipson and Smyth 1603.05766, eq. 2",
+            headline=Headline("p (Holm)", "p: are real and fake told apart at all?", rank=30),
+            correction="holm",
         ),
         Metric("w1_known", "The true W1 of the pair of laws, where the data are such a pair."),
         Metric("w2", "W2 (not squared) between n real and n generated samples.", direction="lower", source=KANTOROVICH),
@@ -98,28 +127,29 @@ class ExactW(Analyzer):
             if self.permutation_n < 2:
                 raise ValueError("permutation_n is at least 2")
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield values, floors, the test, and what follows from them."""
         reals, fakes = _draws(study.real, study), _draws(study.fake, study)
         more_reals, more_fakes = _draws(study.real, study, "x2"), _draws(study.fake, study, "x2")
         self._check_directions([*reals, *fakes, *more_reals, *more_fakes])
         for p in (1, 2):
-            solved = self._solve(study, reals, fakes, p)
+            solved, scope = self._solve(study, reals, fakes, p), _scope([*reals, *fakes])
             floor = self._solve(study, reals, more_reals, p)
-            yield self._estimate(study, f"w{p}", solved, lambda t: t.value)
-            yield self._estimate(study, f"w{p}_lower", solved, lambda t: t.lower)
-            yield self._estimate(study, f"w{p}_gap", solved, lambda t: t.gap)
-            yield self._estimate(study, f"w{p}_floor", floor, lambda t: t.value)
+            yield self._estimate(study, f"w{p}", solved, lambda t: t.value, scope)
+            yield self._estimate(study, f"w{p}_lower", solved, lambda t: t.lower, scope)
+            yield self._estimate(study, f"w{p}_gap", solved, lambda t: t.gap, scope)
+            yield self._estimate(study, f"w{p}_floor", floor, lambda t: t.value, "data")
             yield from _uncertified(f"w{p}", solved, (f"w{p}", f"w{p}_lower", f"w{p}_gap"))
             yield from _uncertified(f"w{p}_floor", floor, (f"w{p}_floor",))
             if p == 1:
                 variety = self._solve(study, fakes, more_fakes, p)
-                yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value)
+                yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value, scope)
                 yield from _uncertified("w1_floor_fake", variety, ("w1_floor_fake",))
                 yield from self._test(study, reals, fakes, _mean(solved), _mean(floor))
         yield from self._sweep(study, reals, fakes, more_reals)
         if study.known_w1 is not None:
-            yield Measurement("w1_known", study.known_w1, space=study.space, method="mean distance of optimal pairs")
+            method = "mean distance of optimal pairs"
+            yield Measurement("w1_known", study.known_w1, space=study.space, method=method, scope="data")
 
     def _check_directions(self, samples: Sequence[Samples]) -> None:
         if self.options.metric == "cosine" and not all(s.points.any(axis=1).all() for s in samples):
@@ -127,32 +157,31 @@ class ExactW(Analyzer):
                 "exact-w.metric=cosine: some samples are 0 everywhere and have no direction; use euclidean or l1"
             )
 
-    def _solve(self, study: SnapshotStudy, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
+    def _solve(self, study: Study, first: Sequence[Samples], second: Sequence[Samples], p: int) -> list[Transport]:
         """One transport per replicate, shared with every analyzer of the study."""
         return [study.transport(x, y, p, self.options.metric) for x, y in zip(first, second, strict=True)]
 
     def _estimate(
-        self, study: SnapshotStudy, metric: str, solved: Sequence[Transport], of: Callable[[Transport], float]
+        self, study: Study, metric: str, solved: Sequence[Transport], of: Callable[[Transport], float], scope: Scope
     ) -> Measurement:
-        found = study.estimate(lambda r: of(solved[r]))
+        estimate = study.estimate(lambda r: of(solved[r]))
         exact = all(transport.exact for transport in solved)
         value = not metric.endswith(("_lower", "_gap"))
         sides = "Q_n, Q'_n" if metric.endswith("_fake") else "P_n, P'_n" if metric.endswith("_floor") else "P_n, Q_n"
-        return Measurement(
+        return Measurement.of(
             metric,
-            found.value,
-            interval=found.interval if value else None,
-            replicates=found.replicates,
-            n=study.n,
-            space=f"{study.space}, {self.options.metric}",
-            method=f"mean over {found.replicates} fresh samples; estimates E W({sides}) at this n, not W(P, Q)",
+            estimate if value else replace(estimate, interval=None),
+            study,
+            space=self.options.metric,
+            method=f"mean over {estimate.replicates} fresh samples; estimates E W({sides}) at this n, not W(P, Q)",
             certificate="exact" if exact else "checked",
             solver=_solvers(solved),
             message=study.size_note if value else "",
+            scope=scope,
         )
 
     def _sweep(
-        self, study: SnapshotStudy, reals: Sequence[Samples], fakes: Sequence[Samples], more_reals: Sequence[Samples]
+        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], more_reals: Sequence[Samples]
     ) -> Iterator[Yielded]:
         from wganalyze_plugins.batches import first
 
@@ -170,7 +199,7 @@ class ExactW(Analyzer):
         yield Rows("sweep", records)
         yield self._exponent(study, sizes, floors)
 
-    def _exponent(self, study: SnapshotStudy, sizes: Sequence[int], floors: Sequence[Sequence[float]]) -> Measurement:
+    def _exponent(self, study: Study, sizes: Sequence[int], floors: Sequence[Sequence[float]]) -> Measurement:
         """From ``floors`` of each size and replicate: the slope of each replicate, averaged over them."""
         from numpy import polyfit
 
@@ -180,38 +209,32 @@ class ExactW(Analyzer):
         if not min(map(min, floors)) > 0:
             return Measurement.absent(metric, "the floor is 0: real samples are equal")
         logs = [[math.log(value) for value in floor] for floor in floors]
-        found = study.estimate(lambda r: -polyfit([math.log(n) for n in sizes], [log[r] for log in logs], 1)[0])
-        return Measurement(
-            metric,
-            found.value,
-            interval=found.interval,
-            replicates=found.replicates,
-            n=study.n,
-            space=f"{study.space}, {self.options.metric}",
-            method=f"least squares of log W1 over log n, n = {sizes[-1]} to {sizes[0]}; no rate in the limit",
-            solver="least squares",
-        )
+        slope = study.estimate(lambda r: -polyfit([math.log(n) for n in sizes], [log[r] for log in logs], 1)[0])
+        method = f"least squares of log W1 over log n, n = {sizes[-1]} to {sizes[0]}; no rate in the limit"
+        space = self.options.metric
+        return Measurement.of(metric, slope, study, space=space, method=method, solver="least squares", scope="data")
 
     def _test(
-        self, study: SnapshotStudy, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
+        self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], value: float, floor: float
     ) -> Iterator[Yielded]:
         if not self.options.permutations:
             return
         n = min(study.n, self.options.permutation_n)
         # Where no network is involved (the two sides of a pair), one test serves all snapshots.
-        scope: Literal["data", "snapshot"] = "data" if all(s.shared for s in (*reals, *fakes)) else "snapshot"
+        scope = _scope([*reals, *fakes])
         pvalue = study.cached(
             ("exact-w pvalue", self.options), lambda: self._pvalue(reals, fakes, n, study.seed), scope=scope
         )
-        method = f"{self.options.permutations} permutations within replicates, statistic summed over them"
-        yield Measurement(
+        yield Measurement.of(
             "w1_pvalue",
             pvalue,
-            replicates=study.replicates,
+            study,
             n=n,
-            space=f"{study.space}, {self.options.metric}",
-            method="; ".join(filter(None, (method, OF_THE_DATA if scope == "data" else ""))),
+            replicates=study.replicates,
+            space=self.options.metric,
+            method=f"{self.options.permutations} permutations within replicates, statistic summed over them",
             message=_memorisation(study),
+            scope=scope,
         )
         evidence = ("w1", "w1_floor", "w1_pvalue")
         if pvalue > ALPHA:
@@ -225,9 +248,7 @@ class ExactW(Analyzer):
             yield Finding("info", "told-apart", message, evidence)
 
     def _pvalue(self, reals: Sequence[Samples], fakes: Sequence[Samples], n: int, seed: int) -> float:
-        from wganalyze.contracts.samples import Split
-        from wganalyze.transport import permutation_pvalue
-        from wganalyze.transport.metrics import as_points
+        from wganalyze.transport import as_points, permutation_pvalue
 
         pairs = [
             (as_points(x.points[:n], "x"), as_points(y.points[:n], "y")) for x, y in zip(reals, fakes, strict=True)
@@ -240,16 +261,21 @@ class ExactW(Analyzer):
         )
 
 
-def _draws(side: Callable[..., Samples], study: SnapshotStudy, split: str = "x") -> list[Samples]:
+def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
     return [side(replicate=replicate, split=split) for replicate in range(study.replicates)]
 
 
-def _sweep_record(study: SnapshotStudy, solved: Sequence[Transport], floor: Sequence[Transport]) -> dict[str, Scalar]:
+def _scope(samples: Sequence[Samples]) -> Scope:
+    """Of a number that these samples give."""
+    return "data" if all(s.shared for s in samples) else "snapshot"
+
+
+def _sweep_record(study: Study, solved: Sequence[Transport], floor: Sequence[Transport]) -> dict[str, Scalar]:
     record: dict[str, Scalar] = {"replicates": study.replicates}
     for name, side in (("w1", solved), ("floor", floor)):
-        found = study.estimate([transport.value for transport in side].__getitem__)
-        low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
-        record |= {name: found.value, f"{name}_low": low, f"{name}_high": high}
+        estimate = study.estimate([transport.value for transport in side].__getitem__)
+        low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
+        record |= {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
     both = [*solved, *floor]
     exact = all(transport.exact for transport in both)
     return {**record, "certificate": "exact" if exact else "checked", "solver": _solvers(both)}
@@ -271,7 +297,7 @@ def _mean(solved: Sequence[Transport]) -> float:
     return sum(transport.value for transport in solved) / len(solved)
 
 
-def _memorisation(study: SnapshotStudy) -> str:
+def _memorisation(study: Study) -> str:
     if study.held_out is True:
         return ""
     if study.held_out is False:

@@ -8,10 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.samples import Split, Values
-from wganalyze.errors import DataError
+from wganalyze import DataError, DataSource, Split, Values, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np

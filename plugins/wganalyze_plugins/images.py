@@ -7,10 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.contracts.data import DataSource, FiniteSource
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.samples import Values
-from wganalyze.errors import DataError
+from wganalyze import DataError, DataSource, FiniteSource, Values, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,18 +6,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import NotMeasurable
+from wganalyze import (
+    Analyzer,
+    Estimate,
+    Finding,
+    Measurement,
+    Metric,
+    Need,
+    NotMeasurable,
+    Rows,
+    Samples,
+    Scope,
+    Study,
+    Table,
+    Yielded,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wganalyze.contracts.samples import Samples
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.clustering import Clustering
 
 SOURCE = "Stanczuk et al. 2103.01678: W1 prefers centroids to real samples"
@@ -117,15 +126,16 @@ class KMeans(Analyzer):
             if (self.k is not None and self.k < 2) or self.redo < 1:
                 raise ValueError("k is at least 2, redo at least 1")
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield distances, transports, occupancy and similarity, and the table of clusters."""
         fit = study.real(study.fit_size, split="fit")
         k, note = self._choose_k(len(fit))
         clusters = self._cluster_real(study, fit, k, seed=0)
         reals = [study.real(replicate=r) for r in range(study.replicates)]
-        fakes = [Comparison.of(study.fake(replicate=r), clusters, x) for r, x in enumerate(reals)]
+        generated = [study.fake(replicate=r) for r in range(study.replicates)]
+        fakes = [Comparison.of(y, clusters, x) for x, y in zip(reals, generated, strict=True)]
         floors = self._floors(study, clusters, reals)
-        report = _Writer(study, clusters, note)
+        report = _Writer(study, clusters, note, "data" if all(y.shared for y in generated) else "snapshot")
         yield report.row("clusters", k, "what was clustered", n=len(fit))
         yield from report.distances(fakes, floors)
         real_counts = self._real_counts(study, clusters, reals)
@@ -149,13 +159,13 @@ class KMeans(Analyzer):
             )
         return int(self.options.k), ""
 
-    def _cluster_real(self, study: SnapshotStudy, fit: Samples, k: int, seed: int) -> Clustering:
+    def _cluster_real(self, study: Study, fit: Samples, k: int, seed: int) -> Clustering:
         from wganalyze_plugins.clustering import cluster
 
         key = ("kmeans", len(fit), k, self.options.redo, seed)
         return study.cached(key, lambda: cluster(fit.points, k, seed=seed, redo=self.options.redo), scope="data")
 
-    def _floors(self, study: SnapshotStudy, clusters: Clustering, reals: Sequence[Samples]) -> list[Comparison]:
+    def _floors(self, study: Study, clusters: Clustering, reals: Sequence[Samples]) -> list[Comparison]:
         """The second real samples in the place of the generated ones; computed once a run."""
 
         def make() -> list[Comparison]:
@@ -163,7 +173,7 @@ class KMeans(Analyzer):
 
         return study.cached(("kmeans floors", len(clusters), self.options), make, scope="data")
 
-    def _real_counts(self, study: SnapshotStudy, clusters: Clustering, reals: Sequence[Samples]) -> npt.NDArray[np.int64]:
+    def _real_counts(self, study: Study, clusters: Clustering, reals: Sequence[Samples]) -> npt.NDArray[np.int64]:
         """How many of the first real samples each cluster holds, (replicates, k)."""
         import numpy as np
 
@@ -175,14 +185,14 @@ class KMeans(Analyzer):
 
         return study.cached(("kmeans counts", len(clusters), self.options), make, scope="data")
 
-    def _cosines(self, study: SnapshotStudy, fit: Samples, clusters: Clustering) -> npt.NDArray[np.float64]:
+    def _cosines(self, study: Study, fit: Samples, clusters: Clustering) -> npt.NDArray[np.float64]:
         from wganalyze_plugins.clustering import cluster, matched_cosines
 
         fakes = study.fake(len(fit), split="fit")
         generated = cluster(fakes.points, len(clusters), seed=0, redo=self.options.redo)
         return matched_cosines(clusters.centroids, generated.centroids, fit.points.mean(axis=0, dtype="float64"))
 
-    def _similarity_floor(self, study: SnapshotStudy, fit: Samples, clusters: Clustering) -> float:
+    def _similarity_floor(self, study: Study, fit: Samples, clusters: Clustering) -> float:
         from wganalyze_plugins.clustering import matched_cosines
 
         again = self._cluster_real(study, fit, len(clusters), seed=1)
@@ -192,27 +202,30 @@ class KMeans(Analyzer):
 
 @dataclass(frozen=True)
 class _Writer:
-    """Turns comparisons into rows; ``note``: why k is what it is."""
+    """Turns comparisons into rows; ``note``: why k is what it is; ``scope``: of what depends on generated samples."""
 
-    study: SnapshotStudy
+    study: Study
     clusters: Clustering
     note: str
+    scope: Scope
 
-    def row(self, metric: str, value: float, method: str, **more: Any) -> Measurement:
-        common = {"n": self.study.n, "space": f"{self.study.space}, euclidean", "solver": self.clusters.solver}
-        return Measurement(metric, float(value), method=method, message=self.note, **{**common, **more})
+    def row(self, metric: str, value: Estimate | float, method: str, **more: Any) -> Measurement:
+        return Measurement.of(
+            metric,
+            value,
+            self.study,
+            space="euclidean",
+            method=method,
+            solver=self.clusters.solver,
+            message=self.note,
+            scope="data" if metric == "clusters" or metric.endswith("_floor") else self.scope,
+            **more,
+        )
 
     def estimate(self, metric: str, values: Sequence[float], certificate: str = "none") -> Measurement:
-        found = self.study.estimate(values.__getitem__)
-        method = f"mean over {found.replicates} fresh samples, {len(self.clusters)} clusters"
-        return self.row(
-            metric,
-            found.value,
-            method,
-            interval=found.interval,
-            replicates=found.replicates,
-            certificate=certificate,
-        )
+        estimate = self.study.estimate(values.__getitem__)
+        method = f"mean over {estimate.replicates} fresh samples, {len(self.clusters)} clusters"
+        return self.row(metric, estimate, method, certificate=certificate)
 
     def distances(self, fakes: Sequence[Comparison], floors: Sequence[Comparison]) -> Iterator[Measurement]:
         for metric in ("nearest_centroid", "nearest_real", "w1_centroids", "w1_centroids_mass"):

@@ -6,15 +6,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Scalar, Table, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import NotMeasurable
+from wganalyze import (
+    Analyzer,
+    Estimate,
+    Finding,
+    Measurement,
+    Metric,
+    Need,
+    NotMeasurable,
+    Rows,
+    Scalar,
+    Scope,
+    Study,
+    Table,
+    Yielded,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
-    from wganalyze.statistics import Estimate
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.batches import Batches
 
 BLUR = "Stanczuk et al. 2103.01678: real batches are farther from each other than from a blur"
@@ -70,7 +79,7 @@ class MiniBatch(Analyzer):
             if not self.sizes or min(self.sizes) < 2 or len(set(self.sizes)) < len(self.sizes):
                 raise ValueError("sizes are different numbers, each at least 2")
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield rows for each m (n of a row: the size of what was matched), the table, and two findings."""
         sizes = [m for m in sorted(self.options.sizes) if m <= study.n]
         if not sizes:
@@ -99,27 +108,30 @@ class MiniBatch(Analyzer):
         if biases:
             yield Finding("info", "minibatch-bias", f"{BIAS} {'; '.join(biases)}", ("ewd", "mbwd", "batch_batch"))
 
-    def _batches(self, study: SnapshotStudy, m: int) -> Batches:
+    def _batches(self, study: Study, m: int) -> Batches:
         from wganalyze_plugins.batches import Batches
 
         return study.cached(("minibatch", m), lambda: Batches.of(study, m), scope="data")
 
 
-def _row(study: SnapshotStudy, metric: str, n: int, found: Estimate, exact: bool, method: str, solver: str) -> Measurement:
-    return Measurement(
+def _row(
+    study: Study, metric: str, n: int, estimate: Estimate, exact: bool, method: str, solver: str, scope: Scope = "data"
+) -> Measurement:
+    return Measurement.of(
         metric,
-        found.value,
-        interval=found.interval,
-        replicates=study.replicates,
+        estimate,
+        study,
         n=n,
-        space=f"{study.space}, euclidean",
+        replicates=study.replicates,
+        space="euclidean",
         method=method,
         certificate="exact" if exact and "_bound" not in metric else "checked",
         solver=solver,
+        scope=scope,
     )
 
 
-def _of_real(study: SnapshotStudy, batches: Batches, m: int) -> Iterator[Measurement]:
+def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
     """The metrics of real data; ratios only where the blur is at a distance."""
     from wganalyze_plugins.batches import ratio_of_means, student
 
@@ -140,39 +152,40 @@ def _of_real(study: SnapshotStudy, batches: Batches, m: int) -> Iterator[Measure
         yield _row(study, name, m, ratio_of_means(pairs[: len(blur)], blur), batches.exact, method, batches.solver)
 
 
-def _of_both(study: SnapshotStudy, batches: Batches, m: int) -> Iterator[Measurement]:
+def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
     """The metrics of real against generated samples, each an average over replicates."""
-    from wganalyze.transport.batch import wasserstein_batch
+    from wganalyze.transport import wasserstein_batch
     from wganalyze_plugins.batches import Matching, blocks, first
 
     every = range(study.replicates)
     reals, fakes = [study.real(replicate=r) for r in every], [study.fake(replicate=r) for r in every]
     more_reals, more_fakes = ([side(replicate=r, split="x2") for r in every] for side in (study.real, study.fake))
     n = study.n // m * m
-    found = [Matching.of(study, x, y, m) for x, y in zip(reals, fakes, strict=True)]
+    matchings = [Matching.of(study, x, y, m) for x, y in zip(reals, fakes, strict=True)]
     floors = [study.transport(first(x, n), first(y, n)) for x, y in zip(reals, more_reals, strict=True)]
     variety = [wasserstein_batch(blocks(x, m), blocks(y, m)) for x, y in zip(fakes, more_fakes, strict=True)]
     own = [float(w.value.mean()) for w in variety]
-    exact = all(w.exact for w in found) and all(w.exact for w in floors) and all(w.exact.all() for w in variety)
+    exact = all(w.exact for w in matchings) and all(w.exact for w in floors) and all(w.exact.all() for w in variety)
     at_once, inside = f"all {n} matched at once", f"matched inside batches of {m}, {n} samples"
-    full = ", ".join(dict.fromkeys(w.solver for w in (*(w.full for w in found), *floors)))
+    full = ", ".join(dict.fromkeys(w.solver for w in (*(w.full for w in matchings), *floors)))
     for metric, values, size, method in (
-        ("ewd", [w.full.value for w in found], n, at_once),
+        ("ewd", [w.full.value for w in matchings], n, at_once),
         ("ewd_floor", [w.value for w in floors], n, at_once),
-        ("mbwd", [w.value for w in found], m, inside),
+        ("mbwd", [w.value for w in matchings], m, inside),
         ("mbwd_fake", own, m, inside),
-        ("mbwd_bias", [w.value - w.full.value for w in found], m, inside),
-        ("mbwd_bias_bound", [w.bound for w in found], m, inside),
-        ("mbwd_bias_bound_metric", [w.bound_metric for w in found], m, inside),
+        ("mbwd_bias", [w.value - w.full.value for w in matchings], m, inside),
+        ("mbwd_bias_bound", [w.bound for w in matchings], m, inside),
+        ("mbwd_bias_bound_metric", [w.bound_metric for w in matchings], m, inside),
         (
             "mbwd_debiased",
-            [w.value - (real.mean() + fake) / 2 for w, real, fake in zip(found, batches.between, own, strict=True)],
+            [w.value - (real.mean() + fake) / 2 for w, real, fake in zip(matchings, batches.between, own, strict=True)],
             m,
             f"{inside}; a loss: no estimate of W1, no correction of its bias",
         ),
     ):
         solver = "dense" if metric in ("mbwd", "mbwd_fake", "mbwd_debiased") else full
-        yield _row(study, metric, size, study.estimate(values.__getitem__), exact, method, solver)
+        scope: Scope = "data" if metric == "ewd_floor" or all(y.shared for y in fakes) else "snapshot"
+        yield _row(study, metric, size, study.estimate(values.__getitem__), exact, method, solver, scope)
 
 
 def _blur(measured: Sequence[Measurement], m: int) -> str:

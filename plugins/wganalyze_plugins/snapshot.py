@@ -1,34 +1,41 @@
-"""What was loaded: the values on both sides, and everything that had to be assumed."""
+"""What was loaded: the values on both sides, and what the generator's mode changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import WganalyzeError
-
-if TYPE_CHECKING:
-    from wganalyze.contracts.samples import Points, Samples
-    from wganalyze.study.study import SnapshotStudy
+from wganalyze import (
+    Analyzer,
+    Finding,
+    Measurement,
+    Metric,
+    Need,
+    Points,
+    Samples,
+    Scope,
+    Study,
+    WganalyzeError,
+    Yielded,
+    hookimpl,
+)
 
 CLASH = 0.1
-NEAR, PILE = 0.02, 0.002
 """The share of the generator's range by which reals may go beyond it at each end."""
+NEAR, PILE = 0.02, 0.002
+"""Values pile up at an end where a share of PILE is as near to it, in units of the range, as NEAR."""
 N_WITHOUT_DATA = 500
 BATCH = 256
 """Samples that a generator makes at once."""
+EXTREMES = ("real_min", "real_max", "fake_min", "fake_max")
+MODES: tuple[Literal["eval", "train"], ...] = ("eval", "train")
 
 
 class SnapshotAnalyzer(Analyzer):
-    """What was loaded: ranges of real and generated values (do they clash?), and what was assumed on the way."""
+    """What was loaded: ranges of real and generated values (do they clash?), and what the generator's mode changes."""
 
     name = "snapshot"
-    reports_loading = True
     metrics = (
         Metric("real_min", "Smallest value of the real samples in the critic's input space."),
         Metric("real_max", "Largest value of the real samples in the critic's input space."),
@@ -44,77 +51,98 @@ class SnapshotAnalyzer(Analyzer):
         ),
     )
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
-        for text in _assumptions(study):
-            guessed = "architecture inferred" in text
-            yield Finding("warning" if guessed else "info", "inferred" if guessed else "assumed", f"assumed: {text}")
-        yield from study.snapshot.findings
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Yield the effect of the generator's mode, the extremes of both sides, and whether they clash."""
+        _look_at_the_critic(study)
         yield _mode_change(study)
-        ends: dict[str, tuple[float, float]] = {}
-        samples: dict[str, Samples] = {}
+        sides: dict[str, Samples] = {}
         for side, need in (("real", Need.REAL), ("fake", Need.FAKE)):
             if reason := study.lacks(need):
-                for end in ("min", "max"):
-                    yield Measurement.absent(f"{side}_{end}", reason)
-                continue
-            samples[side] = study.real() if side == "real" else study.fake(None if study.deal else N_WITHOUT_DATA)
-            points = samples[side].points
-            ends[side] = float(points.min()), float(points.max())
-            for end, value in zip(("min", "max"), ends[side], strict=True):
-                yield Measurement(
-                    f"{side}_{end}",
-                    value,
-                    n=len(points),
-                    dim=samples[side].dim,
-                    space=study.space,
-                    method="extreme",
-                )
-        if len(ends) < 2:
+                yield from (Measurement.absent(f"{side}_{end}", reason) for end in ("min", "max"))
+            else:
+                sides[side] = study.real() if side == "real" else study.fake(_size(study))
+                yield from _extremes(study, side, sides[side])
+        if len(sides) < 2:
             yield Measurement.absent("real_out_of_reach", study.lacks(Need.REAL) or study.lacks(Need.FAKE))
             return
-        (low, high), (real_low, real_high) = ends["fake"], ends["real"]
-        points = samples["real"].points
-        # A margin, since a background at exactly -1 is in reach of a tanh that got to -.999.
-        margin = CLASH * (high - low)
-        outside = float(((points < low - margin) | (points > high + margin)).mean())
-        yield Measurement("real_out_of_reach", outside, n=len(points), space=study.space, method="share of values")
-        if study.lacks(Need.GENERATOR) or study.deal is None or study.deal.source.size is None:
-            return  # a law without bounds is out of reach of any tanh
-        if outside:
-            fakes = samples["fake"].points
-            stuck = (real_high > high + margin and _piles_up(fakes, high)) or (
-                real_low < low - margin and _piles_up(fakes, low)
-            )
-            span = f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]"
-            beyond = f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone"
-            yield Finding(
-                "warning" if stuck else "info",
-                "range-clash",
-                f"{span}: {beyond}; "
-                + ("check --range or --normalize" if stuck else "a generator early in its training does so too"),
-                ("real_min", "real_max", "fake_min", "fake_max", "real_out_of_reach"),
-            )
-        elif high - low > (1 + 2 * CLASH) * (real_high - real_low):
-            yield Finding(
-                "warning",
-                "range-clash",
-                f"the generator fills [{low:.3g}, {high:.3g}], real values only [{real_low:.3g}, {real_high:.3g}]: "
-                "the two live on different scales; check --range or --normalize",
-                ("real_min", "real_max", "fake_min", "fake_max"),
-            )
+        real, fake = sides["real"].points, sides["fake"].points
+        outside, scope = _out_of_reach(real, fake), _scope(*sides.values())
+        yield Measurement.of("real_out_of_reach", outside, study, n=len(real), method="share of values", scope=scope)
+        # A law without bounds is out of reach of any tanh.
+        if study.has(Need.GENERATOR) and study.data_size is not None:
+            yield from _clash(real, fake, outside)
 
 
-def _mode_change(study: SnapshotStudy) -> Measurement:
+def _size(study: Study) -> int | None:
+    """How many samples to generate; None: as many as there are real ones."""
+    return None if study.has(Need.REAL) else N_WITHOUT_DATA
+
+
+def _scope(*samples: Samples) -> Scope:
+    return "data" if all(s.shared for s in samples) else "snapshot"
+
+
+def _extremes(study: Study, side: str, samples: Samples) -> Iterator[Measurement]:
+    for end, value in (("min", samples.points.min()), ("max", samples.points.max())):
+        yield Measurement.of(
+            f"{side}_{end}",
+            float(value),
+            study,
+            n=len(samples),
+            dim=samples.dim,
+            method="extreme",
+            scope=_scope(samples),
+        )
+
+
+def _out_of_reach(real: Points, fake: Points) -> float:
+    """Share of the real values that lie beyond the generated ones, by more than the margin."""
+    low, high = _reach(fake)
+    return float(((real < low) | (real > high)).mean())
+
+
+def _reach(fake: Points) -> tuple[float, float]:
+    """The range of generated values, with a margin: a background at exactly -1 is in reach of a tanh up to -.999."""
+    low, high = float(fake.min()), float(fake.max())
+    margin = CLASH * (high - low)
+    return low - margin, high + margin
+
+
+def _clash(real: Points, fake: Points, outside: float) -> Iterator[Finding]:
+    """Do real and generated values live on different scales? ``outside``: share of real ones that are out of reach."""
+    (low, high), (real_low, real_high) = ((float(side.min()), float(side.max())) for side in (fake, real))
+    if outside:
+        reach = _reach(fake)
+        stuck = (real_high > reach[1] and _piles_up(fake, high)) or (real_low < reach[0] and _piles_up(fake, low))
+        span = f"real values span [{real_low:.3g}, {real_high:.3g}], the generator ends at [{low:.3g}, {high:.3g}]"
+        beyond = f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone"
+        advice = "check --range or --normalize" if stuck else "a generator early in its training does so too"
+        yield Finding(
+            "warning" if stuck else "info",
+            "range-clash",
+            f"{span}: {beyond}; {advice}",
+            (*EXTREMES, "real_out_of_reach"),
+        )
+    elif high - low > (1 + 2 * CLASH) * (real_high - real_low):
+        yield Finding(
+            "warning",
+            "range-clash",
+            f"the generator fills [{low:.3g}, {high:.3g}], real values only [{real_low:.3g}, {real_high:.3g}]: "
+            "the two live on different scales; check --range or --normalize",
+            EXTREMES,
+        )
+
+
+def _mode_change(study: Study) -> Measurement:
     if reason := study.lacks(Need.GENERATOR):
         return Measurement.absent("generator_mode_change", reason)
-    n = None if study.deal else N_WITHOUT_DATA
-    evaluated, trained = (study.fake(n, mode=mode).points.astype(float) for mode in ("eval", "train"))
+    evaluated, trained = (study.fake(_size(study), mode=mode).points.astype(float) for mode in MODES)
     spread = float(evaluated.std())
     if not spread:
         return Measurement.absent("generator_mode_change", "all generated values are equal")
     change = float(((trained - evaluated) ** 2).mean()) ** 0.5 / spread
-    return Measurement(
-        "generator_mode_change", change, n=len(trained), space=study.space, mode="train", method=f"batches of {BATCH}"
+    return Measurement.of(
+        "generator_mode_change", change, study, n=len(trained), mode="train", method=f"batches of {BATCH}"
     )
 
 
@@ -124,14 +152,16 @@ def _piles_up(points: Points, end: float) -> bool:
     return bool(near.mean() >= PILE)
 
 
-def _assumptions(study: SnapshotStudy) -> tuple[str, ...]:
-    """All assumptions, those about the critic included, whichever analyzers came before."""
+def _look_at_the_critic(study: Study) -> None:
+    """Ask for the critic and its orientation, so that what they assume goes on record even where nobody else asks.
+
+    One that cannot be made ready says so where its numbers are wanted.
+    """
     with suppress(WganalyzeError):
         if study.has(Need.CRITIC):
             _ = study.head
             if study.has(Need.REAL) and study.has(Need.FAKE):
                 _ = study.orientation
-    return study.assumptions
 
 
 @hookimpl

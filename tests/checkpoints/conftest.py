@@ -17,10 +17,66 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
+from torch import Tensor
+
+from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.errors import CheckpointError
 
 # No deadline: the first example of a test pays for imports.
 settings.register_profile("checkpoints", deadline=None)
 settings.load_profile("checkpoints")
+
+
+FORMS = ["zip", "legacy"]
+forms = pytest.mark.parametrize("form", FORMS)
+"""Of what ``torch.save`` writes."""
+
+
+class Stranger:
+    """A class that nobody else has."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+
+def run(part: Part) -> Any:
+    """The program of a part, by running the file."""
+    assert part.read_module is not None
+    return part.read_module()
+
+
+def weights_of(part: Part) -> Mapping[str, Tensor]:
+    """The weights of a part, which are what its keys say."""
+    assert part.read_tensors is not None
+    weights = part.read_tensors()
+    described = {k: TensorSpec(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for k, t in weights.items()}
+    assert described == part.keys
+    assert all(t.device.type == "cpu" and not t.requires_grad for t in weights.values())
+    return weights
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Are both of one dtype and shape, and equal bit by bit, NaN included?"""
+    bits = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)]
+    return (one.dtype, one.shape) == (other.dtype, other.shape) and bits[0].equal(bits[1])
+
+
+def assert_holds(part: Part, expected: Mapping[str, Tensor], *, ordered: bool = True) -> None:
+    """The part is this state dict, ``ordered`` as it is, and its header says so."""
+    weights = weights_of(part)
+    assert [*weights] == [*part.keys]
+    assert weights.keys() == expected.keys()
+    assert not ordered or [*weights] == [*expected]
+    assert [key for key in expected if not same_bits(weights[key], expected[key])] == []
+
+
+def complaint(path: Path, reads: Callable[[Path], object]) -> str | None:
+    """The words of a CheckpointError; None where the file is read, or is of another kind."""
+    try:
+        reads(path)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 @pytest.fixture(scope="session")

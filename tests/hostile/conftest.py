@@ -21,6 +21,12 @@ MOST_SECONDS = 10.0
 MOST_MEMORY = 300e6
 
 
+def npy(shape: object, dtype: str = "<f4", version: int = 1) -> bytes:
+    """The header of an npy file."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text
+
+
 @dataclass(frozen=True)
 class Act:
     """What one command line did, and its cost."""

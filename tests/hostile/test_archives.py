@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from tests.hostile.conftest import npy
 
 DEFLATED = zipfile.ZIP_DEFLATED
 OUTSIDE = ("../../executed", "/executed", "archive/../../executed", "archive\\..\\..\\executed", "C:\\executed", "~/x")
@@ -170,13 +171,6 @@ def archives(forge: Any) -> Mapping[str, bytes]:
         zlib.compress(bytes(1000))[2:6], b"\xff\xff\xff\xff"
     )
     return found
-
-
-def npy(shape: tuple[int, ...], dtype: str = "<f4") -> bytes:
-    """The header of an npy file."""
-    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    text += b" " * (-(len(text) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from tests.hostile.conftest import npy
 
 HUGE = (2**40, 2**62, 2**64 - 1)
 MODEL = b"\x08\x08\x12\x01a"  # the version and the producer, as every ONNX file begins
-
-
-def npy(shape: object, dtype: str = "<f4", version: int = 1) -> bytes:
-    """The header of an npy file."""
-    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
-    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text
 
 
 def safetensors(header: object, data: bytes = bytes(16), length: int | None = None) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 
 from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
 from wganalyze_plugins.arrays import ArraySource, Idx, Npy, Npz, channels_first
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 IDX_CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 
@@ -91,11 +93,11 @@ def test_channels_come_first_and_pixels_stay_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["u1", "i1", "i2", "u2", "i4", "i8", "f2", "f4", "f8", ">f4", ">i2"])
-def test_bytes_span_0_to_255_and_other_numbers_are_used_as_stored(tmp_path: Path, kind: str) -> None:
+def test_bytes_span_0_to_255_and_other_numbers_are_used_as_stored(study_of: Call, tmp_path: Path, kind: str) -> None:
     source = npy(tmp_path, numbers(9, 3, kind=kind))
     assert source.value_range == ((0, 255) if kind == "u1" else None)
     np.testing.assert_array_equal(source.everything.values, numbers(9, 3, kind=kind))
-    points = make_deal(source, "npy:a.npy", Config(n=2, replicates=1), None).real(2, Split("x")).points
+    points = study_of(source, n=2, replicates=1).real().points
     assert points.dtype == np.float32
     assert (np.abs(points).max() <= 1) == (kind == "u1")
 
@@ -365,12 +367,12 @@ def test_draws_at_offsets_that_do_not_overlap_share_no_row(rows: Npy, cuts: list
 
 @settings(max_examples=50)
 @given(n=st.integers(2, 13), replicates=st.integers(1, 3), seed=st.integers(0, 1000))
-def test_a_plan_deals_no_row_of_a_file_twice(rows: Npy, n: int, replicates: int, seed: int) -> None:
-    deal = make_deal(rows, "npy:rows.npy", Config(n=n, replicates=replicates, seed=seed), None)
-    dealt = [deal.real(n, Split(name, r)).points[:, 0] for r in range(replicates) for name in ("x", "x2")]
-    dealt.append(deal.real(deal.fit_size, Split("fit")).points[:, 0])
+def test_a_plan_deals_no_row_of_a_file_twice(study_of: Call, rows: Npy, n: int, replicates: int, seed: int) -> None:
+    study = study_of(rows, n=n, replicates=replicates, seed=seed)
+    dealt = [study.real(replicate=r, split=name).points[:, 0] for r in range(replicates) for name in ("x", "x2")]
+    dealt.append(study.real(study.fit_size, split="fit").points[:, 0])
     everything = np.concatenate(dealt)
-    assert len(np.unique(everything)) == len(everything) == 2 * n * replicates + deal.fit_size
+    assert len(np.unique(everything)) == len(everything) == 2 * n * replicates + study.fit_size
 
 
 @pytest.mark.parametrize(("n", "offset"), [(98, 0), (1, 97), (50, 48)])

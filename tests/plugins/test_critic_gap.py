@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,13 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wganalyze.cells.measuring import Outcome, measure
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.measurement import Finding, Measurement
 from wganalyze.contracts.samples import Split, Values
-from wganalyze.contracts.snapshot import Snapshot
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import METRICS, dual_bounds, wasserstein
@@ -27,45 +24,21 @@ from wganalyze_plugins.critic_gap import CriticGap, Pair, WeakDualityError
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
 
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
+
 CERTIFIED = ("dual_c", "dual_c_from_real", "dual_c_from_fake", "dual_c_best_scale", "dual_zero")
 
 
-def ask(study: SnapshotStudy) -> Outcome:
-    """What critic-gap answers."""
-    outcome = measure(study, CriticGap())
-    assert outcome.status == "ok", outcome.trace
-    return outcome
-
-
-def rows(outcome: Outcome) -> dict[str, Measurement]:
-    """The measurements by metric, each once."""
-    found = {m.metric: m for m in outcome.measurements}
-    assert len(found) == len(outcome.measurements)
-    return found
-
-
-def values(outcome: Outcome) -> dict[str, float]:
-    """The numbers that are there."""
-    return {name: row.value for name, row in rows(outcome).items() if row.value is not None}
-
-
-def findings(outcome: Outcome) -> dict[str, Finding]:
-    """The findings by code, each once."""
-    found = {finding.code: finding for finding in outcome.findings}
-    assert len(found) == len(outcome.findings)
-    return found
+@pytest.fixture(scope="session")
+def ask(ask: Call) -> Call:
+    """critic-gap."""
+    return partial(ask, analyzer=CriticGap)
 
 
 def w1(study: SnapshotStudy) -> float:
     """The mean exact distance over replicates."""
     return study.estimate(lambda r: study.transport(study.real(replicate=r), study.fake(replicate=r)).value).value
-
-
-def with_critic(study: SnapshotStudy, critic: nn.Module, **facts: Any) -> SnapshotStudy:
-    """The same samples, another critic, whose orientation is to be found."""
-    facts = {"orientation": None, **facts}
-    snapshot = replace(study.snapshot, make_critic=lambda: critic.eval().requires_grad_(False), **facts)
-    return SnapshotStudy(snapshot, study.deal)
 
 
 class Scaled(nn.Module):
@@ -95,8 +68,16 @@ def mlp(dim: int, seed: int) -> nn.Module:
 
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(2, 30), st.floats(0, 3))
 @settings(max_examples=60)
-def test_every_bound_is_below_w1_for_any_critic(seed: int, dim: int, n: int, shift: float) -> None:
-    study = with_critic(shifted_gaussians(shift, dim, n=n, replicates=3, seed=seed), mlp(dim, seed))
+def test_every_bound_is_below_w1_for_any_critic(
+    ask: Call,
+    change: Call,
+    values: Call,
+    seed: int,
+    dim: int,
+    n: int,
+    shift: float,
+) -> None:
+    study = change(shifted_gaussians(shift, dim, n=n, replicates=3, seed=seed), mlp(dim, seed), orientation=None)
     outcome = ask(study)
     found = values(outcome)
     top = w1(study) * (1 + 1e-9)
@@ -120,13 +101,15 @@ def test_every_bound_is_below_w1_for_any_critic(seed: int, dim: int, n: int, shi
 
 @given(st.integers(0, 10**6), st.integers(1, 20), st.floats(1e-3, 1e3), st.floats(0, 3))
 @settings(max_examples=30)
-def test_no_bound_exceeds_the_constant_of_a_linear_critic(seed: int, dim: int, slope: float, shift: float) -> None:
+def test_no_bound_exceeds_the_constant_of_a_linear_critic(
+    ask: Call, values: Call, seed: int, dim: int, slope: float, shift: float
+) -> None:
     found = values(ask(shifted_gaussians(shift, dim, n=20, seed=seed, slope=slope)))
     for metric in ("lipschitz_implied", "lipschitz_pair"):
         assert found.get(metric, 0.0) <= slope * (1 + 1e-6)  # the weights are float32
 
 
-def test_the_contract_is_kept_and_every_row_says_where_it_is_from() -> None:
+def test_the_contract_is_kept_and_every_row_says_where_it_is_from(rows: Call) -> None:
     outcome = check_analyzer(CriticGap, shifted_gaussians(n=60, replicates=4))
     found = rows(outcome)
     assert set(found) == {metric.name for metric in CriticGap.metrics} - {"dual_ratio_known"}
@@ -166,7 +149,9 @@ def test_what_is_computed_passes_the_check(seed: int, metric: str, decade: int) 
         ("best", "dual_c_best_scale"),
     ],
 )
-def test_a_bound_above_w1_is_an_error_and_no_number(bound: str, metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bound_above_w1_is_an_error_and_no_number(
+    ask: Call, bound: str, metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By a millionth: rounding is far smaller."""
     pair = pair_of()
     changes: dict[str, Any] = {bound: pair.transport.value * (1 + 1e-6)}
@@ -174,8 +159,8 @@ def test_a_bound_above_w1_is_an_error_and_no_number(bound: str, metric: str, mon
     with pytest.raises(WeakDualityError, match=rf"weak duality is violated: {metric} = .* exceeds W1 = .*report it"):
         tampered.check()
     monkeypatch.setattr("wganalyze.transport.dual_bounds", lambda *_: replace(pair.bounds, **{bound: 1e6}))
-    outcome = measure(shifted_gaussians(n=20), CriticGap())
-    assert (outcome.status, outcome.measurements, outcome.findings) == ("failed", [], [])
+    outcome = ask(shifted_gaussians(n=20), status="failed")
+    assert (outcome.measurements, outcome.findings) == ([], [])
     assert outcome.message.startswith(f"weak duality is violated: {metric} = ")
 
 
@@ -202,17 +187,11 @@ class PairedFunnel(Funnel):
         return Values(self.paired(n, split.rng(seed, "funnel", "moved"))[1])
 
 
-def of_pair(funnel: Funnel, critic: nn.Module, n: int, **facts: Any) -> SnapshotStudy:
-    """A critic alone, on the two sides of a funnel."""
-    snapshot = Snapshot("critic", 0, "step", (), make_critic=lambda: critic.eval(), **facts)
-    return SnapshotStudy(snapshot, make_deal(funnel, "funnel", Config(n=n, replicates=3), snapshot))
-
-
 @pytest.mark.parametrize(("dim", "width"), [(2, 4), (2, 64), (16, 8)])
-def test_minus_u_on_paired_samples_attains_w1(dim: int, width: int) -> None:
+def test_minus_u_on_paired_samples_attains_w1(ask: Call, study_of: Call, values: Call, dim: int, width: int) -> None:
     funnel = PairedFunnel(f"{dim},{width},0")
-    found = values(ask(of_pair(funnel, MinusU(funnel), 150)))
-    study = of_pair(funnel, MinusU(funnel), 150)
+    found = values(ask(study_of(funnel, critic=MinusU(funnel), n=150, replicates=3)))
+    study = study_of(funnel, critic=MinusU(funnel), n=150, replicates=3)
     # float32 samples: points lie 1e-7 off their rays.
     for metric in ("dual_raw", "dual_pair", "dual_c", "dual_c_from_real", "dual_c_from_fake", "dual_c_best_scale"):
         assert found[metric] == pytest.approx(w1(study), rel=1e-6)
@@ -225,10 +204,18 @@ def test_minus_u_on_paired_samples_attains_w1(dim: int, width: int) -> None:
 
 
 @pytest.mark.parametrize(("dim", "width", "n"), [(2, 4, 600), (2, 64, 600), (32, 4, 300), (128, 4, 400)])
-def test_a_perfect_critic_is_never_called_bad(dim: int, width: int, n: int) -> None:
+def test_a_perfect_critic_is_never_called_bad(
+    ask: Call,
+    study_of: Call,
+    values: Call,
+    findings: Call,
+    dim: int,
+    width: int,
+    n: int,
+) -> None:
     """At D = 128 its dual is the truth (1.1), while the exact value of unpaired samples is 18.8."""
     funnel = Funnel(f"{dim},{width},0")
-    outcome = ask(of_pair(funnel, MinusU(funnel), n))
+    outcome = ask(study_of(funnel, critic=MinusU(funnel), n=n, replicates=3))
     found = values(outcome)
     assert found["dual_ratio_known"] == pytest.approx(1, abs=0.15)
     assert {finding.level for finding in outcome.findings} == {"info"}
@@ -241,14 +228,20 @@ def test_a_perfect_critic_is_never_called_bad(dim: int, width: int, n: int) -> N
         assert found["dual_information"] > 0.5
     if dim == 128:
         assert found["dual_ratio"] < 0.1
-        assert found["dual_c_best_scale"] > 0.8 * w1(of_pair(funnel, MinusU(funnel), n))
+        assert found["dual_c_best_scale"] > 0.8 * w1(study_of(funnel, critic=MinusU(funnel), n=n, replicates=3))
 
 
 @pytest.mark.parametrize("scale", [0.2, 3.0])
-def test_a_critic_that_is_off_by_its_scale_alone_is_as_good_up_to_scale(scale: float) -> None:
+def test_a_critic_that_is_off_by_its_scale_alone_is_as_good_up_to_scale(
+    ask: Call,
+    study_of: Call,
+    values: Call,
+    findings: Call,
+    scale: float,
+) -> None:
     funnel = Funnel("2,4,0")
-    perfect = values(ask(of_pair(funnel, MinusU(funnel), 300)))
-    outcome = ask(of_pair(funnel, Scaled(MinusU(funnel), scale), 300))
+    perfect = values(ask(study_of(funnel, critic=MinusU(funnel), n=300, replicates=3)))
+    outcome = ask(study_of(funnel, critic=Scaled(MinusU(funnel), scale), n=300, replicates=3))
     found = values(outcome)
     assert found["dual_raw"] == pytest.approx(scale * perfect["dual_raw"])
     assert found["lipschitz_pair"] == pytest.approx(scale * perfect["lipschitz_pair"])
@@ -263,11 +256,13 @@ def test_a_critic_that_is_off_by_its_scale_alone_is_as_good_up_to_scale(scale: f
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_the_side_that_is_scored_high_is_found_and_stored(sign: int) -> None:
+def test_the_side_that_is_scored_high_is_found_and_stored(
+    ask: Call, change: Call, rows: Call, values: Call, sign: int
+) -> None:
     known = shifted_gaussians(shift=3, n=60)
     plain = values(ask(known))
     assert known.snapshot.critic is not None
-    outcome = ask(with_critic(known, Scaled(known.snapshot.critic, sign, 5)))
+    outcome = ask(change(known, Scaled(known.snapshot.critic, sign, 5), orientation=None))
     found = rows(outcome)
     assert (found["orientation"].value, found["orientation"].method) == (sign, "found from the first replicate")
     assert found["auc"].value == pytest.approx(plain["auc"] if sign == 1 else 1 - plain["auc"])
@@ -276,10 +271,10 @@ def test_the_side_that_is_scored_high_is_found_and_stored(sign: int) -> None:
             assert found[metric].value == pytest.approx(number, rel=1e-6), metric
 
 
-def test_what_the_user_says_of_the_orientation_stands() -> None:
+def test_what_the_user_says_of_the_orientation_stands(ask: Call, change: Call, rows: Call) -> None:
     known = shifted_gaussians(shift=3, n=60)
     assert known.snapshot.critic is not None
-    found = rows(ask(with_critic(known, known.snapshot.critic, orientation=-1)))
+    found = rows(ask(change(known, known.snapshot.critic, orientation=-1)))
     assert (found["orientation"].value, found["orientation"].method) == (-1, "said by the user")
     assert (found["dual_raw"].value or 0) < 0
     assert (found["lipschitz_implied"].value, found["lipschitz_implied"].status) == (None, "skipped")
@@ -289,8 +284,8 @@ def test_what_the_user_says_of_the_orientation_stands() -> None:
 # ---- samples and critics at the edge
 
 
-def test_a_constant_critic_has_no_slope() -> None:
-    study = with_critic(shifted_gaussians(shift=1, n=40), Scaled(nn.Linear(2, 1), 0.0, 3.0))
+def test_a_constant_critic_has_no_slope(ask: Call, change: Call, rows: Call) -> None:
+    study = change(shifted_gaussians(shift=1, n=40), Scaled(nn.Linear(2, 1), 0.0, 3.0), orientation=None)
     outcome = ask(study)
     found = rows(outcome)
     for metric in ("dual_pair", "lipschitz_implied", "lipschitz_pair"):
@@ -330,9 +325,8 @@ class Same(DataSource):
         return Values(points)
 
 
-def test_equal_samples_have_no_ratio_and_no_violation() -> None:
-    snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 0).eval())
-    outcome = ask(SnapshotStudy(snapshot, make_deal(Same(), "same", Config(n=30, replicates=3), snapshot)))
+def test_equal_samples_have_no_ratio_and_no_violation(ask: Call, study_of: Call, rows: Call) -> None:
+    outcome = ask(study_of(Same(), critic=mlp(3, 0), n=30, replicates=3))
     found = rows(outcome)
     for metric in ("dual_ratio", "lipschitz_implied"):
         assert (found[metric].status, found[metric].message) == ("skipped", "W1 is 0: the two samples are equal")
@@ -343,25 +337,25 @@ def test_equal_samples_have_no_ratio_and_no_violation() -> None:
     assert outcome.findings == []
 
 
-def test_points_of_both_samples_that_coincide_leave_the_other_bounds() -> None:
+def test_points_of_both_samples_that_coincide_leave_the_other_bounds(ask: Call, study_of: Call, values: Call) -> None:
     """A random discriminator scores equal points alike: no infinite slope, and weak duality holds."""
-    snapshot = Snapshot("same", 0, "step", (), make_critic=lambda: mlp(3, 1).eval())
-    study = SnapshotStudy(snapshot, make_deal(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    study = study_of(Same(moved=5), critic=mlp(3, 1), n=30, replicates=3)
     found = values(ask(study))
     assert w1(study) <= 5 * math.sqrt(3) / 30 * (1 + 1e-6)
     assert 0 < found["dual_pair"] <= w1(study)
     assert math.isfinite(found["lipschitz_pair"])
 
 
-def test_coinciding_points_that_are_scored_differently_have_no_slope() -> None:
+def test_coinciding_points_that_are_scored_differently_have_no_slope(
+    ask: Call, study_of: Call, change: Call, rows: Call
+) -> None:
     """By its label a conditional critic may score equal points differently; here, by the place in the batch."""
 
     class Torn(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.linspace(1, 0, len(x), dtype=x.dtype)[:, None]
 
-    snapshot = Snapshot("torn", 0, "step", (), make_critic=lambda: Torn().eval(), orientation=1)
-    study = SnapshotStudy(snapshot, make_deal(Same(moved=5), "same", Config(n=30, replicates=3), snapshot))
+    study = change(study_of(Same(moved=5), critic=Torn(), n=30, replicates=3), orientation=1)
     found = rows(ask(study))
     assert found["dual_pair"].message == "two samples coincide and are scored differently: K_pair gives no bound"
     assert found["lipschitz_pair"].message == "two samples coincide and are scored differently: no slope between them"
@@ -376,15 +370,21 @@ class Even(Same):
 
 
 @pytest.mark.parametrize(("size", "offset"), [(3e12, 0.0), (1e-3, 3e9)])
-def test_the_rounding_of_large_scores_is_no_violation(size: float, offset: float) -> None:
+def test_the_rounding_of_large_scores_is_no_violation(
+    ask: Call,
+    study_of: Call,
+    change: Call,
+    values: Call,
+    size: float,
+    offset: float,
+) -> None:
     """f = 0 certifies all of W1, and so does any f that is constant on each side; but scores add their rounding."""
 
     class Parity(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return size * ((x[:, :1] + 1) % 2) / 3 + offset
 
-    snapshot = Snapshot("parity", 0, "step", (), make_critic=lambda: Parity().eval(), orientation=1)
-    study = SnapshotStudy(snapshot, make_deal(Even(moved=30), "even", Config(n=30, replicates=5), snapshot))
+    study = change(study_of(Even(moved=30), critic=Parity(), n=30, replicates=5), orientation=1)
     found = values(ask(study))
     assert found["dual_zero"] == pytest.approx(math.sqrt(3))
     for metric in CERTIFIED:
@@ -394,11 +394,17 @@ def test_the_rounding_of_large_scores_is_no_violation(size: float, offset: float
 # ---- discriminators
 
 
-def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate() -> None:
+def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate(
+    ask: Call,
+    change: Call,
+    rows: Call,
+    values: Call,
+    findings: Call,
+) -> None:
     known = shifted_gaussians(shift=3, n=60, slope=2)
     plain = values(ask(known))
     assert known.snapshot.critic is not None
-    outcome = ask(with_critic(known, nn.Sequential(known.snapshot.critic, nn.Sigmoid()), output=None))
+    outcome = ask(change(known, nn.Sequential(known.snapshot.critic, nn.Sigmoid()), orientation=None, output=None))
     found = rows(outcome)
     # The logit is the critic that was there before.
     for metric in ("dual_raw", "dual_pair", *CERTIFIED):
@@ -415,9 +421,8 @@ def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate() -> 
 
 
 @pytest.mark.parametrize("penalty", [0.1, 10.0])
-def test_the_inflation_by_a_gradient_penalty(penalty: float) -> None:
-    study = shifted_gaussians(shift=5, dim=1, n=60)
-    study = SnapshotStudy(replace(study.snapshot, penalty=penalty), study.deal)
+def test_the_inflation_by_a_gradient_penalty(ask: Call, change: Call, rows: Call, penalty: float) -> None:
+    study = change(shifted_gaussians(shift=5, dim=1, n=60), penalty=penalty)
     found = rows(ask(study))
     predicted = np.mean(
         [
@@ -439,9 +444,10 @@ def test_the_inflation_by_a_gradient_penalty(penalty: float) -> None:
     ("penalty", "reason"),
     [(None, "say --gradient-penalty LAMBDA if there was one"), (0.0, "trained without a gradient penalty")],
 )
-def test_without_a_penalty_nothing_is_predicted(penalty: float | None, reason: str) -> None:
-    study = shifted_gaussians(n=20)
-    found = rows(ask(SnapshotStudy(replace(study.snapshot, penalty=penalty), study.deal)))
+def test_without_a_penalty_nothing_is_predicted(
+    ask: Call, change: Call, rows: Call, penalty: float | None, reason: str
+) -> None:
+    found = rows(ask(change(shifted_gaussians(n=20), penalty=penalty)))
     for metric in ("dual_predicted", "gap_after_penalty"):
         assert (found[metric].value, found[metric].status) == (None, "skipped")
         assert reason in found[metric].message
@@ -450,7 +456,7 @@ def test_without_a_penalty_nothing_is_predicted(penalty: float | None, reason: s
 # ---- findings
 
 
-def test_a_loss_above_w1_proves_that_the_critic_is_not_1_lipschitz() -> None:
+def test_a_loss_above_w1_proves_that_the_critic_is_not_1_lipschitz(ask: Call, values: Call, findings: Call) -> None:
     outcome = ask(shifted_gaussians(shift=3, n=60, slope=2))
     found, finding = values(outcome), findings(outcome)["dual-above-w1"]
     assert finding.level == "warning"
@@ -463,12 +469,12 @@ def test_a_loss_above_w1_proves_that_the_critic_is_not_1_lipschitz() -> None:
     assert "w1_floors" not in found
 
 
-def test_where_the_floors_reach_w1_the_ratio_says_nothing() -> None:
+def test_where_the_floors_reach_w1_the_ratio_says_nothing(ask: Call, values: Call, findings: Call) -> None:
     study = shifted_gaussians(shift=1, dim=32, n=60)
     outcome = ask(study)
     found, finding = values(outcome), findings(outcome)["floor-dominates"]
-    exact = {m.metric: m.value for m in measure(study, ExactW(ExactW.Options(permutations=0))).measurements}
-    assert found["w1_floors"] == pytest.approx((exact["w1_floor"] or 0) + (exact["w1_floor_fake"] or 0))
+    exact = values(ask(study, analyzer=ExactW, permutations=0))
+    assert found["w1_floors"] == pytest.approx(exact["w1_floor"] + exact["w1_floor_fake"])
     assert finding.level == "info"
     assert finding.message == (
         f"the critic's loss {found['dual_raw']:.4g} is {found['dual_ratio']:.0%} of the sample W1 {exact['w1']:.4g}; "
@@ -486,7 +492,13 @@ def test_where_the_floors_reach_w1_the_ratio_says_nothing() -> None:
     ],
 )
 def test_a_loss_below_w1_is_held_against_what_sampling_explains(
-    slope: float, code: str, level: str, ending: str
+    ask: Call,
+    values: Call,
+    findings: Call,
+    slope: float,
+    code: str,
+    level: str,
+    ending: str,
 ) -> None:
     outcome = ask(shifted_gaussians(shift=5, n=80, slope=slope))
     finding = findings(outcome)[code]
@@ -498,13 +510,15 @@ def test_a_loss_below_w1_is_held_against_what_sampling_explains(
 
 @given(st.integers(0, 1000), st.sampled_from([1, 2, 4, 8, 16]), st.floats(0, 5))
 @settings(max_examples=20)
-def test_an_optimal_critic_is_never_said_to_understate(seed: int, dim: int, shift: float) -> None:
+def test_an_optimal_critic_is_never_said_to_understate(
+    ask: Call, findings: Call, seed: int, dim: int, shift: float
+) -> None:
     """The linear critic of slope 1 is optimal for a shift, at any n and dimension."""
     said = findings(ask(shifted_gaussians(shift, dim, n=25, seed=seed)))
     assert "dual-below-w1" not in said
 
 
-def test_up_to_scale_is_said_in_shares_of_w1() -> None:
+def test_up_to_scale_is_said_in_shares_of_w1(ask: Call, values: Call, findings: Call) -> None:
     study = shifted_gaussians(shift=3, n=60, slope=0.01)
     outcome = ask(study)
     found = values(outcome)
@@ -514,7 +528,5 @@ def test_up_to_scale_is_said_in_shares_of_w1() -> None:
     )
 
 
-def test_without_a_critic_the_cell_is_skipped() -> None:
-    snapshot = Snapshot("none", 0, "step", (), missing={"critic": "say --critic"})
-    outcome = measure(SnapshotStudy(snapshot, make_deal(Gaussian(2), "g", Config(n=10), snapshot)), CriticGap())
-    assert outcome.status == "skipped"
+def test_without_a_critic_the_cell_is_skipped(ask: Call, study_of: Call) -> None:
+    ask(study_of(Gaussian(2), n=10), status="skipped")

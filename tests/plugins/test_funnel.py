@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +19,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from wganalyze.contracts.samples import Split
-from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
-from wganalyze.study.study import SnapshotStudy
 from wganalyze.transport import cost_matrix, wasserstein
 from wganalyze_plugins.funnel import HALF_SIDE, KNOWN_FROM, Funnel
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 Point = list[float]
 DRAWN = ["1,1,0", "1,3,0", "2,4,0", "2,64,1", "5,8,2", "32,4,3"]
@@ -233,10 +234,9 @@ def test_on_a_line_the_value_has_a_closed_form(
 # As a source
 
 
-def test_the_moved_side_is_real_and_the_uniform_side_stands_in_for_the_fake() -> None:
-    text = "funnel:2,4,0"
+def test_the_moved_side_is_real_and_the_uniform_side_stands_in_for_the_fake(study_of: Call) -> None:
     funnel = Funnel("2,4,0")
-    study = SnapshotStudy(Snapshot("critic", 0, "step", ()), make_deal(funnel, text, Config(n=1000, replicates=2), None))
+    study = study_of(funnel, n=1000, replicates=2)
     assert study.known_w1 == funnel.known_w1
     uniform = HALF_SIDE**2 / 3
     assert np.abs(np.square(study.fake().points).mean(axis=0) - uniform).max() < 5 * uniform / math.sqrt(1000)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from PIL import Image
 
 from wganalyze.contracts.samples import Split
 from wganalyze.errors import DataError
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
 from wganalyze_plugins.images import Folder
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 RNG = np.random.default_rng(0)
 
@@ -261,9 +264,8 @@ def test_order_and_content_are_those_of_the_files(tmp_path: Path) -> None:
     assert Folder(f"{tmp_path / 'one'}#2").digest != one.digest
 
 
-def test_bytes_are_brought_to_the_critics_range(tmp_path: Path) -> None:
+def test_bytes_are_brought_to_the_critics_range(study_of: Call, tmp_path: Path) -> None:
     for i in range(6):
         save(tmp_path / f"{i}.png", np.array([[0, 255, 51], [i, i, i]], np.uint8))
-    deal = make_deal(Folder(str(tmp_path)), "folder", Config(n=2, replicates=1, range=(0, 1)), None)
-    points = deal.real(2, Split("x")).points
+    points = study_of(Folder(str(tmp_path)), n=2, replicates=1, range=(0, 1)).real().points
     np.testing.assert_allclose(points[:, :3], [[0, 1, 0.2]] * 2, rtol=1e-6)

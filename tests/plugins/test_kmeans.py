@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import faiss
@@ -13,13 +15,8 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
-from wganalyze.cells.measuring import Outcome, measure
-from wganalyze.contracts.data import DataSource, FiniteSource
-from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.samples import Values
-from wganalyze.contracts.snapshot import Latent, Snapshot
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
 from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins import clustering, kmeans
@@ -27,31 +24,20 @@ from wganalyze_plugins.clustering import Clustering
 from wganalyze_plugins.kmeans import KMeans, occupied
 from wganalyze_plugins.toys import Ring8
 
-
-def ask(study: SnapshotStudy, **options: Any) -> Outcome:
-    """What kmeans answers."""
-    outcome = measure(study, KMeans(KMeans.Options(**options)))
-    assert outcome.status == "ok", outcome.trace
-    return outcome
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 
-def rows(outcome: Outcome) -> dict[str, Measurement]:
-    """The measurements by metric, each once."""
-    found = {m.metric: m for m in outcome.measurements}
-    assert len(found) == len(outcome.measurements)
-    return found
+@pytest.fixture(scope="session")
+def ask(ask: Call) -> Call:
+    """kmeans."""
+    return partial(ask, analyzer=KMeans)
 
 
-def values(outcome: Outcome) -> dict[str, float]:
-    """The numbers."""
-    return {name: row.value for name, row in rows(outcome).items() if row.value is not None}
-
-
-def findings(outcome: Outcome) -> dict[str, Finding]:
-    """The findings by code, each once."""
-    found = {finding.code: finding for finding in outcome.findings}
-    assert len(found) == len(outcome.findings)
-    return found
+@pytest.fixture(scope="session")
+def study_of(study_of: Call) -> Call:
+    """With what Ring eats."""
+    return partial(study_of, latent=(4,))
 
 
 class Ring(nn.Module):
@@ -67,12 +53,6 @@ class Ring(nn.Module):
         return 2 * torch.stack([angle.cos(), angle.sin()], 1) + self.deviation * z[:, 2:]
 
 
-def of(source: DataSource, module: nn.Module, shared: Cache | None = None, latent: int = 4, **said: Any) -> SnapshotStudy:
-    """A study of a generator without a critic."""
-    snapshot = Snapshot("snap", 0, "step", (), make_generator=lambda: module.eval(), latent=Latent("normal", (latent,)))
-    return SnapshotStudy(snapshot, make_deal(source, source.name, Config(**said), snapshot), shared)
-
-
 def fitted(study: SnapshotStudy, k: int) -> Clustering:
     """The clusters that the analyzer finds."""
     return clustering.cluster(study.real(study.fit_size, split="fit").points, k, seed=0, redo=5)
@@ -81,14 +61,14 @@ def fitted(study: SnapshotStudy, k: int) -> Clustering:
 # ---- definitions
 
 
-def test_the_contract_is_kept() -> None:
+def test_the_contract_is_kept(rows: Call) -> None:
     outcome = check_analyzer(KMeans, shifted_gaussians(n=64))
     assert set(rows(outcome)) == {metric.name for metric in KMeans.metrics}
     assert [table.name for table in KMeans.tables] == list(outcome.rows)
 
 
 @pytest.mark.parametrize("k", [5, 20])
-def test_distances_and_transports_are_those_of_other_solvers(k: int) -> None:
+def test_distances_and_transports_are_those_of_other_solvers(ask: Call, values: Call, k: int) -> None:
     """Each centroid as many times as its weight asks for: an assignment by scipy. By mass: a linear programme."""
     study = shifted_gaussians(shift=1, dim=3, n=40)
     found = values(ask(study, k=k))
@@ -111,7 +91,7 @@ def test_distances_and_transports_are_those_of_other_solvers(k: int) -> None:
             assert found[f"{metric}{name}"] == pytest.approx(number, rel=1e-6), metric
 
 
-def test_transport_to_centroids_is_no_shorter_than_to_the_nearest_ones() -> None:
+def test_transport_to_centroids_is_no_shorter_than_to_the_nearest_ones(ask: Call, rows: Call, values: Call) -> None:
     outcome = ask(shifted_gaussians(dim=5, n=64))
     found, named = values(outcome), rows(outcome)
     for side in ("", "_floor"):
@@ -122,7 +102,7 @@ def test_transport_to_centroids_is_no_shorter_than_to_the_nearest_ones() -> None
         assert named[f"nearest_centroid{side}"].interval is not None
 
 
-def test_the_table_counts_all_samples() -> None:
+def test_the_table_counts_all_samples(ask: Call, values: Call) -> None:
     study = shifted_gaussians(shift=1, dim=3, n=50)
     outcome = ask(study, k=6)
     table = outcome.rows["clusters"]
@@ -148,8 +128,8 @@ def test_the_table_counts_all_samples() -> None:
     assert weighted / 150 == pytest.approx(values(outcome)["nearest_centroid"])
 
 
-def test_a_cluster_without_samples_has_no_distance() -> None:
-    outcome = ask(of(Ring8(), Ring(modes=1), n=100, replicates=3), k=8)
+def test_a_cluster_without_samples_has_no_distance(ask: Call, study_of: Call) -> None:
+    outcome = ask(study_of(Ring8(), Ring(modes=1), n=100, replicates=3), k=8)
     empty = [row for row in outcome.rows["clusters"] if row["count_fake"] == 0]
     assert len(empty) == 7
     assert all(row["distance_fake"] is None and row["distance_real"] is not None for row in empty)
@@ -158,8 +138,8 @@ def test_a_cluster_without_samples_has_no_distance() -> None:
 # ---- modes
 
 
-def test_a_generator_of_the_law_itself_misses_nothing() -> None:
-    outcome = ask(of(Ring8(), Ring(), n=200, replicates=3), k=8)
+def test_a_generator_of_the_law_itself_misses_nothing(ask: Call, study_of: Call, values: Call, findings: Call) -> None:
+    outcome = ask(study_of(Ring8(), Ring(), n=200, replicates=3), k=8)
     found = values(outcome)
     assert (found["clusters_missing"], found["clusters_overproduced"], found["clusters"]) == (0, 0, 8)
     assert found["occupancy_distance"] < 0.15
@@ -168,9 +148,16 @@ def test_a_generator_of_the_law_itself_misses_nothing() -> None:
 
 
 @pytest.mark.parametrize(("modes", "over"), [(7, 0), (3, 3), (1, 1)])
-def test_modes_that_are_dropped_are_missed(modes: int, over: int) -> None:
+def test_modes_that_are_dropped_are_missed(
+    ask: Call,
+    study_of: Call,
+    values: Call,
+    findings: Call,
+    modes: int,
+    over: int,
+) -> None:
     """ring8 with k = 8: all other modes are missing; those kept get 8 / modes of their share."""
-    outcome = ask(of(Ring8(), Ring(modes), n=200, replicates=3), k=8)
+    outcome = ask(study_of(Ring8(), Ring(modes), n=200, replicates=3), k=8)
     found, said = values(outcome), findings(outcome)
     assert found["clusters_missing"] == 8 - modes
     assert found["clusters_overproduced"] == over
@@ -223,16 +210,18 @@ def test_equal_laws_rarely_look_different() -> None:
 # ---- similarity
 
 
-def test_two_seeds_find_the_same_where_there_are_clusters_and_not_where_there_are_none() -> None:
+def test_two_seeds_find_the_same_where_there_are_clusters_and_not_where_there_are_none(
+    ask: Call, study_of: Call, values: Call
+) -> None:
     """The floor is what a similarity is held against: on noise it is far from 1 itself."""
-    clustered = values(ask(of(Ring8(), Ring(), n=100, replicates=3), k=8))
+    clustered = values(ask(study_of(Ring8(), Ring(), n=100, replicates=3), k=8))
     unclustered = values(ask(shifted_gaussians(shift=0, dim=16, n=100), k=25))
     assert clustered["centroid_similarity_floor"] == pytest.approx(1, abs=0.02)
     assert unclustered["centroid_similarity_floor"] < 0.8
     assert unclustered["centroid_similarity"] < 0.8
 
 
-def test_the_similarity_is_said_beside_its_floor() -> None:
+def test_the_similarity_is_said_beside_its_floor(ask: Call, values: Call, findings: Call) -> None:
     outcome = ask(shifted_gaussians(n=64))
     found, finding = values(outcome), findings(outcome)["centroid-similarity"]
     assert finding.message == (
@@ -243,8 +232,15 @@ def test_the_similarity_is_said_beside_its_floor() -> None:
 
 
 @pytest.mark.parametrize(("deviation", "nearer"), [(0.0, True), (0.2, False)])
-def test_a_blur_lies_nearer_to_the_centroids_than_the_data(deviation: float, nearer: bool) -> None:
-    outcome = ask(of(Ring8(), Ring(deviation=deviation), n=100, replicates=3), k=8)
+def test_a_blur_lies_nearer_to_the_centroids_than_the_data(
+    ask: Call,
+    study_of: Call,
+    values: Call,
+    findings: Call,
+    deviation: float,
+    nearer: bool,
+) -> None:
+    outcome = ask(study_of(Ring8(), Ring(deviation=deviation), n=100, replicates=3), k=8)
     found = values(outcome)
     assert (found["nearest_centroid"] < found["nearest_centroid_floor"]) == nearer
     assert ("nearer-than-real" in findings(outcome)) == nearer
@@ -255,12 +251,12 @@ def test_a_blur_lies_nearer_to_the_centroids_than_the_data(deviation: float, nea
         )
 
 
-def test_a_generator_that_yields_one_point_is_measured() -> None:
+def test_a_generator_that_yields_one_point_is_measured(ask: Call, study_of: Call, values: Call) -> None:
     class Point(nn.Module):
         def forward(self, z: Tensor) -> Tensor:
             return torch.tensor([2.0, 0.0]).expand(len(z), 2)
 
-    found = values(ask(of(Ring8(), Point(), n=100, replicates=3), k=8))
+    found = values(ask(study_of(Ring8(), Point(), n=100, replicates=3), k=8))
     assert found["clusters_missing"] == 7
     assert -1 <= found["centroid_similarity"] <= 0.5
     assert found["centroid_similarity_floor"] == pytest.approx(1, abs=0.01)
@@ -269,7 +265,9 @@ def test_a_generator_that_yields_one_point_is_measured() -> None:
 # ---- what is computed once
 
 
-def test_the_real_side_is_computed_once_for_all_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_side_is_computed_once_for_all_snapshots(
+    ask: Call, study_of: Call, values: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fits: list[int] = []
     comparisons: list[int] = []
     cluster, of_sample = clustering.cluster, kmeans.Comparison.of
@@ -285,7 +283,7 @@ def test_the_real_side_is_computed_once_for_all_snapshots(monkeypatch: pytest.Mo
     monkeypatch.setattr(clustering, "cluster", fit)
     monkeypatch.setattr(kmeans.Comparison, "of", compare)
     shared: Cache = {}
-    studies = [of(Ring8(), Ring(modes), shared, n=50, replicates=2) for modes in (8, 4, 2)]
+    studies = [study_of(Ring8(), Ring(modes), shared=shared, n=50, replicates=2) for modes in (8, 4, 2)]
     reports = [values(ask(study, k=8)) for study in studies]
     # Real data with two seeds, once; the fakes of each snapshot.
     assert sorted(fits) == [0, 0, 0, 0, 1]
@@ -298,10 +296,10 @@ def test_the_real_side_is_computed_once_for_all_snapshots(monkeypatch: pytest.Mo
     ask(studies[0], k=4)
     assert len(fits) == 5 + 3
     # What was shared is what each would have found alone.
-    assert reports[0] == values(ask(of(Ring8(), Ring(8), n=50, replicates=2), k=8))
+    assert reports[0] == values(ask(study_of(Ring8(), Ring(8), n=50, replicates=2), k=8))
 
 
-def test_the_same_study_gives_the_same_numbers() -> None:
+def test_the_same_study_gives_the_same_numbers(ask: Call) -> None:
     first, again = (ask(shifted_gaussians(dim=8, n=64)) for _ in range(2))
     assert first.measurements == again.measurements
     assert first.rows == again.rows
@@ -323,8 +321,8 @@ class Few(FiniteSource):
         return Values(np.random.default_rng(0).standard_normal((130, 2)))
 
 
-def test_k_is_what_the_points_allow_and_the_rows_say_so() -> None:
-    study = of(Few(), Ring(), n=10, replicates=3)
+def test_k_is_what_the_points_allow_and_the_rows_say_so(ask: Call, study_of: Call, rows: Call) -> None:
+    study = study_of(Few(), Ring(), n=10, replicates=3)
     assert study.fit_size == 70
     found = rows(ask(study))
     assert found["clusters"].value == 70 // 4
@@ -338,11 +336,11 @@ def test_k_is_what_the_points_allow_and_the_rows_say_so() -> None:
     assert {row.message for row in plenty.values()} == {""}
 
 
-def test_as_many_clusters_as_points_are_the_most_there_can_be() -> None:
-    study = of(Few(), Ring(), n=10, replicates=3)
+def test_as_many_clusters_as_points_are_the_most_there_can_be(ask: Call, study_of: Call, values: Call) -> None:
+    study = study_of(Few(), Ring(), n=10, replicates=3)
     assert values(ask(study, k=70))["clusters"] == 70
-    outcome = measure(study, KMeans(KMeans.Options(k=71)))
-    assert (outcome.status, outcome.measurements) == ("skipped", [])
+    outcome = ask(study, k=71, status="skipped")
+    assert outcome.measurements == []
     assert outcome.message == "kmeans.k=71 clusters of 70 points: choose fewer, or a smaller --n"
 
 
@@ -353,11 +351,13 @@ def test_options_that_cannot_be_meant(option: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("replicates", [1, 3])
-def test_every_row_says_where_it_ran_and_how_often(replicates: int) -> None:
+def test_every_row_says_where_it_ran_and_how_often(ask: Call, rows: Call, replicates: int) -> None:
     found = rows(ask(shifted_gaussians(n=40, replicates=replicates), k=4))
     where = "GPU" if faiss.get_num_gpus() else "CPU"
     assert {row.solver for row in found.values()} == {f"faiss {faiss.__version__} k-means on the {where}"}
     assert {row.space for row in found.values()} == {"critic input as stored, euclidean"}
+    for name, row in found.items():
+        assert (row.scope == "data") == (name == "clusters" or name.endswith("_floor"))
     nearest = found["nearest_real"]
     assert (nearest.interval is not None) == (replicates >= 3)
     assert nearest.replicates == replicates

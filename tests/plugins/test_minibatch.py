@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,13 +13,11 @@ from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
-from wganalyze.cells.measuring import Outcome, measure
-from wganalyze.contracts.data import DataSource, FiniteSource
-from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.cells.measuring import Outcome
+from wganalyze.contracts.data import FiniteSource
+from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.samples import Split, Values
 from wganalyze.contracts.snapshot import Snapshot
-from wganalyze.running.sizes import make_deal
-from wganalyze.settings.config import Config
 from wganalyze.settings.options import make_options
 from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
@@ -27,12 +26,14 @@ from wganalyze_plugins import clustering
 from wganalyze_plugins.digits import Digits
 from wganalyze_plugins.minibatch import METRICS, OF_BOTH, OF_REAL, MiniBatch
 
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
-def ask(study: SnapshotStudy, *sizes: int) -> Outcome:
-    """What minibatch answers."""
-    outcome = measure(study, MiniBatch(MiniBatch.Options(sizes=sizes)))
-    assert outcome.status == "ok", outcome.trace
-    return outcome
+
+@pytest.fixture(scope="session")
+def ask(ask: Call) -> Call:
+    """minibatch, of these sizes."""
+    return lambda study, *sizes, **more: ask(study, MiniBatch, sizes=sizes, **more)
 
 
 def rows(outcome: Outcome, m: int) -> dict[str, Measurement]:
@@ -46,19 +47,6 @@ def rows(outcome: Outcome, m: int) -> dict[str, Measurement]:
 def table(outcome: Outcome) -> dict[int, dict[str, Any]]:
     """The detail table by m."""
     return {row["m"]: dict(row) for row in outcome.rows["sizes"]}
-
-
-def findings(outcome: Outcome) -> dict[str, Finding]:
-    """The findings by code, each once."""
-    found = {finding.code: finding for finding in outcome.findings}
-    assert len(found) == len(outcome.findings)
-    return found
-
-
-def reals(source: DataSource, shared: Cache | None = None, **said: Any) -> SnapshotStudy:
-    """A study of data alone."""
-    snapshot = Snapshot("data", 0, "step", ())
-    return SnapshotStudy(snapshot, make_deal(source, source.name, Config(**said), snapshot), shared)
 
 
 def quick(study: SnapshotStudy) -> SnapshotStudy:
@@ -86,9 +74,11 @@ def test_the_contract_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("dim", "batch"), [(2, 0.473), (8, 2.243), (32, 6.330), (128, 14.356)])
-def test_gaussian_batches_of_64_are_as_far_apart_as_was_measured(dim: int, batch: float) -> None:
+def test_gaussian_batches_of_64_are_as_far_apart_as_was_measured(
+    ask: Call, study_of: Call, dim: int, batch: float
+) -> None:
     """And as far from a mean as the closed form says: sqrt(1 + 1/m) sqrt 2 Gamma((d+1)/2) / Gamma(d/2)."""
-    study = quick(reals(Gaussian(dim), n=320, replicates=4))
+    study = quick(study_of(Gaussian(dim), n=320, replicates=4))
     found = rows(ask(study, 64), 64)
     assert is_near(found["batch_batch"], batch, 5e-4)
     length = math.sqrt(2) * math.exp(gammaln((dim + 1) / 2) - gammaln(dim / 2))
@@ -101,7 +91,9 @@ def test_gaussian_batches_of_64_are_as_far_apart_as_was_measured(dim: int, batch
 
 
 @pytest.mark.parametrize(("dim", "ewd", "mbwd"), [(2, 0.156, (0.796, 0.472, 0.263)), (32, 5.55, (6.79, 6.30, 5.89))])
-def test_matching_inside_batches_overstates_as_was_measured(dim: int, ewd: float, mbwd: tuple[float, ...]) -> None:
+def test_matching_inside_batches_overstates_as_was_measured(
+    ask: Call, dim: int, ewd: float, mbwd: tuple[float, ...]
+) -> None:
     outcome = ask(quick(shifted_gaussians(shift=0, dim=dim, n=1024, replicates=3)), 16, 64, 256)
     (full,) = (row for row in outcome.measurements if row.metric == "ewd")
     assert (full.n, full.certificate) == (1024, "exact")
@@ -119,9 +111,9 @@ def test_matching_inside_batches_overstates_as_was_measured(dim: int, ewd: float
         assert is_near(found["mbwd_debiased"], 0, 0)
 
 
-def test_digits_are_nearer_to_centroids_and_farther_from_their_mean() -> None:
+def test_digits_are_nearer_to_centroids_and_farther_from_their_mean(ask: Call, study_of: Call, findings: Call) -> None:
     """Measured for n = 64: 1.82 / 2.15 / 1.44, the last to centroids of all digits; these are of digits held out."""
-    study = reals(Digits(), n=128, replicates=5, range=(0.0, 1.0))
+    study = study_of(Digits(), n=128, replicates=5, range=(0.0, 1.0))
     outcome = ask(study, 64)
     found = rows(outcome, 64)
     for name, known in (("batch_batch", 1.82), ("batch_mean", 2.15), ("batch_data_mean", 2.15)):
@@ -139,7 +131,7 @@ def test_digits_are_nearer_to_centroids_and_farther_from_their_mean() -> None:
     )
 
 
-def test_a_shift_of_the_generator_is_in_the_debiased_value() -> None:
+def test_a_shift_of_the_generator_is_in_the_debiased_value(ask: Call) -> None:
     """Far apart laws have little bias: MBWD, EWD and the shift are nearly one."""
     line = table(ask(shifted_gaussians(shift=20, dim=2, n=64), 16))[16]
     assert line["ewd"] == pytest.approx(20, rel=0.02)
@@ -150,8 +142,8 @@ def test_a_shift_of_the_generator_is_in_the_debiased_value() -> None:
 # ---- definitions
 
 
-def test_distances_to_centroids_and_means_are_those_of_other_solvers() -> None:
-    study = reals(Gaussian(3), n=40, replicates=2)
+def test_distances_to_centroids_and_means_are_those_of_other_solvers(ask: Call, study_of: Call) -> None:
+    study = study_of(Gaussian(3), n=40, replicates=2)
     line = table(ask(study, 16))[16]
     assert line["batches"] == 4
     centroids = clustering.cluster(study.real(study.fit_size, split="fit").points, 16, seed=0, redo=5)
@@ -171,7 +163,7 @@ def test_distances_to_centroids_and_means_are_those_of_other_solvers() -> None:
         assert line[name] == pytest.approx(np.mean(values), rel=1e-6), name
 
 
-def test_a_batch_of_all_samples_is_matched_at_once() -> None:
+def test_a_batch_of_all_samples_is_matched_at_once(ask: Call) -> None:
     outcome = ask(shifted_gaussians(dim=4, n=32), 32)
     line = table(outcome)[32]
     assert line["mbwd"] == pytest.approx(line["ewd"], rel=1e-9)
@@ -180,7 +172,7 @@ def test_a_batch_of_all_samples_is_matched_at_once() -> None:
         assert line[name] == pytest.approx(0, abs=1e-9)
 
 
-def test_each_size_takes_its_largest_multiple_and_ewd_is_of_the_same_samples() -> None:
+def test_each_size_takes_its_largest_multiple_and_ewd_is_of_the_same_samples(ask: Call) -> None:
     outcome = ask(shifted_gaussians(dim=2, n=50), 8, 16, 24)
     assert {m: (line["n"], line["batches"]) for m, line in table(outcome).items()} == {
         8: (48, 18),
@@ -193,13 +185,14 @@ def test_each_size_takes_its_largest_multiple_and_ewd_is_of_the_same_samples() -
     assert [row.n for row in ask(shifted_gaussians(n=50), 8, 20).measurements if row.metric == "ewd"] == [48, 40]
 
 
-def test_rows_say_what_they_are_of() -> None:
+def test_rows_say_what_they_are_of(ask: Call) -> None:
     found = rows(ask(shifted_gaussians(n=48), 16), 16)
     assert found["batch_batch"].method == "mean over 9 batches of 16"
     assert found["mbwd"].method == "matched inside batches of 16, 48 samples"
     assert found["mbwd_debiased"].method.endswith("; a loss: no estimate of W1, no correction of its bias")
     for name, row in found.items():
         assert row.certificate == ("checked" if "_bound" in name else "exact")
+        assert row.scope == ("data" if name in OF_REAL else "snapshot")
         assert row.space == "critic input as stored, euclidean"
         assert row.solver
         assert row.interval is not None
@@ -210,8 +203,8 @@ def test_rows_say_what_they_are_of() -> None:
 # ---- what is missing
 
 
-def test_without_a_generator_the_half_of_the_data_stands() -> None:
-    outcome = ask(reals(Gaussian(2), n=40, replicates=3), 16, 32)
+def test_without_a_generator_the_half_of_the_data_stands(ask: Call, study_of: Call, findings: Call) -> None:
+    outcome = ask(study_of(Gaussian(2), n=40, replicates=3), 16, 32)
     for m in (16, 32):
         assert set(rows(outcome, m)) == set(OF_REAL)
     absent = {row.metric: row.message for row in outcome.measurements if row.status == "skipped"}
@@ -221,18 +214,14 @@ def test_without_a_generator_the_half_of_the_data_stands() -> None:
     assert set(findings(outcome)) == {"batches-against-blur"}
 
 
-def test_without_data_the_cell_is_skipped() -> None:
-    outcome = measure(SnapshotStudy(Snapshot("none", 0, "step", ()), None), MiniBatch())
-    assert outcome.status == "skipped"
+def test_without_data_the_cell_is_skipped(ask: Call) -> None:
+    ask(SnapshotStudy(Snapshot("none", 0, "step", ()), None), 16, status="skipped")
 
 
-def test_sizes_above_n_are_left_out() -> None:
+def test_sizes_above_n_are_left_out(ask: Call) -> None:
     assert list(table(ask(shifted_gaussians(n=30), 16, 31))) == [16]
-    outcome = measure(shifted_gaussians(n=15), MiniBatch())
-    assert (outcome.status, outcome.message) == (
-        "skipped",
-        "minibatch.sizes: all of them are above n = 15; choose smaller ones",
-    )
+    outcome = ask(shifted_gaussians(n=15), 16, 64, status="skipped")
+    assert outcome.message == "minibatch.sizes: all of them are above n = 15; choose smaller ones"
 
 
 class Constant(FiniteSource):
@@ -247,8 +236,8 @@ class Constant(FiniteSource):
         return Values(np.ones((400, 2)))
 
 
-def test_equal_samples_have_no_ratio() -> None:
-    outcome = ask(reals(Constant(), n=32, replicates=3), 16)
+def test_equal_samples_have_no_ratio(ask: Call, study_of: Call, findings: Call) -> None:
+    outcome = ask(study_of(Constant(), n=32, replicates=3), 16)
     assert table(outcome)[16]["batch_batch"] == 0
     absent = {row.metric: row.message for row in outcome.measurements if row.status == "skipped"}
     for name in ("blur_ratio_mean", "blur_ratio_centroids"):
@@ -265,8 +254,8 @@ class Pair(Gaussian):
         return Values(1 + split.rng(seed, "other").standard_normal((n, *self.shape)))
 
 
-def test_the_other_side_of_a_pair_stands_for_the_generator() -> None:
-    assert set(rows(ask(reals(Pair(2), n=32, replicates=3), 16), 16)) == set(METRICS) - {"ewd", "ewd_floor"}
+def test_the_other_side_of_a_pair_stands_for_the_generator(ask: Call, study_of: Call) -> None:
+    assert set(rows(ask(study_of(Pair(2), n=32, replicates=3), 16), 16)) == set(METRICS) - {"ewd", "ewd_floor"}
 
 
 # ---- options, sharing, words
@@ -282,7 +271,7 @@ def test_sizes_are_read_from_text() -> None:
     assert make_options(MiniBatch, {"sizes": "8, 32"}).sizes == (8, 32)
 
 
-def test_the_data_are_asked_once_for_all_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_are_asked_once_for_all_snapshots(ask: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     original = clustering.cluster
 
@@ -299,7 +288,7 @@ def test_the_data_are_asked_once_for_all_snapshots(monkeypatch: pytest.MonkeyPat
     assert reports[0].rows == reports[2].rows
 
 
-def test_the_bias_is_said_beside_the_floors() -> None:
+def test_the_bias_is_said_beside_the_floors(ask: Call, findings: Call) -> None:
     outcome = ask(shifted_gaussians(dim=8, n=64), 16)
     line = table(outcome)[16]
     finding = findings(outcome)["minibatch-bias"]

@@ -12,9 +12,7 @@ import torch
 
 import wganalyze
 from wganalyze import transport
-from wganalyze.study import critic as evaluation
-from wganalyze.study import dealing as dataplan
-from wganalyze.study import study
+from wganalyze.study import critic, dealing, study
 from wganalyze_plugins import clustering
 from wganalyze_zoo.training import Settings, train
 from wganalyze_zoo.wgan import WganGp
@@ -39,11 +37,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     count(study, "generate", lambda snapshot, n, split, mode="", **_: f"generate {snapshot.label} {n} {split} {mode}")
     count(
-        evaluation.ReadyCritic,
+        critic.ReadyCritic,
         "scores",
         lambda head, samples, mode, batch: f"scores {id(head)} {samples.key} {mode}" if samples.key else "unkeyed",
     )
-    count(dataplan.Deal, "real", lambda plan, n, split: f"real {n} {split}")
+    count(dealing.Deal, "real", lambda deal, n, split: f"real {n} {split}")
     count(transport, "wasserstein", lambda x, y, p=1, **_: f"transport {len(x)} {len(y)} {p}")
     count(clustering, "cluster", lambda points, k, **_: "cluster")
     return counted

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,26 +13,14 @@ from torch import Tensor
 
 from wganalyze import open_report
 from wganalyze.cli import call
-from wganalyze_zoo.training import Settings, train
-from wganalyze_zoo.wgan import ClippedWgan
 
-PLUGIN = Path(__file__).with_name("tinygan.py")
 STEPS = (2, 10)
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The plugin as pip would leave it: a module, and a ``.dist-info`` folder beside it, on ``sys.path``."""
-    site = tmp_path / "site"
-    info = site / "wganalyze_tinygan-0.1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wganalyze-tinygan\nVersion: 0.1\n")
-    (info / "entry_points.txt").write_text("[wganalyze]\ntinygan = tinygan\n")
-    shutil.copy(PLUGIN, site)
-    monkeypatch.syspath_prepend(str(site))
-    importlib.invalidate_caches()
-    yield
-    sys.modules.pop("tinygan", None)
+def installed(install: Callable[[str], None]) -> None:
+    """The plugin is there."""
+    install("tinygan")
 
 
 def tinygan(step: int, nets: dict[str, dict[str, Tensor]]) -> bytes:
@@ -48,26 +34,22 @@ def tinygan(step: int, nets: dict[str, dict[str, Tensor]]) -> bytes:
 
 
 @pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
+def folders(checkpoints: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The same two moments of a training, as torch saves them and in the new format, under names that say nothing."""
-    theirs, ours = tmp_path / "torch", tmp_path / "tiny"
+    ours = tmp_path / "tiny"
     ours.mkdir()
-    data = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-    for name, path in zip("ab", train(ClippedWgan(), data, Settings(save_at=STEPS, width=8), theirs), strict=True):
+    for name, path in zip("ab", sorted(checkpoints.glob("*.pt"), key=lambda path: path.stat().st_mtime), strict=True):
         saved = torch.load(path, weights_only=True)
         (ours / name).write_bytes(tinygan(saved["step"], {role: saved[role] for role in ("generator", "critic")}))
-    return theirs, ours
+    return checkpoints, ours
 
 
-def test_it_is_short() -> None:
-    assert len(PLUGIN.read_text().splitlines()) < 40
+def test_it_is_short(lines: Callable[[str], int]) -> None:
+    assert lines("tinygan") < 40
 
 
-def test_it_is_listed(installed: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(["plugins", "tinygan", "--json"]) == 0
-    (plugin,) = json.loads(capsys.readouterr().out)
-    assert (plugin["status"], plugin["distribution"], plugin["version"]) == ("ok", "wganalyze-tinygan", "0.1")
-    assert [(thing["kind"], thing["name"]) for thing in plugin["provides"]] == [("loader", "tinygan")]
+def test_it_is_listed(installed: None, provides: Callable[[str], dict[str, Any]]) -> None:
+    assert {name: provides("tinygan")[name] for name in ("kind", "name")} == {"kind": "loader", "name": "tinygan"}
 
 
 def test_its_files_are_inspected(

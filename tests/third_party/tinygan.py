@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from wganalyze import CheckpointError, Part, TensorSpec, hookimpl
+from wganalyze import CheckpointError, Loader, Part, TensorSpec, hookimpl
 
 
-class TinyGan:
+class TinyGan(Loader):
     name = "tinygan"
 
     def sniff(self, path):
@@ -36,4 +36,4 @@ def read(path, keys, at):
 
 @hookimpl
 def wganalyze_loaders():
-    return [TinyGan()]
+    return [TinyGan]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
+from tests.zoo.conftest import shapes
 
 from wganalyze.host.loading import load_host
 from wganalyze_zoo.architectures import ZooMlpCritic, ZooMlpGenerator
@@ -15,11 +15,6 @@ from wganalyze_zoo.networks import MlpCritic, MlpGenerator
 
 Shapes = Mapping[str, tuple[int, ...]]
 WIDTH = st.integers(1, 20)
-
-
-def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes, as a loader states them."""
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
 
 
 @given(WIDTH, WIDTH, WIDTH)

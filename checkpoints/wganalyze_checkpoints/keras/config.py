@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wganalyze.contracts.loader import Input
-from wganalyze_checkpoints.keras.file import printable
+from wganalyze import Input, one_line
 
 # What Keras itself makes from numbers alone. Not here: Lambda (bytecode), TorchModuleWrapper (a pickle), FlaxLayer and
 # JaxLayer (functions), TFSMLayer, StringLookup, IntegerLookup and TextVectorization (they open other files).
@@ -64,12 +63,12 @@ class Asked:
 
 def foreign(config: Mapping[str, Any]) -> tuple[Asked, ...]:
     """What making the model would run beside Keras's own arithmetic, each once, in order of appearance."""
-    found: dict[Asked, None] = {}
+    strangers: dict[Asked, None] = {}
     for node in _objects(config):
         asked = _asked(node)
         if asked is not None:
-            found[asked] = None
-    return tuple(found)
+            strangers[asked] = None
+    return tuple(strangers)
 
 
 def _objects(config: object) -> Iterator[Mapping[str, Any]]:
@@ -100,7 +99,7 @@ def _asked(node: Mapping[str, Any]) -> Asked | None:
         return None
     if name in ("Lambda", "__lambda__"):
         return Asked("keras.layers", "Lambda")
-    return Asked(printable(module, 100), printable(name, 100), printable(registered, 100))
+    return Asked(one_line(module, 100), one_line(name, 100), one_line(registered, 100))
 
 
 def layers(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,21 +111,21 @@ def layers(config: Mapping[str, Any]) -> tuple[str, ...]:
 def name_of(config: Mapping[str, Any]) -> str:
     """The name that the trainer gave the model, or Keras did."""
     inner = config.get("config")
-    return printable(inner.get("name", ""), 100) if isinstance(inner, Mapping) else ""
+    return one_line(inner.get("name", ""), 100) if isinstance(inner, Mapping) else ""
 
 
 def inputs(config: Mapping[str, Any]) -> tuple[Input, ...]:
     """What the model takes, shapes as in the file (channels last): the data first, labels behind."""
-    found = [*_inputs(config)]
-    if len(found) > 1:
-        found.sort(key=lambda i: (i.dtype.lstrip("u").startswith("int"), i.shape == (None, 1)))
-    return tuple(found)
+    entries = [*_inputs(config)]
+    if len(entries) > 1:
+        entries.sort(key=lambda i: (i.dtype.lstrip("u").startswith("int"), i.shape == (None, 1)))
+    return tuple(entries)
 
 
 def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     inner = config.get("config")
-    found = inner if isinstance(inner, list) else inner.get("layers") if isinstance(inner, Mapping) else None
-    return [layer for layer in found if isinstance(layer, Mapping)] if isinstance(found, list) else []
+    listed = inner if isinstance(inner, list) else inner.get("layers") if isinstance(inner, Mapping) else None
+    return [layer for layer in listed if isinstance(layer, Mapping)] if isinstance(listed, list) else []
 
 
 def _inputs(config: Mapping[str, Any], depth: int = 0) -> Iterator[Input]:

@@ -19,12 +19,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from wganalyze.contracts.loader import TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, TensorSpec, one_line
 from wganalyze_checkpoints import bounded
-from wganalyze_checkpoints.keras import weights as keras_hdf5
+from wganalyze_checkpoints.keras import weights as keras_weights
 from wganalyze_checkpoints.keras.hdf5 import MAGIC, MAX_TEXT, Array
 from wganalyze_checkpoints.keras.weights import Layers
+from wganalyze_checkpoints.wording import what_it_says
 
 Kind = Literal["keras-model", "keras-weights"]
 
@@ -87,15 +87,7 @@ class KerasFile:
 
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for a Keras file that cannot be what it says it is."""
-    return CheckpointError(
-        f"{path}: damaged Keras file ({printable(reason) or type(reason).__name__}); copy or save it again"
-    )
-
-
-def printable(text: object, limit: int = 200) -> str:
-    """``text`` on one line, cut short, with nothing that a terminal would obey."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)[: 4 * limit]).split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    return CheckpointError(f"{path}: damaged Keras file ({what_it_says(reason)}); copy or save it again")
 
 
 def installed(name: str) -> bool:
@@ -147,16 +139,16 @@ def _read_zip(path: Path, file: BinaryIO, size: int) -> KerasFile | None:
     if _WEIGHTS not in records:
         raise DamagedKeras(f"it has no {_WEIGHTS}")
     with _hdf5(file, _WEIGHTS) as place:
-        found = keras_hdf5.read(*place)
-    version = printable(metadata["keras_version"], 40)
-    return KerasFile(path, "keras-model", ".keras", found.arrays, config, version, record=_WEIGHTS)
+        header = keras_weights.read(*place)
+    version = one_line(metadata["keras_version"], 40)
+    return KerasFile(path, "keras-model", ".keras", header.arrays, config, version, record=_WEIGHTS)
 
 
 def _json(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> dict[str, Any]:
     if info.file_size > MAX_TEXT:
         raise DamagedKeras(f"{info.filename} of {info.file_size:,} bytes")
     with archive.open(info) as record:  # archive.read() would unpack a bomb that states a small size
-        return keras_hdf5.object_of(record.read(info.file_size), info.filename)
+        return keras_weights.object_of(record.read(info.file_size), info.filename)
 
 
 def _check_archive(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
@@ -197,20 +189,20 @@ def _read_hdf5(path: Path, file: BinaryIO) -> KerasFile | None:
     kind = _guess(file.read(_HEAD))
     try:
         with _hdf5(file, None) as place:
-            found = keras_hdf5.read(*place)
+            header = keras_weights.read(*place)
     except _ERRORS:
         if kind is None:
             return None
         raise
-    version = printable(found.version, 40)
-    if found.config is not None:
-        if not isinstance(found.config.get("class_name"), str):
+    version = one_line(header.version, 40)
+    if header.config is not None:
+        if not isinstance(header.config.get("class_name"), str):
             raise DamagedKeras("its model_config describes no model")
-        return KerasFile(path, "keras-model", ".h5", found.arrays, found.config, version, found.layers)
-    if found.layout is None:
+        return KerasFile(path, "keras-model", ".h5", header.arrays, header.config, version, header.layers)
+    if header.layout is None:
         return None
-    suffix: Literal[".h5", ".weights.h5"] = ".h5" if found.layout == "legacy" else ".weights.h5"
-    return KerasFile(path, "keras-weights", suffix, found.arrays, None, version, found.layers)
+    suffix: Literal[".h5", ".weights.h5"] = ".h5" if header.layout == "legacy" else ".weights.h5"
+    return KerasFile(path, "keras-weights", suffix, header.arrays, None, version, header.layers)
 
 
 def guess(path: Path) -> Kind:

@@ -46,9 +46,9 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """``kind``: a number's dtype, "text" (of ``size`` bytes each), "texts" (in the global heap), "opaque", or ""."""
+    """``name``: a number's dtype, "text" (of ``size`` bytes each), "texts" (in the global heap), "opaque", or ""."""
 
-    kind: str
+    name: str
     size: int
     byteorder: Literal["<", ">"] = "<"
 
@@ -99,40 +99,40 @@ class Hdf5:
 
     def walk(self) -> Iterator[tuple[str, int]]:
         """Path and address of everything below the root, by address: about in the order of writing."""
-        found: list[tuple[int, str]] = []
+        places: list[tuple[int, str]] = []
         waiting = [("", self.root, 0)]
         while waiting:
             front, group, depth = waiting.pop()
             for name, address in self.children(group).items():
-                found.append((address, f"{front}{name}"))
-                if len(found) > _MAX_OBJECTS or depth > _MAX_DEPTH or len(front) + len(name) > _LONGEST_PATH:
+                places.append((address, f"{front}{name}"))
+                if len(places) > _MAX_OBJECTS or depth > _MAX_DEPTH or len(front) + len(name) > _LONGEST_PATH:
                     raise DamagedHdf5("more objects, or deeper ones, than a network has")
                 waiting.append((f"{front}{name}/", address, depth + 1))
-        yield from ((path, address) for address, path in sorted(found))
+        yield from ((path, address) for address, path in sorted(places))
 
     def array(self, address: int) -> Array | None:
         """The array at an address; None where there is a group, or something that is not of numbers."""
         messages = dict(self._messages(address))
         if not {_DATASPACE, _DATATYPE, _LAYOUT} <= messages.keys():
             return None
-        kind, shape = _type(messages[_DATATYPE]), _shape(messages[_DATASPACE])
-        if kind.kind == "opaque" and kind.size == 2 and self.texts(address, "dtype") == ["bfloat16"]:
-            kind = _Type("bfloat16", 2)  # which HDF5 does not know, as Keras writes it
-        if kind.kind in ("", "text", "texts", "opaque") or shape is None:
+        item, shape = _type(messages[_DATATYPE]), _shape(messages[_DATASPACE])
+        if item.name == "opaque" and item.size == 2 and self.texts(address, "dtype") == ["bfloat16"]:
+            item = _Type("bfloat16", 2)  # which HDF5 does not know, as Keras writes it
+        if item.name in ("", "text", "texts", "opaque") or shape is None:
             return None
         if _EXTERNAL in messages:
             raise DamagedHdf5("an array that is stored in other files, which are not read")
-        layout, nbytes = messages[_LAYOUT], math.prod(shape) * kind.size
+        layout, nbytes = messages[_LAYOUT], math.prod(shape) * item.size
         if layout[0] not in (3, 4) or layout[1] > 1:
             raise DamagedHdf5("an array in chunks, which Keras does not write")
         if layout[1] == 0:
             raise DamagedHdf5("an array inside of its header, which Keras does not write")
         offset, stored = struct.unpack_from("<2Q", layout, 2)
         if nbytes == 0:
-            return Array(shape, kind.kind, kind.byteorder, 0, 0)
+            return Array(shape, item.name, item.byteorder, 0, 0)
         if stored < nbytes or offset + nbytes > self.size:
             raise DamagedHdf5(f"an array of shape {shape} in {min(stored, self.size):,} bytes")
-        return Array(shape, kind.kind, kind.byteorder, offset, nbytes)
+        return Array(shape, item.name, item.byteorder, offset, nbytes)
 
     def texts(self, address: int, name: str) -> list[str] | None:
         """The texts of an attribute; None where there is none of that name."""
@@ -143,15 +143,15 @@ class Hdf5:
 
     def _attributes_of(self, address: int) -> dict[bytes, bytes]:
         """The bodies of all attributes of an object, by name."""
-        found: dict[bytes, bytes] = {}
+        bodies: dict[bytes, bytes] = {}
         for kind, body in self._messages(address):
             if kind == _ATTRIBUTE_INFO and struct.unpack_from("<Q", body, len(body) - 16)[0] != _UNDEFINED:
                 raise DamagedHdf5("attributes of a form that Keras does not write")
             if kind == _ATTRIBUTE:
                 version, _, size = struct.unpack_from("<2BH", body)
                 start = 8 + (version == 3)
-                found.setdefault(body[start : start + size].rstrip(b"\0"), body)
-        return found
+                bodies.setdefault(body[start : start + size].rstrip(b"\0"), body)
+        return bodies
 
     def _texts(self, wanted: str, body: bytes) -> list[str]:
         version, flags, *sizes = struct.unpack_from("<2B3H", body)
@@ -161,14 +161,14 @@ class Hdf5:
         for size in sizes:
             pieces.append(body[at : at + size])
             at += -(-size // 8) * 8 if version == 1 else size
-        kind, shape, data = _type(pieces[1]), _shape(pieces[2]), body[at:]
+        item, shape, data = _type(pieces[1]), _shape(pieces[2]), body[at:]
         count = 0 if shape is None else math.prod(shape)
-        if count * max(kind.size, 1) > len(data):
+        if count * max(item.size, 1) > len(data):
             raise DamagedHdf5(f"the attribute {wanted} is larger than its place")
-        parts = [data[i * kind.size : (i + 1) * kind.size] for i in range(count)]
-        if kind.kind == "texts":
+        parts = [data[i * item.size : (i + 1) * item.size] for i in range(count)]
+        if item.name == "texts":
             parts = [self._from_heap(part) for part in parts]
-        elif kind.kind != "text":
+        elif item.name != "text":
             return []
         return [part.rstrip(b"\0").decode() for part in parts]
 
@@ -181,12 +181,12 @@ class Hdf5:
         size = struct.unpack_from("<Q", head, 8)[0]
         at, end = address + 16, address + size
         while head.startswith(b"GCOL") and at + 16 <= end:
-            found, _, _, held = struct.unpack("<2HIQ", self.read(at, 16))
-            if found == index and index:
+            number, _, _, held = struct.unpack("<2HIQ", self.read(at, 16))
+            if number == index and index:
                 if length > min(held, MAX_TEXT):
                     break
                 return self.read(at + 16, length)
-            if found == 0:
+            if number == 0:
                 break
             at += 16 + -(-held // 8) * 8
         raise DamagedHdf5("a text that is not there")
@@ -198,22 +198,22 @@ class Hdf5:
         version, _, count, _, size = struct.unpack_from("<2BHII", self.read(address, 16))
         if version != 1:
             raise DamagedHdf5("an object of a form that Keras does not write")
-        found: list[tuple[int, bytes]] = []
+        messages: list[tuple[int, bytes]] = []
         blocks = [(address + 16, size)]
         for start, length in blocks:
             block, at = self.read(start, min(length, MAX_TEXT)), 0
-            while at + 8 <= len(block) and len(found) < count:
+            while at + 8 <= len(block) and len(messages) < count:
                 kind, size, flags = struct.unpack_from("<2HB", block, at)
                 body = block[at + 8 : at + 8 + size]
                 at += 8 + size
                 if len(body) < size or flags & 2:
                     raise DamagedHdf5("a header that does not hold what it says")
-                found.append((kind, body))
+                messages.append((kind, body))
                 self._spend(_MESSAGE)
                 if kind == _CONTINUATION:
                     blocks.append(struct.unpack_from("<2Q", body))
-        self._headers[address] = found
-        return found
+        self._headers[address] = messages
+        return messages
 
     def _heap(self, address: int) -> tuple[int, int]:
         head = self.read(address, 32)

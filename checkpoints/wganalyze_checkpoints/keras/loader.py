@@ -8,14 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part
-from wganalyze import Role
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Loader, Part, Role, hookimpl, one_line
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
 from wganalyze_checkpoints.keras.config import Asked
 from wganalyze_checkpoints.keras.file import KerasFile
+from wganalyze_checkpoints.wording import LONGEST, few
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 _ROLES: Mapping[str, Role] = {"generator": "generator", "discriminator": "critic", "critic": "critic"}
 
 
-class KerasModel:
+class KerasModel(Loader):
     """The loader of kind "keras-model"."""
 
     name = "keras-model"
@@ -55,7 +53,7 @@ class KerasModel:
         ]
 
 
-class KerasWeights:
+class KerasWeights(Loader):
     """The loader of kind "keras-weights"."""
 
     name = "keras-weights"
@@ -91,20 +89,20 @@ def _read(path: Path, kind: str) -> KerasFile:
 def _facts(file: KerasFile) -> dict[str, float | int | str | bool]:
     if file.config is None:
         layers = tuple(name for name, keys in file.layers if keys)
-        facts = {"keras_version": file.version, "layers": keras_file.printable(", ".join(layers))}
+        facts = {"keras_version": file.version, "layers": one_line(", ".join(layers), LONGEST)}
     else:
         facts = {
             "keras_version": file.version,
             "model": keras_config.name_of(file.config),
-            "layers": keras_file.printable(", ".join(keras_config.layers(file.config))),
+            "layers": one_line(", ".join(keras_config.layers(file.config)), LONGEST),
         }
     return {key: value for key, value in facts.items() if value}
 
 
-def _role(name: str) -> Role:
+def _role(name: str) -> Role | None:
     """The role that the model's own name gives."""
-    found: set[Role] = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
-    return found.pop() if len(found) == 1 else "unknown"
+    roles: set[Role] = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
+    return roles.pop() if len(roles) == 1 else None
 
 
 def _missing(path: Path) -> str:
@@ -115,7 +113,7 @@ def _missing(path: Path) -> str:
 def _unsafe(path: Path, asked: Sequence[Asked]) -> str:
     if not asked:
         return ""
-    names = ", ".join(dict.fromkeys(a.text for a in asked[:8])) + (", ..." if len(asked) > 8 else "")
+    names = few(dict.fromkeys(a.text for a in asked), 8)
     code = " (Python bytecode in the file)" if any(a.is_code for a in asked) else ""
     return f"{path}: making the model runs code that is not Keras's own: {names}{code}; --trust runs it"
 
@@ -143,6 +141,6 @@ def _fill(path: Path, made: Any) -> Module:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loaders of Keras models and of Keras weights."""
-    return [KerasModel(), KerasWeights()]
+    return [KerasModel, KerasWeights]

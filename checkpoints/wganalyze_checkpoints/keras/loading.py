@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
 from wganalyze_checkpoints.keras.config import Asked
-from wganalyze_checkpoints.keras.file import KerasFile, printable
+from wganalyze_checkpoints.keras.file import KerasFile
 from wganalyze_checkpoints.keras.network import KerasNetwork
 from wganalyze_checkpoints.keras.weights import LEGACY_ROOT
+from wganalyze_checkpoints.wording import what_it_says
 
 _SHOWN = 6
 
@@ -93,7 +94,7 @@ def _known(keras: Any) -> dict[str, Any]:
 
 def _imported(path: Path, asked: Sequence[Asked], keras: Any) -> dict[str, Any]:
     """The classes and functions that a file asks for, by the names that Keras looks them up by."""
-    found: dict[str, Any] = {}
+    objects: dict[str, Any] = {}
     for item in asked:
         known = keras.saving.get_registered_object(item.registered)
         if known is None and item.module in ("", "__main__"):
@@ -106,11 +107,11 @@ def _imported(path: Path, asked: Sequence[Asked], keras: Any) -> dict[str, Any]:
                 known = getattr(importlib.import_module(item.module), item.name)
             except (ImportError, AttributeError) as error:
                 raise CheckpointError(
-                    f"{path}: {printable(error)}; put the code that defined {item.text} on PYTHONPATH"
+                    f"{path}: {what_it_says(error)}; put the code that defined {item.text} on PYTHONPATH"
                 ) from error
         if known is not None:
-            found |= {item.registered: known, item.name: known}
-    return found
+            objects |= {item.registered: known, item.name: known}
+    return objects
 
 
 @contextmanager
@@ -158,17 +159,17 @@ def _modern(config: Any) -> Any:
         return [_modern(value) for value in config]
     if not isinstance(config, Mapping):
         return config
-    found = {key: _modern(value) for key, value in config.items() if key != "compile_config"}
-    if found.get("class_name") == "Sequential":
-        inner = found.get("config")
-        found["config"] = inner = {"name": "sequential", "layers": inner} if isinstance(inner, list) else inner
+    modern = {key: _modern(value) for key, value in config.items() if key != "compile_config"}
+    if modern.get("class_name") == "Sequential":
+        inner = modern.get("config")
+        modern["config"] = inner = {"name": "sequential", "layers": inner} if isinstance(inner, list) else inner
         layers = inner.get("layers") if isinstance(inner, dict) else None
         first = layers[0] if isinstance(layers, list) and layers else None
         settings = first.get("config") if isinstance(first, dict) and first.get("class_name") != "InputLayer" else None
         shape = settings.pop("batch_input_shape", None) if isinstance(settings, dict) else None
         if shape is not None and isinstance(layers, list):
             layers.insert(0, {"class_name": "InputLayer", "config": {"batch_shape": shape, "name": "input"}})
-    return found
+    return modern
 
 
 @contextmanager
@@ -182,7 +183,7 @@ def _faults(file: KerasFile) -> Iterator[None]:
     except Exception as error:  # Keras, and layers of a stranger
         written = f"the Keras {file.version} that wrote it" if file.version else "the Keras that wrote it"
         raise CheckpointError(
-            f"{file.path}: Keras cannot load it ({printable(error) or type(error).__name__}); "
+            f"{file.path}: Keras cannot load it ({what_it_says(error)}); "
             f"save its weights with {written} and name a factory, or copy it again if it is damaged"
         ) from error
 
@@ -193,13 +194,14 @@ def _by_key(file: KerasFile, made: Any) -> list[str]:
         saved = Path(folder) / "model.weights.h5"
         made.save_weights(saved)
         expected = _shapes(_read(saved))
-    found = _shapes(file)
+    stored = _shapes(file)
     wrong = [
-        f"{key} is {found[key]}, the model has {expected[key]}"
+        f"{key} is {stored[key]}, the model has {expected[key]}"
         for key in expected
-        if key in found and found[key] != expected[key]
+        if key in stored and stored[key] != expected[key]
     ]
-    return _lists(missing=expected.keys() - found.keys(), unexpected=found.keys() - expected.keys(), wrong_shape=wrong)
+    missing, unexpected = expected.keys() - stored.keys(), stored.keys() - expected.keys()
+    return _lists(missing=missing, unexpected=unexpected, wrong_shape=wrong)
 
 
 def _shapes(file: KerasFile) -> dict[str, tuple[int, ...]]:
@@ -231,8 +233,8 @@ def _weights_of(layer: Any) -> list[Any]:
 
 
 def _lists(**differences: Iterable[str]) -> list[str]:
-    found = [(name.replace("_", " "), sorted(keys)) for name, keys in differences.items()]
-    return [f"{len(keys)} {name}: {_few(keys)}" for name, keys in found if keys]
+    listed = [(name.replace("_", " "), sorted(keys)) for name, keys in differences.items()]
+    return [f"{len(keys)} {name}: {_few(keys)}" for name, keys in listed if keys]
 
 
 def _few(items: Sequence[object]) -> str:

@@ -125,9 +125,9 @@ class KerasNetwork(nn.Module):
             return [self._last(value).to(dtype) if value.is_floating_point() else value for value in arguments]
         for order in itertools.permutations(arguments) if len(arguments) == len(specs) else ():
             fitted = [self._fitted(value, spec) for value, spec in zip(order, specs, strict=True)]
-            found = [value for value in fitted if value is not None]
-            if len(found) == len(specs):
-                return found
+            arranged = [value for value in fitted if value is not None]
+            if len(arranged) == len(specs):
+                return arranged
         takes = ", ".join(f"{spec.name} {tuple(spec.shape)}" for spec in specs)
         given = ", ".join(str(tuple(value.shape)) for value in arguments)
         raise ValueError(f"the Keras model takes {takes} (channels last), not {given}")
@@ -225,11 +225,11 @@ def _with_float64(config: Any, key: str = "") -> Any:
     """A configuration with float64 for every lower precision, and without losses and optimizers."""
     if isinstance(config, dict):
         policy = config.get("class_name") == "DTypePolicy"
-        found = {k: _with_float64(v, "dtype" if policy else k) for k, v in config.items() if k != "compile_config"}
+        changed = {k: _with_float64(v, "dtype" if policy else k) for k, v in config.items() if k != "compile_config"}
         if policy and isinstance(config.get("config"), dict):
             name = config["config"].get("name")
-            found["config"] = {"name": "float64" if name in _LOWER else name}
-        return found
+            changed["config"] = {"name": "float64" if name in _LOWER else name}
+        return changed
     if isinstance(config, list | tuple):
         return type(config)(_with_float64(value) for value in config)
     return "float64" if key == "dtype" and isinstance(config, str) and config in _LOWER else config
@@ -249,10 +249,10 @@ def _agree(network: KerasNetwork, exact: KerasNetwork) -> bool:
         probes.append(probe.to(getattr(torch, spec.dtype)))
     try:
         with torch.no_grad():
-            expected, found = network.run(probes), exact.run([_raised(probe) for probe in probes])
+            expected, moved = network.run(probes), exact.run([_raised(probe) for probe in probes])
         return all(
             torch.allclose(a.double(), b.double(), rtol=1e-3, atol=1e-3 * float(a.abs().max()))
-            for a, b in zip(expected, found, strict=True)
+            for a, b in zip(expected, moved, strict=True)
         )
     except Exception:  # a stranger's layers
         return False

@@ -40,8 +40,8 @@ def read(file: BinaryIO, start: int, size: int) -> Header:
     if config is None and names is None and not any("vars" in path.split("/") for path in objects):
         return Header(None, {})
     own = {path: address for path, address in objects.items() if path.partition("/")[0] not in _OPTIMIZERS}
-    found = {path: hdf5.array(address) for path, address in own.items()}
-    arrays = {path.removeprefix(front): array for path, array in found.items() if array is not None}
+    stored = {path: hdf5.array(address) for path, address in own.items()}
+    arrays = {path.removeprefix(front): array for path, array in stored.items() if array is not None}
     if sum(array.nbytes for array in arrays.values()) > size:
         raise DamagedHdf5("its arrays overlap")
     version = hdf5.texts(top, "keras_version") or hdf5.texts(hdf5.root, "keras_version") or [""]
@@ -73,10 +73,10 @@ def _names(hdf5: Hdf5, address: int, name: str) -> list[str] | None:
     whole = hdf5.texts(address, name)
     if whole is not None:
         return whole
-    found: list[str] = []
+    joined: list[str] = []
     for piece in range(10_000):
         names = hdf5.texts(address, f"{name}{piece}")
         if names is None:
-            return found if piece else None
-        found += names
+            return joined if piece else None
+        joined += names
     raise DamagedHdf5(f"{name} without end")

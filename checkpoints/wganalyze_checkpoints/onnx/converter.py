@@ -15,7 +15,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from wganalyze.contracts.loader import Input
+from wganalyze import Input, one_line
 from wganalyze_checkpoints.onnx import layers as onnx_layers
 from wganalyze_checkpoints.onnx import operators as onnx_operators
 from wganalyze_checkpoints.onnx.graph import BATCHES, Call, Graph, NoConversion, Value
@@ -48,10 +48,10 @@ def _build(model: onnx.ModelProto, inputs: Sequence[Input]) -> nn.Module:
         if node.op_type not in TABLE:
             raise NoConversion(f"the operator {node.op_type} has no conversion to torch")
         try:
-            found = TABLE[node.op_type](_call(graph, node, position, version, values))
+            results = TABLE[node.op_type](_call(graph, node, position, version, values))
         except (RuntimeError, TypeError, ValueError, LookupError) as error:
-            raise NoConversion(f"the operator {node.op_type} is not converted ({_line(error)})") from error
-        values.update(zip(node.output, [found] if isinstance(found, Value) else found, strict=False))
+            raise NoConversion(f"the operator {node.op_type} is not converted ({one_line(error, 120)})") from error
+        values.update(zip(node.output, [results] if isinstance(results, Value) else results, strict=False))
     given = [graph.node(values[output.name]) for output in model.graph.output]
     graph.nodes.output(given[0] if len(given) == 1 else tuple(given))
     module = torch.fx.GraphModule(graph.content, graph.nodes, "OnnxGraph")
@@ -114,7 +114,9 @@ def _prove(module: nn.Module, network: OnnxNetwork, inputs: Sequence[Input]) -> 
             try:
                 pairs += zip(_each(module(*probe)), _each(network(*probe)), strict=True)
             except (RuntimeError, TypeError, ValueError, IndexError) as error:
-                raise NoConversion(f"a batch of {batch} fails in torch or in onnxruntime ({_line(error)})") from error
+                raise NoConversion(
+                    f"a batch of {batch} fails in torch or in onnxruntime ({one_line(error, 120)})"
+                ) from error
         count = len(pairs) // len(PROVEN_BATCHES)
         worst = max(worst, *(_difference(pairs[i::count]) for i in range(count)))
     if not worst <= TOLERANCE:
@@ -123,17 +125,13 @@ def _prove(module: nn.Module, network: OnnxNetwork, inputs: Sequence[Input]) -> 
 
 def _difference(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     """The largest difference between the members of pairs, relative to the largest number among the second ones."""
-    for found, expected in pairs:
-        if found.shape != expected.shape:
-            raise NoConversion(f"torch gives the shape {tuple(found.shape)}, onnxruntime {tuple(expected.shape)}")
-    found, expected = (torch.cat([pair[i].double().reshape(-1) for pair in pairs]) for i in (0, 1))
-    difference = torch.where((found == expected) | (found.isnan() & expected.isnan()), 0.0, (found - expected).abs())
+    for actual, expected in pairs:
+        if actual.shape != expected.shape:
+            raise NoConversion(f"torch gives the shape {tuple(actual.shape)}, onnxruntime {tuple(expected.shape)}")
+    actual, expected = (torch.cat([pair[i].double().reshape(-1) for pair in pairs]) for i in (0, 1))
+    difference = torch.where((actual == expected) | (actual.isnan() & expected.isnan()), 0.0, (actual - expected).abs())
     largest = expected[expected.isfinite()].abs().max() if expected.isfinite().any() else expected.new_ones(())
     return float(difference.max() / largest.clamp(min=1e-300)) if len(difference) else 0.0
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120]
 
 
 def _each(output: Any) -> Sequence[Tensor]:

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wganalyze.contracts.loader import Input, TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Input, TensorSpec
 from wganalyze_checkpoints.bounded import once
 from wganalyze_checkpoints.onnx.wire import DamagedModel, Field, Span, Wire
-from wganalyze_checkpoints.torch.file import printable
+from wganalyze_checkpoints.wording import what_it_says
 
 MAX_DEPTH = 16
 _MAX_HEAD = 10_000
@@ -57,12 +56,10 @@ class _NotOnnx(ValueError):
 
 @dataclass(frozen=True)
 class OnnxNode:
-    """One operation: what it is called, and the names of the values that it takes and gives."""
+    """One operation: what it is called, and the names of the values that it takes."""
 
     operator: str
-    domain: str
     inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,6 @@ class OnnxFile:
     """
 
     path: Path
-    ir_version: int
     producer: str
     opsets: Mapping[str, int]
     metadata: Mapping[str, str]
@@ -91,7 +87,7 @@ class OnnxFile:
 
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for an ONNX file that cannot be what it says it is."""
-    return CheckpointError(f"{path}: damaged ONNX file ({printable(reason)}); copy or export it again")
+    return CheckpointError(f"{path}: damaged ONNX file ({what_it_says(reason)}); copy or export it again")
 
 
 @once
@@ -112,8 +108,7 @@ class _Model:
 
     path: Path
     wire: Wire
-    operators: set[str] = field(default_factory=set)
-    domains: set[tuple[str, str]] = field(default_factory=set)
+    operators: set[tuple[str, str]] = field(default_factory=set)
     data: dict[str, None] = field(default_factory=dict)
     refusals: dict[str, None] = field(default_factory=dict)
 
@@ -140,10 +135,9 @@ class _Model:
         if not outputs:
             raise DamagedModel("a graph without outputs")
         named = {number: wire.shown(value) for number, _, value in head if number in (2, 3)}
-        foreign = {(domain, name) for domain, name in self.domains - functions if domain not in _STANDARD}
+        foreign = {(domain, name) for domain, name in self.operators - functions if domain not in _STANDARD}
         return OnnxFile(
             path=self.path,
-            ir_version=next(value for number, _, value in head if number == 1 and isinstance(value, int)),
             producer=" ".join(filter(None, (named.get(2, ""), named.get(3, "")))),
             opsets=opsets,
             metadata=metadata,
@@ -151,7 +145,7 @@ class _Model:
             outputs=tuple(outputs),
             initializers=initializers,
             nodes=tuple(nodes),
-            operators=frozenset(self.operators),
+            operators=frozenset(name for _, name in self.operators),
             foreign=tuple(sorted(f"{domain}.{name}" for domain, name in foreign)),
             data=tuple(self.data),
             refusals=tuple(self.refusals),
@@ -162,26 +156,26 @@ class _Model:
 
         All known writers begin with the version, and a producer that is text; other protobuf files do not.
         """
-        found: list[Field] = []
+        fields: list[Field] = []
         known = False
         try:
             for number, kind, value in self.wire.fields(Span(0, self.wire.size)):
-                first = not found
+                first = not fields
                 version = number == 1 and isinstance(value, int) and 0 < value < 1000
-                if kind != (0 if number in (1, 5) else 2) or first != version or len(found) > _MAX_HEAD:
+                if kind != (0 if number in (1, 5) else 2) or first != version or len(fields) > _MAX_HEAD:
                     raise DamagedModel("fields that a model does not have")
                 if number in (2, 3, 4):
                     self.wire.text(value)
                     known = known or number == 2
-                found.append((number, kind, value))
+                fields.append((number, kind, value))
         except DamagedModel as error:
             if known:
                 raise
             raise _NotOnnx from error
-        numbers = {number for number, _, _ in found}
+        numbers = {number for number, _, _ in fields}
         if 7 not in numbers or numbers - set(range(1, 27)):
             raise _NotOnnx
-        return found
+        return fields
 
     def _opset(self, value: int | Span) -> tuple[str, int]:
         domain, version = "", 0
@@ -242,9 +236,8 @@ class _Model:
         operator, domain = "".join(texts[4][-1:]), "".join(texts[7][-1:])
         if not operator:
             raise DamagedModel("a node without an operator")
-        self.operators.add(operator)
-        self.domains.add((domain, operator))
-        return OnnxNode(operator, domain, tuple(texts[1]), tuple(texts[2]))
+        self.operators.add((domain, operator))
+        return OnnxNode(operator, tuple(texts[1]))
 
     def _attribute(self, value: int | Span, depth: int) -> None:
         for number, _, item in self._fields(value):

@@ -152,18 +152,18 @@ class Call:
 
     def whole(self, position: int, attribute: str) -> list[int] | None:
         """Constant whole numbers: an argument, or in older files an attribute."""
-        found = self.constant(position)
-        return self.attributes.get(attribute) if found is None else [int(n) for n in found.reshape(-1)]
+        argument = self.constant(position)
+        return self.attributes.get(attribute) if argument is None else [int(n) for n in argument.reshape(-1)]
 
     def sizes(self, position: int) -> list[Size]:
         """A shape, which may depend on the batch. A batch of data that the file fixes is set free."""
         value = self[position]
         if value.node is not None:
             raise NoConversion(f"{self.operator} to a shape that is computed")
-        found = [Size((int(a), int(b))) for a, b in zip(*(at.reshape(-1) for at in value.at), strict=True)]
-        if found and self[0].node is not None and found[0].at == (self.graph.batch, self.graph.batch):
-            found[0] = Size(BATCHES)
-        return found
+        sizes = [Size((int(a), int(b))) for a, b in zip(*(at.reshape(-1) for at in value.at), strict=True)]
+        if sizes and self[0].node is not None and sizes[0].at == (self.graph.batch, self.graph.batch):
+            sizes[0] = Size(BATCHES)
+        return sizes
 
     def apply(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Value:
         """``target(*args)``; a Value or Size among the arguments stands for what it is."""
@@ -196,8 +196,8 @@ def reshaped(c: Call, x: Value, sizes: Sequence[Size | int]) -> Value:
     shapes = [
         at.reshape([n if isinstance(n, int) else n.at[batch] for n in sizes]).shape for batch, at in enumerate(x.at)
     ]
-    found: list[Size | int] = [Size((a, b)) for a, b in zip(*shapes, strict=True)]
+    lengths: list[Size | int] = [Size((a, b)) for a, b in zip(*shapes, strict=True)]
     moving = [i for i, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
     if len(moving) == 1:
-        found[moving[0]] = -1
-    return c.apply(torch.reshape, x, found)
+        lengths[moving[0]] = -1
+    return c.apply(torch.reshape, x, lengths)

@@ -12,13 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Input, Loader, Part
-from wganalyze import Role
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Input, Loader, Part, Role, hookimpl, one_line
 from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx.file import OnnxFile
-from wganalyze_checkpoints.torch.file import printable
+from wganalyze_checkpoints.wording import LONGEST, few
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -34,7 +31,7 @@ LARGEST = 2**28
 _MAX_FACTS = 100
 
 
-class Onnx:
+class Onnx(Loader):
     """The loader of kind "onnx"."""
 
     name = "onnx"
@@ -79,19 +76,19 @@ def call_order(inputs: Sequence[Input]) -> tuple[Input, ...]:
     """
     whole = [each for each in inputs if "int" in each.dtype]
     named = [each for each in inputs if _LABELS & set(each.name.lower().replace("_", " ").split())]
-    labels = next((found for found in (whole, named) if len(found) == 1 and len(inputs) > 1), [])
+    labels = next((group for group in (whole, named) if len(group) == 1 and len(inputs) > 1), [])
     return (*(each for each in inputs if each not in labels), *labels)
 
 
-def _role(file: OnnxFile, inputs: Sequence[Input]) -> Role:
+def _role(file: OnnxFile, inputs: Sequence[Input]) -> Role | None:
     """What the shapes leave no doubt about: images from a vector, or one number from an image."""
     given, taken = file.outputs[0].shape, inputs[0].shape if inputs else None
     if given is None or taken is None:
-        return "unknown"
+        return None
     wide_in, wide_out = ([n for n in shape[1:] if n != 1] for shape in (taken, given))
     if len(given) == 4 and len(wide_out) >= 2 and len(wide_in) == 1:
         return "generator"
-    return "critic" if len(taken) == 4 and len(wide_in) >= 2 and not wide_out else "unknown"
+    return "critic" if len(taken) == 4 and len(wide_in) >= 2 and not wide_out else None
 
 
 def _facts(file: OnnxFile, inputs: Sequence[Input]) -> dict[str, float | int | str | bool]:
@@ -102,7 +99,7 @@ def _facts(file: OnnxFile, inputs: Sequence[Input]) -> dict[str, float | int | s
             facts[key] = _number(value)
     facts["producer"] = file.producer or "unknown"
     facts["opset"] = next((version for domain, version in file.opsets.items() if domain in ("", "ai.onnx")), 1)
-    facts["outputs"] = printable(", ".join(described(each) for each in file.outputs))
+    facts["outputs"] = one_line(", ".join(described(each) for each in file.outputs), LONGEST)
     classes = _classes(file, inputs[1]) if len(inputs) == 2 else None
     if classes is not None:
         facts["classes"] = classes
@@ -139,14 +136,14 @@ def described(entry: Input) -> str:
 
 def _refusals(file: OnnxFile) -> list[str]:
     """Why it is not run."""
-    found = list(file.refusals)
+    reasons = list(file.refusals)
     if file.foreign:
-        names = ", ".join(file.foreign[:4]) + (", ..." if len(file.foreign) > 4 else "")
-        found.append(f"it needs operators beyond the standard ones ({names}), which would be code from elsewhere")
+        names = few(file.foreign, 4)
+        reasons.append(f"it needs operators beyond the standard ones ({names}), which would be code from elsewhere")
     endless = sorted(file.operators & _ENDLESS)
     if endless:
-        found.append(f"it holds loops ({', '.join(endless)}), whose end cannot be told")
-    return found
+        reasons.append(f"it holds loops ({', '.join(endless)}), whose end cannot be told")
+    return reasons
 
 
 def _check_size(path: Path) -> None:
@@ -184,12 +181,12 @@ def _read_module(path: Path, inputs: Sequence[Input]) -> Module:
     except NoConversion as reason:
         why = str(reason)
     except Exception as error:  # onnxruntime runs it; whatever stands against a conversion costs the gradients only
-        why = f"it is not converted to torch ({type(error).__name__}: {printable(error)})"
+        why = f"it is not converted to torch ({one_line(f'{type(error).__name__}: {error}', LONGEST)})"
     network.no_gradient = f"{path.name} has no gradients: {why}; save its state_dict() in its trainer and give that"
     return network
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of ONNX programs."""
-    return [Onnx()]
+    return [Onnx]

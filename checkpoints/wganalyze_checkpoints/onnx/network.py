@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wganalyze.contracts.loader import Input
-from wganalyze.errors import CheckpointError
-from wganalyze_checkpoints.torch.file import printable
+from wganalyze import CheckpointError, Input
+from wganalyze_checkpoints.wording import what_it_says
 
 
 class OnnxNetwork(nn.Module):
@@ -38,7 +37,7 @@ class OnnxNetwork(nn.Module):
             )
         except Exception as error:
             raise CheckpointError(
-                f"{path}: onnxruntime does not load it ({_line(error)}); export it anew, or update onnxruntime"
+                f"{path}: onnxruntime does not load it ({what_it_says(error)}); export it anew, or update onnxruntime"
             ) from error
         self._inputs = tuple(inputs)
         self._gives = tuple(output.name for output in self._session.get_outputs())
@@ -59,8 +58,8 @@ class OnnxNetwork(nn.Module):
             self._run([part[i : i + (size or len(x))] for part in feed], size)
             for i in range(0, len(x), size or max(1, len(x)))
         ]
-        found = [torch.cat(parts).to(x.device, x.dtype) for parts in zip(*results, strict=True)]
-        return found[0] if len(found) == 1 else tuple(found)
+        outputs = [torch.cat(parts).to(x.device, x.dtype) for parts in zip(*results, strict=True)]
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _run(self, feed: Sequence[Tensor], size: int | None) -> list[Tensor]:
         """One call of the program; a batch that is shorter than ``size`` is filled up by its last row."""
@@ -68,12 +67,12 @@ class OnnxNetwork(nn.Module):
         rows = torch.arange(n if size is None else size).clamp(max=n - 1)
         arrays = {each.name: value[rows].numpy() for each, value in zip(self._inputs, feed, strict=True)}
         try:
-            results = [torch.from_numpy(found) for found in self._session.run(None, arrays)]
+            results = [torch.from_numpy(result) for result in self._session.run(None, arrays)]
         except Exception as error:
-            raise ValueError(f"onnxruntime: {_line(error)}") from error
-        if any(len(found.shape) == 0 or len(found) != len(rows) for found in results):
+            raise ValueError(f"onnxruntime: {what_it_says(error)}") from error
+        if any(len(result.shape) == 0 or len(result) != len(rows) for result in results):
             raise ValueError("it gives other than one result a sample")
-        return [found[:n] for found in results]
+        return [result[:n] for result in results]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OnnxNetwork:
         """The same network: it has no state that a call or a mode would change."""
@@ -87,9 +86,9 @@ class OnnxNetwork(nn.Module):
 
 def check_shape(x: Tensor, entry: Input) -> None:
     """ValueError where a sample has another shape than the program states."""
-    stated, found = (entry.shape or (None,) * x.dim())[1:], tuple(x.shape[1:])
-    if len(stated) != len(found) or any(n not in (None, m) for n, m in zip(stated, found, strict=True)):
-        raise ValueError(f"the input {entry.name} takes samples of shape {stated}, not {found}")
+    stated, given = (entry.shape or (None,) * x.dim())[1:], tuple(x.shape[1:])
+    if len(stated) != len(given) or any(n not in (None, m) for n, m in zip(stated, given, strict=True)):
+        raise ValueError(f"the input {entry.name} takes samples of shape {stated}, not {given}")
 
 
 def encoded(labels: Tensor, x: Tensor, shape: Sequence[int | None] | None, dtype: str) -> Tensor:
@@ -111,7 +110,3 @@ def encoded(labels: Tensor, x: Tensor, shape: Sequence[int | None] | None, dtype
         raise ValueError(f"it takes one-hot labels of {classes} classes, not of {labels.shape[1]}")
     spread = labels.reshape(*labels.shape, *[1] * len(planes))
     return spread.expand(-1, -1, *(1 if n is None else n for n in planes)).to(kind)
-
-
-def _line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from wganalyze_checkpoints.torch.file import printable
+from wganalyze import one_line
+from wganalyze_checkpoints.wording import LONGEST
 
 MAX_FIELDS = 1_000_000
 """Fields that a file may have; that of a network with ten thousand layers has half of them."""
@@ -80,18 +81,18 @@ class Wire:
         if not isinstance(span, Span) or span.length > LONGEST_NAME:
             raise DamagedModel("a name that is no name")
         try:
-            found = self._bytes(span.start, span.length).decode()
+            name = self._bytes(span.start, span.length).decode()
         except UnicodeDecodeError:
             raise DamagedModel("a name that is no text") from None
-        if not found.isprintable():
+        if not name.isprintable():
             raise DamagedModel("a name with characters that cannot be shown")
-        return found
+        return name
 
     def shown(self, span: int | Span) -> str:
         """Any text, cut short, for people."""
         if not isinstance(span, Span):
             raise DamagedModel("a number in the place of a text")
-        return printable(self._bytes(span.start, min(span.length, LONGEST_NAME)).decode(errors="replace"))
+        return one_line(self._bytes(span.start, min(span.length, LONGEST_NAME)).decode(errors="replace"), LONGEST)
 
     def numbers(self, value: int | Span) -> Iterator[int]:
         """A repeated integer field: one number, or several packed."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from wganalyze.contracts.loader import TensorSpec
+from wganalyze import TensorSpec
 from wganalyze_checkpoints.pickles.inert import Inert
 
 _EMPTY = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")  # filled by its state

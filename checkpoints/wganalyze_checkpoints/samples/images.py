@@ -12,15 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.loader import Part, TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Part, Samples, TensorSpec
+from wganalyze_checkpoints.wording import what_it_says
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from wganalyze.contracts.samples import Samples
-
 FEWEST = 8
+BYTES = (0.0, 255.0)
 GREY = ("1", "L", "LA")
 _KINDS = {
     ".png": rb"\x89PNG\r\n\x1a\n",
@@ -80,7 +79,7 @@ def open_folder(folder: Path, kind: str) -> Part:
         folder,
         kind,
         keys={"images": TensorSpec(shape, "uint8")},
-        facts={"value_range": "0,255"},
+        value_range=BYTES,
         read_samples=partial(_read, images),
         others=tuple(images),
     )
@@ -98,15 +97,14 @@ def _opened(path: Path) -> Iterator[Image]:
     except CheckpointError:
         raise
     except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read as an image ({reason}); remove or repair it") from error
+        raise CheckpointError(
+            f"{path}: cannot be read as an image ({what_it_says(error)}); remove or repair it"
+        ) from error
 
 
 def _read(images: Sequence[Path]) -> Samples:
     """(n, C*H*W): grey where all images are, else RGB; transparency is dropped."""
     import numpy as np
-
-    from wganalyze.contracts.samples import Samples
 
     kinds, sizes = set(), []
     for path in images:

@@ -1,7 +1,7 @@
 """Stored samples in place of networks: an array (.npy), arrays (.npz), or a folder of images of one size.
 
 Values are handed out as stored, as float32, images channels first. Floats are taken to live in the space of the data
-as the critic sees them. Bytes do not: their part says so by the fact ``value_range`` = "0,255", and core maps them.
+as the critic sees them. Bytes do not: their part states ``value_range``, and core maps them.
 A file of real data that lies among the samples looks the same; ``--role 'NAME=ignore'`` leaves it out.
 """
 
@@ -14,22 +14,18 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part, TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Loader, Part, Samples, TensorSpec, hookimpl, one_line
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.samples import images as sample_images
-
-if TYPE_CHECKING:
-    from wganalyze.contracts.samples import Samples
+from wganalyze_checkpoints.wording import LONGEST, what_it_says
 
 CHANNELS = (1, 3, 4)
 SAMPLES = ("samples", "images", "fake", "fakes", "x", "arr_0")
@@ -45,12 +41,13 @@ _BOMB_RATIO, _SMALL = 100, 2**28
 
 @dataclass(frozen=True)
 class Array:
-    """An array as its header states it."""
+    """An array as its header states it; ``record``: of the archive that it lies in, "" where it is a file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     fortran: bool
     offset: int
+    record: str = ""
 
     @property
     def nbytes(self) -> int:
@@ -63,12 +60,17 @@ class Array:
         return self.dtype.kind in "fiu" and len(self.shape) > 1 and self.shape[0] > 1 and math.prod(self.shape) > 0
 
     @property
+    def value_range(self) -> tuple[float, float] | None:
+        """For ``Part.value_range``."""
+        return sample_images.BYTES if self.dtype.name == "uint8" else None
+
+    @property
     def spec(self) -> TensorSpec:
         """For ``Part.keys``."""
         return TensorSpec(self.shape, self.dtype.name)
 
 
-class StoredSamples:
+class StoredSamples(Loader):
     """The loader of kind "samples"."""
 
     name = "samples"
@@ -117,53 +119,48 @@ class StoredSamples:
             path,
             self.name,
             keys={"samples": array.spec},
-            facts=_facts(array),
-            read_samples=partial(_read, path, None, array, None, None),
+            read_samples=partial(_read, path, array),
+            value_range=array.value_range,
         )
 
     def _npz(self, path: Path) -> Part:
         arrays = _open_npz(path)
         chosen = _chosen(arrays)
         if chosen is None:
-            there = ", ".join(arrays) or "none"
+            there = one_line(", ".join(arrays), LONGEST) or "none"
             raise CheckpointError(
-                f"{path}: none of its arrays ({_printable(there)}) holds samples; call it 'samples', of shape (n, ...)"
+                f"{path}: none of its arrays ({there}) holds samples; call it 'samples', of shape (n, ...)"
             )
-        array, facts, problems = arrays[chosen], _facts(arrays[chosen]), []
-        labels = next((name for name in (*LABELS, "arr_1") if name in arrays and name != chosen), None)
-        if labels is not None and not (arrays[labels].dtype.kind in "iu" and arrays[labels].shape == array.shape[:1]):
-            if labels in LABELS:
-                problems.append(f"its {labels} are not used: they are no integers of shape ({array.shape[0]},)")
-            labels = None
+        array, problems = arrays[chosen], []
+        facts: dict[str, float | int | str | bool] = {}
+        beside = next((name for name in (*LABELS, "arr_1") if name in arrays and name != chosen), "")
+        labels = arrays.get(beside)
+        if labels is not None and not (labels.dtype.kind in "iu" and labels.shape == array.shape[:1]):
+            if beside in LABELS:
+                problems.append(f"its {beside} are not used: they are no integers of shape ({array.shape[0]},)")
+            beside, labels = "", None
         if "scores" in arrays and chosen != "scores":
             problems.append(_scores(path, arrays["scores"], array.shape[0], facts))
         return Part(
             path,
             self.name,
-            keys={name: a.spec for name, a in arrays.items() if name in (chosen, labels, "scores")},
+            keys={name: a.spec for name, a in arrays.items() if name in (chosen, beside, "scores")},
             facts=facts,
-            read_samples=partial(_read, path, chosen, array, labels, arrays.get(labels or "")),
+            read_samples=partial(_read, path, array, labels),
             problems=tuple(problems),
+            value_range=array.value_range,
         )
-
-
-def _facts(array: Array) -> dict[str, float | int | str | bool]:
-    return {"value_range": "0,255"} if array.dtype.name == "uint8" else {}
 
 
 def _no_samples(array: Array) -> str:
     return f"samples are numbers of shape (n, ...) with n of 2 or more, not {array.dtype} {array.shape}"
 
 
-def _printable(text: str) -> str:
-    line = "".join(c if c.isprintable() else " " for c in text[:201])
-    return line if len(line) <= 200 else line[:197] + "..."
-
-
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for arrays that cannot be read."""
-    text = _printable(str(reason)) or type(reason).__name__
-    return CheckpointError(f"{path}: its samples cannot be read ({text}); save them again, as an array of numbers")
+    return CheckpointError(
+        f"{path}: its samples cannot be read ({what_it_says(reason)}); save them again, as an array of numbers"
+    )
 
 
 def _unreadable(path: Path, error: OSError) -> CheckpointError:
@@ -237,7 +234,7 @@ def _open_npz(path: Path) -> dict[str, Array]:
             with archive.open(info) as record:
                 head = record.read(_MAX_HEADER + 12)
             try:
-                arrays[name] = _checked(_header(head), info.file_size)
+                arrays[name] = replace(_checked(_header(head), info.file_size), record=info.filename)
             except ValueError:
                 if name in SAMPLES:
                     raise
@@ -259,9 +256,7 @@ def _scores(path: Path, array: Array, n: int, facts: dict[str, float | int | str
     """Put mean and spread of stored scores among the facts; what to say of them."""
     if array.dtype.kind not in "fiu" or math.prod(array.shape) != n or n > _MAX_SCORES:
         return f"its scores are not used: they are no numbers of shape ({n},)"
-    with zipfile.ZipFile(path) as archive, archive.open("scores.npy") as record:
-        record.read(array.offset)
-        scores = np.frombuffer(_exactly(record, array.nbytes), array.dtype).astype(np.float64)
+    scores = _content(path, array, _values).astype(np.float64)
     if not np.isfinite(scores).all():
         return "its scores are not used: NaN or infinity among them"
     facts |= {"scores": n, "score_mean": float(scores.mean()), "score_std": float(scores.std())}
@@ -271,14 +266,10 @@ def _scores(path: Path, array: Array, n: int, facts: dict[str, float | int | str
 # Values
 
 
-def _read(path: Path, name: str | None, array: Array, labels: str | None, label_array: Array | None) -> Samples:
-    from wganalyze.contracts.samples import Samples
-
+def _read(path: Path, array: Array, labels: Array | None = None) -> Samples:
     try:
-        points = _opened(path, name, partial(_points, array))
-        found = None
-        if labels is not None and label_array is not None:
-            found = _opened(path, labels, partial(_values, label_array)).astype(np.int64)
+        points = _content(path, array, _points)
+        classes = None if labels is None else _content(path, labels, _values).astype(np.int64)
     except OSError as error:
         raise _unreadable(path, error) from error
     except MemoryError as error:
@@ -288,16 +279,16 @@ def _read(path: Path, name: str | None, array: Array, labels: str | None, label_
     except _ERRORS as error:
         raise damaged(path, error) from error
     shape = channels_first(np.empty((1, *array.shape[1:]), np.bool_)).shape[1:]
-    return Samples(points, shape, found)
+    return Samples(points, shape, classes)
 
 
-def _opened(path: Path, name: str | None, read: Callable[[IO[bytes]], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """What ``read`` makes of a file, or of one array of an archive."""
-    if name is None:
+def _content(path: Path, array: Array, read: Callable[[Array, IO[bytes]], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """What ``read`` makes of an array, in the file or in its record of the archive."""
+    if not array.record:
         with path.open("rb") as file:
-            return read(file)
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as record:
-        return read(record)
+            return read(array, file)
+    with zipfile.ZipFile(path) as archive, archive.open(array.record) as record:
+        return read(array, record)
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:
@@ -346,6 +337,6 @@ def channels_first(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of stored samples."""
-    return [StoredSamples()]
+    return [StoredSamples]

@@ -13,16 +13,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Input, Loader, Part, TensorSpec
-from wganalyze import Role
-from wganalyze.errors import CheckpointError
-from wganalyze_checkpoints.pickles import plain as plain_pickle
+from wganalyze import CheckpointError, Input, Loader, Part, Role, TensorSpec, hookimpl, one_line
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
 from wganalyze_checkpoints.pickles.numpy_values import array_of
-from wganalyze_checkpoints.torch.file import TorchFile, damaged, printable
+from wganalyze_checkpoints.torch import plain_pickle
+from wganalyze_checkpoints.torch.file import TorchFile, damaged
 from wganalyze_checkpoints.torch.modules import (
     PERSISTENT,
     attributes_of,
@@ -32,6 +29,7 @@ from wganalyze_checkpoints.torch.modules import (
     module_keys,
     persistent_of,
 )
+from wganalyze_checkpoints.wording import LONGEST, what_it_says
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -48,7 +46,7 @@ _LONGEST_FACT = 500
 _MAX_VISITS = 10_000
 
 
-class StyleganPickle:
+class StyleganPickle(Loader):
     """The loader of kind "stylegan-pickle"."""
 
     name = "stylegan-pickle"
@@ -85,8 +83,8 @@ def _networks(root: object) -> dict[str, Inert]:
 def _part(file: TorchFile, name: str, network: Inert) -> Part:
     keys = {key: tensor.spec for key, tensor in module_keys(network).items()}
     settings = _settings(network)
-    own = printable(class_of(network))
-    role = _ROLES.get(name) or _CLASSES.get(own, "unknown")
+    own = one_line(class_of(network), LONGEST)
+    role = _ROLES.get(name) or _CLASSES.get(own)
     source = persistent_of(network).get("module_src")
     lines = len(source.splitlines()) if isinstance(source, str) else 0
     problem = (
@@ -106,7 +104,7 @@ def _part(file: TorchFile, name: str, network: Inert) -> Part:
         },
         read_module=partial(_read_module, file.path, name, role),
         problems=(problem,),
-        asks_for=(*map(printable, file.foreign), f"module_src.{own}"),
+        asks_for=(*file.asks_for, f"module_src.{own}"),
         inputs=_inputs(role, settings),
     )
 
@@ -118,43 +116,42 @@ def _settings(network: Inert) -> Scalars:
 
 def _facts(prefix: str, root: object) -> Scalars:
     """The scalars in a dict of settings, dotted where it is nested."""
-    found: Scalars = {}
+    facts: Scalars = {}
     waiting: list[tuple[str, object]] = [(prefix, root)]
     visits = 0
     while waiting:
         place, value = waiting.pop()
         for key, child in entries_of(value).items():
             visits += 1
-            if visits > _MAX_VISITS or len(found) >= _MAX_FACTS:
-                return found
+            if visits > _MAX_VISITS or len(facts) >= _MAX_FACTS:
+                return facts
             name = f"{place}.{key}" if place else str(key)
             if not isinstance(key, str) or not name.isprintable() or len(name) > _LONGEST_FACT:
                 continue
             small = isinstance(child, bool | float) or (isinstance(child, int) and abs(child) < 2**63)
             if small or (isinstance(child, str) and len(child) <= _LONGEST_FACT and child.isprintable()):
-                found[name] = cast("float | int | str | bool", child)
+                facts[name] = cast("float | int | str | bool", child)
             elif not isinstance(child, str):
                 waiting.append((name, child))
-    return found
+    return facts
 
 
-def _inputs(role: Role, settings: Scalars) -> tuple[Input, ...]:
+def _inputs(role: Role | None, settings: Scalars) -> tuple[Input, ...]:
     """z or an image, and the labels c where there are any."""
 
     def number(name: str) -> int | None:
         value = settings.get(name)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
-    side = number("img_resolution")
-    first = {
-        "generator": Input("z", (None, number("z_dim")), "float32"),
-        "critic": Input("img", (None, number("img_channels"), side, side), "float32"),
-    }.get(role)
-    labels = number("c_dim")
-    return () if first is None else (first, *([Input("c", (None, labels), "float32")] if labels else []))
+    if role is None:
+        return ()
+    side, labels = number("img_resolution"), number("c_dim")
+    images = Input("img", (None, number("img_channels"), side, side), "float32")
+    first = Input("z", (None, number("z_dim")), "float32") if role == "generator" else images
+    return (first, *([Input("c", (None, labels), "float32")] if labels else []))
 
 
-def _read_module(path: Path, name: str, role: Role) -> Module:
+def _read_module(path: Path, name: str, role: Role | None) -> Module:
     from wganalyze_checkpoints.stylegan.module import CpuUnpickler, Critic, Generator
 
     missing = [package for package in ("torch_utils", "dnnlib") if find_spec(package) is None]
@@ -169,16 +166,16 @@ def _read_module(path: Path, name: str, role: Role) -> Module:
         network = value[name] if name else value
     except (AttributeError, ImportError) as error:
         raise CheckpointError(
-            f"{path}: {printable(error)}; install it, or put the repository that wrote the file on PYTHONPATH"
+            f"{path}: {what_it_says(error)}; install it, or put the repository that wrote the file on PYTHONPATH"
         ) from error
     except Exception as error:  # the file's own code may raise anything
         raise CheckpointError(
-            f"{path}: its code failed ({printable(f'{type(error).__name__}: {error}')}); "
+            f"{path}: its code failed ({one_line(f'{type(error).__name__}: {error}', LONGEST)}); "
             "use the repository and the torch that wrote it"
         ) from error
-    wrappers: Mapping[Role, Any] = {"generator": Generator, "critic": Critic}
-    module: Module = wrappers[role](network) if role in wrappers else network
-    return module
+    if role is None:
+        return cast("Module", network)
+    return (Generator if role == "generator" else Critic)(network)
 
 
 def _in_order(root: tuple[object, ...]) -> list[Inert]:
@@ -203,13 +200,13 @@ def _tensorflow_part(file: TorchFile, name: str, network: Inert) -> Part:
         read_module=partial(_refuse, f"{file.path}: {reason}"),
         runs_code=False,
         problems=(reason,),
-        asks_for=tuple(map(printable, file.foreign)),
+        asks_for=file.asks_for,
     )
 
 
 def _variables(network: Inert) -> dict[str, TensorSpec]:
     """The variables of a TensorFlow network and of its components, by their names."""
-    found: dict[str, TensorSpec] = {}
+    specs: dict[str, TensorSpec] = {}
     waiting: list[tuple[str, object]] = [("", network)]
     visits = 0
     while waiting:
@@ -224,9 +221,9 @@ def _variables(network: Inert) -> dict[str, TensorSpec]:
             key = pair[0] if isinstance(pair, tuple) and len(pair) == 2 else None
             array = array_of(pair[1]) if isinstance(key, str) and key.isprintable() else None
             if array is not None:
-                found[f"{prefix}{key}"] = array.spec
+                specs[f"{prefix}{key}"] = array.spec
         waiting += [(f"{prefix}{key}/", child) for key, child in components.items() if isinstance(key, str)]
-    return found
+    return specs
 
 
 def _refuse(reason: str) -> NoReturn:
@@ -234,6 +231,6 @@ def _refuse(reason: str) -> NoReturn:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of StyleGAN's network pickles."""
-    return [StyleganPickle()]
+    return [StyleganPickle]

@@ -16,12 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Input, Loader, Part, TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Input, Loader, Part, TensorSpec, hookimpl
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import ITEM_SIZE
+from wganalyze_checkpoints.torch.headers import Argument, Header, Size
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -43,38 +42,6 @@ _DTYPES: Mapping[int, str] = {
 
 
 @dataclass(frozen=True)
-class Size:
-    """The length of an axis: from ``least`` to ``most`` (None: any), in the export's example ``example``."""
-
-    least: int
-    most: int | None
-    example: int
-
-    @property
-    def fixed(self) -> int | None:
-        """The only length that the program takes, if there is only one."""
-        return self.least if self.least == self.most else None
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A tensor that the program takes."""
-
-    name: str
-    dtype: str
-    sizes: tuple[Size, ...]
-
-
-@dataclass(frozen=True)
-class Header:
-    """What an archive says of one program: the keys of its weights, and the tensors that it takes."""
-
-    keys: Mapping[str, TensorSpec]
-    arguments: tuple[Argument, ...]
-    version: str
-
-
-@dataclass(frozen=True)
 class _Layout:
     """Where things lie: headers by the program's name; names of compiled programs."""
 
@@ -83,7 +50,7 @@ class _Layout:
     compiled: tuple[str, ...]
 
 
-class TorchExport:
+class TorchExport(Loader):
     """The loader of kind "torch-export"."""
 
     name = "torch-export"
@@ -187,8 +154,8 @@ def _layout(path: Path) -> _Layout | None:
     root = re.escape(roots[0])
     programs = [m for name in names if (m := re.fullmatch(rf"{root}models/([^/]+)\.json", name))]
     compiled = [m[1] for name in names if (m := re.match(rf"{root}data/aotinductor/([^/]+)/", name))]
-    found = {_named(m[1]): m[0] for m in programs}
-    return _Layout(roots[0], found, tuple(_named(name) for name in dict.fromkeys(compiled)))
+    headers = {_named(m[1]): m[0] for m in programs}
+    return _Layout(roots[0], headers, tuple(_named(name) for name in dict.fromkeys(compiled)))
 
 
 def _named(text: object) -> str:
@@ -278,6 +245,6 @@ def _check_weights(archive: zipfile.ZipFile, folder: str, config: Mapping[str, A
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of exported programs."""
-    return [TorchExport()]
+    return [TorchExport]

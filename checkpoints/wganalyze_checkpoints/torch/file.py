@@ -19,8 +19,7 @@ from operator import mul
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from wganalyze.contracts.loader import TensorSpec
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, TensorSpec, one_line
 from wganalyze_checkpoints import bounded
 from wganalyze_checkpoints.pickles import numpy_values as numpy_pickle
 from wganalyze_checkpoints.pickles.inert import (
@@ -34,6 +33,7 @@ from wganalyze_checkpoints.pickles.inert import (
     Stream,
     Window,
 )
+from wganalyze_checkpoints.wording import LONGEST, what_it_says
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,6 +104,11 @@ class TorchFile:
     foreign: tuple[str, ...]
     places: Mapping[str, str | int]
 
+    @property
+    def asks_for(self) -> tuple[str, ...]:
+        """``foreign``, for people."""
+        return tuple(one_line(name, LONGEST) for name in self.foreign)
+
     def tensors(self, stored: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
         """These tensors, read straight from their bytes: nothing is unpickled; shared storages stay shared."""
         import torch
@@ -139,17 +144,9 @@ class TorchFile:
         return bytearray(data)
 
 
-def printable(text: object) -> str:
-    """``text`` on one line, cut short, with nothing that a terminal would obey."""
-    line = "".join(c if c.isprintable() else " " for c in str(text)[:201])
-    return line if len(line) <= 200 else line[:197] + "..."
-
-
 def damaged(path: Path, reason: object) -> CheckpointError:
     """The error for a torch file that cannot be what it says it is."""
-    return CheckpointError(
-        f"{path}: damaged torch file ({printable(reason) or type(reason).__name__}); copy or save it again"
-    )
+    return CheckpointError(f"{path}: damaged torch file ({what_it_says(reason)}); copy or save it again")
 
 
 @bounded.once
@@ -268,10 +265,10 @@ def _unpickle(stream: Stream, steps: Steps | None = None) -> tuple[object, tuple
             return Inert("storage")
         if not isinstance(key, str) or not _natural(numel) or any(v is not None for v in view):
             raise DamagedPickle("a storage without key and length, or a view of one")
-        found = Storage(key, dtype, numel)
-        if storages.setdefault(key, found) != found:
+        storage = Storage(key, dtype, numel)
+        if storages.setdefault(key, storage) != storage:
             raise DamagedPickle(f"storage {key} is described twice, differently")
-        return found
+        return storage
 
     unpickler = InertUnpickler(stream, KNOWN, persistent, steps=steps)
     root = unpickler.load()

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Loader, Part, hookimpl
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import TorchFile
 from wganalyze_checkpoints.torch.state_dict import (
@@ -23,6 +21,7 @@ from wganalyze_checkpoints.torch.state_dict import (
     problems,
     read_tensors,
 )
+from wganalyze_checkpoints.wording import few
 
 _WEIGHTS = ("state_dict",)
 _AVERAGED = "averaging_state"
@@ -32,10 +31,10 @@ def module_weights(file: TorchFile) -> StateDict | None:
     """The weights of the LightningModule, if this is a checkpoint of Lightning."""
     if file.script or "pytorch-lightning_version" not in children(file.root):
         return None
-    return next((found for found in find_state_dicts(file) if found.place == _WEIGHTS), None)
+    return next((state for state in find_state_dicts(file) if state.place == _WEIGHTS), None)
 
 
-class Lightning:
+class Lightning(Loader):
     """The loader of kind "lightning"."""
 
     name = "lightning"
@@ -63,15 +62,15 @@ class Lightning:
                 facts=find_facts(file.root, [()]),
                 read_tensors=partial(read_tensors, file, weights),
                 problems=(*_left(file), *problems(file)),
-                asks_for=tuple(map(torch_file.printable, file.foreign)),
+                asks_for=file.asks_for,
             )
         ]
 
 
 def _left(file: TorchFile) -> Iterable[str]:
     """Weights that callbacks keep in the file."""
-    others = [torch_file.path_in_file(found.place) for found in find_state_dicts(file) if found.place != _WEIGHTS]
-    names = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
+    others = [torch_file.path_in_file(state.place) for state in find_state_dicts(file) if state.place != _WEIGHTS]
+    names = few(others, 4)
     if _AVERAGED in children(file.root):
         yield f"state_dict holds averaged weights, of Lightning's WeightAveraging; left unread: {names}"
     elif others:
@@ -79,6 +78,6 @@ def _left(file: TorchFile) -> Iterable[str]:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of Lightning's checkpoints."""
-    return [Lightning()]
+    return [Lightning]

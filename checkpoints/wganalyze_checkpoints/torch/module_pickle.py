@@ -12,15 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Loader, Part, hookimpl
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import TorchFile
 from wganalyze_checkpoints.torch.modules import module_keys, modules_of
 from wganalyze_checkpoints.torch.rebuild import options_for, rebuild
 from wganalyze_checkpoints.torch.state_dict import find_facts, find_state_dicts
+from wganalyze_checkpoints.wording import few, what_it_says
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
 
 def programs(file: TorchFile) -> dict[str, Inert]:
     """The objects of a file without state dicts that code would have to make: its networks, or the file as a whole."""
-    found = modules_of(file.root)
-    if not found and isinstance(file.root, Inert):
-        found = {"": file.root}
-    return {} if file.script or not found or find_state_dicts(file) else found
+    networks = modules_of(file.root)
+    if not networks and isinstance(file.root, Inert):
+        networks = {"": file.root}
+    return {} if file.script or not networks or find_state_dicts(file) else networks
 
 
-class TorchModulePickle:
+class TorchModulePickle(Loader):
     """The loader of kind "torch-module-pickle"."""
 
     name = "torch-module-pickle"
@@ -50,17 +49,17 @@ class TorchModulePickle:
     def open(self, path: Path) -> list[Part]:
         """One Part per network, without running anything."""
         file = torch_file.read(path)
-        found = {} if file is None else programs(file)
-        if file is None or not found:
+        networks = {} if file is None else programs(file)
+        if file is None or not networks:
             raise CheckpointError(f"{path}: holds no pickled network; inspect it with the loader torch-state-dict")
-        classes = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
+        classes = few(file.foreign, 8)
         options = options_for(file.foreign)
         problem = (
             f"a whole pickled object: reading it runs code ({classes or 'of its own'}); "
             f"give --trust if you know who wrote it, {f'{options} if you know this code, ' if options else ''}"
             "or save its state_dict() instead"
         )
-        facts = find_facts(file.root, [(name,) if name else () for name in found])
+        facts = find_facts(file.root, [(name,) if name else () for name in networks])
         try:
             return [
                 Part(
@@ -71,10 +70,10 @@ class TorchModulePickle:
                     facts=facts,
                     read_module=partial(_read_module, path, name),
                     problems=(problem,),
-                    asks_for=tuple(map(torch_file.printable, file.foreign)),
+                    asks_for=file.asks_for,
                     read_allowed=partial(_read_allowed, path, name),
                 )
-                for name, module in found.items()
+                for name, module in networks.items()
             ]
         except DamagedPickle as error:
             raise torch_file.damaged(path, error) from error
@@ -86,7 +85,7 @@ def _read_module(path: Path, name: str) -> Module:
     try:
         value = torch.load(path, weights_only=False, map_location="cpu")
     except (AttributeError, ImportError) as error:
-        reason = torch_file.printable(error)
+        reason = what_it_says(error)
         raise CheckpointError(
             f"{path}: {reason}; {_where_code_is(reason)}, or save its state_dict() instead"
         ) from error
@@ -103,10 +102,10 @@ def _where_code_is(reason: str) -> str:
 
 def _read_allowed(path: Path, name: str, names: Sequence[str]) -> Module:
     file = torch_file.read(path)
-    found = {} if file is None else programs(file)
-    if file is None or name not in found:
+    networks = {} if file is None else programs(file)
+    if file is None or name not in networks:
         raise CheckpointError(f"{path}: changed while it was read; start again")
-    return _network(path, rebuild(file, found[name], names))
+    return _network(path, rebuild(file, networks[name], names))
 
 
 def _network(path: Path, value: object) -> Module:
@@ -121,6 +120,6 @@ def _network(path: Path, value: object) -> Module:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of whole pickled networks."""
-    return [TorchModulePickle()]
+    return [TorchModulePickle]

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from wganalyze import one_line
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
-from wganalyze_checkpoints.torch.file import StoredTensor, printable
+from wganalyze_checkpoints.torch.file import StoredTensor
+from wganalyze_checkpoints.wording import LONGEST
 
 _MAX_VISITS = 200_000
 _MAX_DEPTH = 64
@@ -58,14 +60,14 @@ def modules_of(root: object) -> dict[str, Inert]:
 
 def module_names(root: object) -> list[str]:
     """``modules_of``, named for people with their classes."""
-    return [f"{name or 'the file'} ({printable(class_of(m))})" for name, m in modules_of(root).items()]
+    return [f"{name or 'the file'} ({one_line(class_of(m), LONGEST)})" for name, m in modules_of(root).items()]
 
 
 def module_keys(module: Inert) -> dict[str, StoredTensor]:
     """The keys that ``module.state_dict()`` would have, with their tensors, as far as they can be seen."""
     walk = _Walk(scripted=False)
     walk.visit(module, "", 0)
-    return walk.found
+    return walk.tensors
 
 
 def script_keys(module: object) -> dict[str, StoredTensor]:
@@ -73,7 +75,7 @@ def script_keys(module: object) -> dict[str, StoredTensor]:
     walk = _Walk(scripted=True)
     if isinstance(module, Inert):
         walk.visit(module, "", 0)
-    return walk.found
+    return walk.tensors
 
 
 @dataclass
@@ -81,7 +83,7 @@ class _Walk:
     """Collects tensors; what it looks at is counted, for modules may share their tables and each other."""
 
     scripted: bool
-    found: dict[str, StoredTensor] = field(default_factory=dict)
+    tensors: dict[str, StoredTensor] = field(default_factory=dict)
     visits: int = 0
 
     def visit(self, module: Inert, prefix: str, depth: int) -> None:
@@ -96,7 +98,7 @@ class _Walk:
         for table in tables:
             for key, value in table.items():
                 if isinstance(value, StoredTensor) and key not in hidden:
-                    self.found[self._key(prefix, key)] = value
+                    self.tensors[self._key(prefix, key)] = value
         for key, child in children.items():
             if isinstance(child, Inert):
                 self.visit(child, self._key(prefix, key) + ".", depth + 1)

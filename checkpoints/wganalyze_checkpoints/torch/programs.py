@@ -19,11 +19,12 @@ from torch.fx.graph import CodeGen
 from torch.fx.node import map_aggregate
 
 from wganalyze_checkpoints.torch import file as torch_file
+from wganalyze_checkpoints.wording import what_it_says
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from wganalyze_checkpoints.torch.export import Argument, Header
+    from wganalyze_checkpoints.torch.headers import Argument, Header
 
 
 _DEVICE = re.compile(rb'\{"type":\s*"(?!cpu"|meta")\w+",\s*"index":\s*(?:\d+|null)\}')
@@ -217,7 +218,7 @@ class Exported(nn.Module):
                 y = _call(self.program, [x.requires_grad_(True), *others], self.fixed)[0]
                 torch.autograd.grad(y.sum(), x)
         except Exception as error:
-            return torch_file.printable(error)
+            return what_it_says(error)
         return ""
 
 

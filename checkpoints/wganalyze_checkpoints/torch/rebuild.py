@@ -27,11 +27,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.errors import CheckpointError, TrustError, WganalyzeError
+from wganalyze import CheckpointError, TrustError, WganalyzeError, one_line
 from wganalyze_checkpoints.pickles.inert import Global, Inert
 from wganalyze_checkpoints.pickles.numpy_values import ARRAYS, array_of
-from wganalyze_checkpoints.torch.file import Storage, StoredTensor, TorchFile, damaged, printable
+from wganalyze_checkpoints.torch.file import Storage, StoredTensor, TorchFile, damaged
 from wganalyze_checkpoints.torch.modules import members_of
+from wganalyze_checkpoints.wording import LONGEST
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def rebuild(file: TorchFile, root: object, allowed: Sequence[str]) -> Any:
     names, stored = _survey(root)
     classes = {name: _of_torch(name) for name in names}
     wanted = [name for name in names if classes[name] is None and name not in _DATA]
-    granted = {name: found for name in wanted if (found := _granting(name, allowed)) is not None}
+    granted = {name: given for name in wanted if (given := _granting(name, allowed)) is not None}
     refused = [name for name in wanted if name not in granted]
     if refused:
         raise TrustError(f"{file.path}: {_refusal(refused)}")
@@ -74,7 +75,7 @@ def rebuild(file: TorchFile, root: object, allowed: Sequence[str]) -> Any:
     except Exception as error:  # an allowed class may raise anything
         raise CheckpointError(
             f"{file.path}: its objects do not fit the classes that --allow names "
-            f"({printable(f'{type(error).__name__}: {error}')}); use the code that wrote the file"
+            f"({one_line(f'{type(error).__name__}: {error}', LONGEST)}); use the code that wrote the file"
         ) from error
 
 
@@ -113,18 +114,18 @@ def _of_torch(name: str) -> Any:
 
     module, _, last = name.rpartition(".")
     if module == "torch":
-        found = getattr(torch, last, None)
-        return found if isinstance(found, torch.dtype | torch.memory_format) else None
+        constant = getattr(torch, last, None)
+        return constant if isinstance(constant, torch.dtype | torch.memory_format) else None
     if module == _FUNCTIONS:
         return getattr(torch, last, None) if hasattr(torch.Tensor, last) else None
     if module in ("torch.nn.functional", "torch._C._nn"):
         compiled: Any = torch._C
-        found = getattr(torch.nn.functional if module == "torch.nn.functional" else compiled._nn, last, None)
-        own = getattr(found, "__module__", None) in ("torch.nn.functional", "torch._jit_internal", "torch._C._nn")
-        return found if own and not isinstance(found, type) and callable(found) else None
+        function = getattr(torch.nn.functional if module == "torch.nn.functional" else compiled._nn, last, None)
+        own = getattr(function, "__module__", None) in ("torch.nn.functional", "torch._jit_internal", "torch._C._nn")
+        return function if own and not isinstance(function, type) and callable(function) else None
     if module.startswith(("torch.nn.modules.", "torch.nn.utils.", "torch.nn.parallel.")):
-        found = getattr(sys.modules.get(module), last, None)
-        return found if isinstance(found, type) and found.__module__.startswith("torch.nn.") else None
+        layer = getattr(sys.modules.get(module), last, None)
+        return layer if isinstance(layer, type) and layer.__module__.startswith("torch.nn.") else None
     return None
 
 
@@ -155,7 +156,7 @@ def _refusal(names: Sequence[str]) -> str:
     never = [name for name in names if not _may_be_allowed(name)]
     if never:
         return (
-            f"asks for {_few(map(printable, never))}, which no --allow admits; "
+            f"asks for {_few([one_line(name, LONGEST) for name in never])}, which no --allow admits; "
             "only --trust would read it, which runs whatever code the file names"
         )
     return f"asks for {_few(names)}; if you know this code, add {options_for(names)}"
@@ -182,19 +183,19 @@ def _few(names: Iterable[str]) -> str:
 
 def _import(path: Path, given: str) -> type:
     """The class that the user allowed."""
-    where = f"{path}: --allow {printable(given)}"
+    where = f"{path}: --allow {one_line(given, LONGEST)}"
     try:
-        found = _find(given.replace(":", ".").split("."))
+        cls = _find(given.replace(":", ".").split("."))
     except Exception as error:  # their module may raise anything
         raise TrustError(
-            f"{where}: cannot be imported ({printable(f'{type(error).__name__}: {error}')}); "
+            f"{where}: cannot be imported ({one_line(f'{type(error).__name__}: {error}', LONGEST)}); "
             "put the folder of this code on PYTHONPATH, or start in it"
         ) from error
-    if not isinstance(found, type):
-        raise TrustError(f"{where}: a {type(found).__name__}, and only classes are admitted; --trust runs everything")
-    if found.__module__.partition(".")[0] in _PYTHON - {"__main__"}:
-        raise TrustError(f"{where}: a class of Python's own library, {found.__module__}.{found.__name__}")
-    return found
+    if not isinstance(cls, type):
+        raise TrustError(f"{where}: a {type(cls).__name__}, and only classes are admitted; --trust runs everything")
+    if cls.__module__.partition(".")[0] in _PYTHON - {"__main__"}:
+        raise TrustError(f"{where}: a class of Python's own library, {cls.__module__}.{cls.__name__}")
+    return cls
 
 
 def _find(pieces: Sequence[str]) -> Any:
@@ -202,12 +203,12 @@ def _find(pieces: Sequence[str]) -> Any:
     for end in range(len(pieces) - 1, 0, -1):
         module = ".".join(pieces[:end])
         try:
-            found: Any = importlib.import_module(module)
+            imported: Any = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if end == 1 or not f"{module}.".startswith(f"{error.name}."):  # a module that theirs needs
                 raise
             continue
-        return functools.reduce(getattr, pieces[end:], found)
+        return functools.reduce(getattr, pieces[end:], imported)
     raise ImportError("not of the form MODULE:CLASS")
 
 
@@ -251,7 +252,7 @@ class _Builder:
 
     def _key(self, key: object) -> Any:
         if isinstance(key, Inert):  # anything but a short scalar, whose hash would cost
-            raise self._refused(f"a {printable(key.name)} as a key")
+            raise self._refused(f"a {one_line(key.name, LONGEST)} as a key")
         return key
 
     def _refused(self, what: str) -> TrustError:
@@ -278,11 +279,11 @@ class _Builder:
     def _array(self, value: Inert) -> Any:
         import numpy as np
 
-        found = array_of(value)
-        if found is None or not isinstance(found.data, bytes | bytearray):
+        array = array_of(value)
+        if array is None or not isinstance(array.data, bytes | bytearray):
             raise self._refused("an array of objects")
-        flat = np.frombuffer(found.data, np.dtype(found.spec.dtype).newbyteorder(found.order))
-        return flat.astype(found.spec.dtype).reshape(found.spec.shape, order="F" if found.columns_first else "C")
+        flat = np.frombuffer(array.data, np.dtype(array.spec.dtype).newbyteorder(array.order))
+        return flat.astype(array.spec.dtype).reshape(array.spec.shape, order="F" if array.columns_first else "C")
 
     def _member(self, value: object) -> Any:
         if not isinstance(value, str | int | float | bytes | None):
@@ -303,15 +304,15 @@ class _Builder:
 
         cls = self._classes.get(value.name)
         if not isinstance(cls, type):
-            raise self._refused(f"a call of {printable(value.name)}")
+            raise self._refused(f"a call of {one_line(value.name, LONGEST)}")
         callable_ = value.name in self._allowed and issubclass(cls, Module | Enum)
         if value.called and arguments and not callable_:
-            raise self._refused(f"a {printable(value.name)} that is made by a call")
+            raise self._refused(f"a {one_line(value.name, LONGEST)} that is made by a call")
         given = [self.build(argument) for argument in arguments]
         new: Any = cls.__new__
         made: Any = self._remember(value, cls(*given) if value.called and callable_ else new(cls, *given))
         if (value.entries and not isinstance(made, dict)) or (value.items and not isinstance(made, list)):
-            raise self._refused(f"a {printable(value.name)} with items")
+            raise self._refused(f"a {one_line(value.name, LONGEST)} with items")
         for key, entry in value.entries.items():
             made[self._key(key)] = self.build(entry)
         if value.items and isinstance(made, list):

@@ -10,9 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Input, Loader, Part
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Input, Loader, Part, hookimpl
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import TorchFile
@@ -27,7 +25,7 @@ MAX_CODE = 4 * 2**20
 _LONGEST_SIGNATURE = 10_000
 
 
-class TorchScript:
+class TorchScript(Loader):
     """The loader of kind "torchscript"."""
 
     name = "torchscript"
@@ -82,10 +80,10 @@ def _code(file: TorchFile) -> str:
 
 def _inputs(code: str) -> Iterator[Input]:
     """What ``forward`` takes: names, and the types of all that are not plain tensors."""
-    found = re.search(r"^  def forward\(self\b[^,)]*,?", code, re.MULTILINE)
-    if found is None:
+    signature = re.search(r"^  def forward\(self\b[^,)]*,?", code, re.MULTILINE)
+    if signature is None:
         return
-    for parameter in _until_closed(code[found.end() : found.end() + _LONGEST_SIGNATURE]):
+    for parameter in _until_closed(code[signature.end() : signature.end() + _LONGEST_SIGNATURE]):
         name, _, kind = parameter.partition(":")
         kind = kind.partition("=")[0].strip()
         if name.strip().isidentifier() and kind.isprintable():
@@ -119,6 +117,6 @@ def _read_module(path: Path) -> Module:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of TorchScript archives."""
-    return [TorchScript()]
+    return [TorchScript]

@@ -18,13 +18,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.loader import Loader, Part
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError, Loader, Part, hookimpl
 from wganalyze_checkpoints.pickles.inert import Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.file import StoredTensor, TorchFile
 from wganalyze_checkpoints.torch.modules import is_module, module_names
+from wganalyze_checkpoints.wording import few
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,7 +86,7 @@ class _Search:
             raise torch_file.damaged(self.path, f"more than {_MAX_PARTS} state dicts")
         tensors = {k: v for k, v in items.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
         # Beside nested state dicts a few tensors are noise or statistics; a state dict may in turn hold a small dict.
-        if any(len(found.tensors) >= len(tensors) for found in nested) or all(map(_is_no_weight, tensors.values())):
+        if any(len(inner.tensors) >= len(tensors) for inner in nested) or all(map(_is_no_weight, tensors.values())):
             return nested
         if not all(key.isprintable() for key in tensors):
             raise torch_file.damaged(self.path, "a key with characters that cannot be shown")
@@ -185,7 +184,7 @@ def _is_lightweight_gan(root: object) -> bool:
     return heads >= {"G", "D", "GE"}
 
 
-class TorchStateDict:
+class TorchStateDict(Loader):
     """The loader of kind "torch-state-dict"."""
 
     name = "torch-state-dict"
@@ -203,20 +202,20 @@ class TorchStateDict:
     def open(self, path: Path) -> list[Part]:
         """One Part per state dict; for a record of other files, one with its facts alone."""
         file = torch_file.read(path)
-        found = [] if file is None else find_state_dicts(file)
-        if file is None or not (found or is_record(file)):
+        states = [] if file is None else find_state_dicts(file)
+        if file is None or not (states or is_record(file)):
             raise CheckpointError(
                 f"{path}: holds no state dict; save one with torch.save(net.state_dict(), {path.name!r})"
             )
-        facts = find_facts(file.root, [s.place for s in found] or [()])
-        if not found:
+        facts = find_facts(file.root, [s.place for s in states] or [()])
+        if not states:
             return [
                 Part(
                     path,
                     self.name,
                     facts=facts,
                     problems=problems(file),
-                    asks_for=tuple(map(torch_file.printable, file.foreign)),
+                    asks_for=file.asks_for,
                 )
             ]
         numbered = not numbers_networks(path) and not _is_lightweight_gan(file.root)
@@ -229,22 +228,21 @@ class TorchStateDict:
                 facts=facts,
                 read_tensors=partial(read_tensors, file, s),
                 problems=problems(file),
-                asks_for=tuple(map(torch_file.printable, file.foreign)),
+                asks_for=file.asks_for,
                 numbered=numbered,
             )
-            for s in found
+            for s in states
         ]
 
 
 def problems(file: TorchFile) -> tuple[str, ...]:
     """What in the file is left unread, one line each."""
     networks = module_names(file.root)
-    left = ", ".join(map(torch_file.printable, file.foreign[:8])) + (", ..." if len(file.foreign) > 8 else "")
     lines = []
     if networks:
         lines.append(f"whole networks are pickled beside the state dicts and left unread: {', '.join(networks)}")
     if file.foreign:
-        lines.append(f"objects that would need code to read are left unread: {left}")
+        lines.append(f"objects that would need code to read are left unread: {few(file.foreign, 8)}")
     return tuple(lines)
 
 
@@ -268,6 +266,6 @@ def read_tensors(file: TorchFile, state: StateDict) -> Mapping[str, Tensor]:
 
 
 @hookimpl
-def wganalyze_loaders() -> Iterable[Loader]:
+def wganalyze_loaders() -> Iterable[type[Loader]]:
     """The loader of torch state dicts."""
-    return [TorchStateDict()]
+    return [TorchStateDict]

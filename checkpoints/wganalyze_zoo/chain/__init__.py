@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.architecture import Architecture
-from wganalyze.contracts.hooks import hookimpl
+from wganalyze import Architecture, Proposer, Role, Shapes, hookimpl
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def rebuild(shapes: Shapes, **assumptions: Any) -> Module:
@@ -27,7 +24,7 @@ def rebuild(shapes: Shapes, **assumptions: Any) -> Module:
     return build(shapes, **assumptions)
 
 
-class Chain:
+class Chain(Proposer):
     """Plain chains of Linear, Conv2d, ConvTranspose2d and BatchNorm; recognises none, but proposes readings."""
 
     name = "chain"
@@ -42,7 +39,7 @@ class Chain:
         return None
 
     def propose(
-        self, keys: Shapes, role: str, sample_shape: tuple[int, ...], near: Mapping[str, Any] | None = None
+        self, keys: Shapes, role: Role, sample_shape: tuple[int, ...], near: Mapping[str, Any] | None = None
     ) -> Sequence[Mapping[str, Any]]:
         """Readings, as arguments of ``build`` besides ``shapes``; ValueError says why there are none."""
         from wganalyze_zoo.chain.proposals import propose
@@ -57,5 +54,5 @@ class Chain:
 
 
 @hookimpl
-def wganalyze_architectures() -> Iterable[Architecture]:
-    return [Chain()]
+def wganalyze_architectures() -> Iterable[type[Architecture]]:
+    return [Chain]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from wganalyze_zoo.chain.reading import Chain, Layer, Shapes, read, square_side
+from wganalyze import Shapes
+from wganalyze_zoo.chain.reading import Chain, Layer, read, square_side
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -7,6 +7,7 @@ from functools import cache
 from math import prod
 from typing import NamedTuple
 
+from wganalyze import Role
 from wganalyze_zoo.chain.reading import Chain, square_side
 
 MOST = 2000
@@ -28,22 +29,22 @@ class Setting(NamedTuple):
 Way = tuple[Setting, ...]
 
 
-def ways(chain: Chain, marks: Sequence[bool], role: str, sample_shape: tuple[int, ...]) -> list[Way]:
+def ways(chain: Chain, marks: Sequence[bool], role: Role, sample_shape: tuple[int, ...]) -> list[Way]:
     """Settings of the convolutions; other strides, then upsampling, only where no usual ones arrive.
 
     ValueError where there are too many.
     """
     for strides, scales in (USUAL, *RARER):
-        found = _ways(chain, marks, role, sample_shape, strides, scales if role == "generator" else (1,))
-        if found:
-            return found
+        fitting = _ways(chain, marks, role, sample_shape, strides, scales if role == "generator" else (1,))
+        if fitting:
+            return fitting
     return []
 
 
 def _ways(
     chain: Chain,
     marks: Sequence[bool],
-    role: str,
+    role: Role,
     sample_shape: tuple[int, ...],
     strides: Sequence[int],
     scales: Sequence[int],
@@ -57,10 +58,10 @@ def _ways(
         if i == len(layers):
             return [()] if _arrived(role, ends[-1][1], size, sample_shape) else []
         if i and i - 1 in chain.reshapes:
-            found = _reshaped(chain.is_flat(i), ends[i - 1][1], ends[i][0], size)
-            if found is None:
+            reshaped = _reshaped(chain.is_flat(i), ends[i - 1][1], ends[i][0], size)
+            if reshaped is None:
                 return []
-            size = found
+            size = reshaped
         if layers[i].kind != "conv":
             return onward(i + 1, size)
         kernel, transposed = layers[i].kernel, marks[i]
@@ -77,7 +78,7 @@ def _ways(
     return [] if start is None else onward(0, start)
 
 
-def _start(chain: Chain, role: str, takes: int, sample_shape: tuple[int, ...]) -> Size | None:
+def _start(chain: Chain, role: Role, takes: int, sample_shape: tuple[int, ...]) -> Size | None:
     """The size that the first layer is given: of a latent of one pixel, or of a sample."""
     if chain.is_flat(0):
         return () if role == "generator" or takes == prod(sample_shape) else None
@@ -100,14 +101,14 @@ def _reshaped(flat: bool, gives: int, takes: int, size: Size) -> Size | None:
     return (side, side) if side else None
 
 
-def _arrived(role: str, gives: int, size: Size, sample_shape: tuple[int, ...]) -> bool:
+def _arrived(role: Role, gives: int, size: Size, sample_shape: tuple[int, ...]) -> bool:
     if role == "critic":
         return gives * prod(size) == 1
     return gives == prod(sample_shape) if size == () else size == _image(gives, sample_shape)
 
 
 def _settings(
-    kernel: int, transposed: bool, size: Size, role: str, strides: Sequence[int], scales: Sequence[int]
+    kernel: int, transposed: bool, size: Size, role: Role, strides: Sequence[int], scales: Sequence[int]
 ) -> Iterator[tuple[Setting, Size]]:
     """Settings of one convolution with the size that each gives; of those that do the same, the first."""
     seen = set()

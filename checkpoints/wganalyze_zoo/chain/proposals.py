@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from wganalyze import Role, Shapes
 from wganalyze_zoo.chain.geometry import Way, ways
-from wganalyze_zoo.chain.reading import Chain, Shapes, read
+from wganalyze_zoo.chain.reading import Chain, read
 
 MOST = 2000
-FIRST = {
+FIRST: Mapping[Role, Sequence[str]] = {
     "critic": ("leaky_relu(0.2)", "relu", "leaky_relu(0.01)", "elu", "silu", "tanh"),
     "generator": ("relu", "leaky_relu(0.2)", "leaky_relu(0.01)", "elu", "silu", "tanh"),
 }
@@ -31,7 +32,7 @@ DEFAULTS: Mapping[str, Any] = {"eps": EPSILONS[0], "dropout": DROPOUTS[0], "resi
 
 
 def propose(
-    keys: Shapes, role: str, sample_shape: tuple[int, ...], near: Mapping[str, Any] | None = None
+    keys: Shapes, role: Role, sample_shape: tuple[int, ...], near: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """Arguments of ``build``, the most usual first: everything that the sizes allow, with a few activations each.
 
@@ -55,7 +56,7 @@ def propose(
     return readings
 
 
-def _variations(chain: Chain, role: str, near: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _variations(chain: Chain, role: Role, near: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Around one reading: what sizes do not decide."""
     norms = [i for i, layer in enumerate(chain.layers) if layer.kind == "norm"]
     seen_by_norms = any(i < norms[-1] for i in chain.rooms) if norms else False
@@ -72,7 +73,7 @@ def _variations(chain: Chain, role: str, near: Mapping[str, Any]) -> Iterator[di
         yield {**near, **chosen}
 
 
-def _geometries(chain: Chain, role: str, sample_shape: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def _geometries(chain: Chain, role: Role, sample_shape: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Strides, paddings ... of all ways through the layers; a critic is transposed only where it must be."""
     orientations = sorted(chain.orientations(), key=sum, reverse=role == "generator")
     if role == "critic":

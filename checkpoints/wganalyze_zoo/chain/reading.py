@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Literal
 
-Shapes = Mapping[str, tuple[int, ...]]
+from wganalyze import Shapes
+
 Path = tuple[str, ...]
 
 MOST_LAYERS = 40
@@ -126,12 +127,12 @@ class Chain:
         A number that is missing is an activation, save that one may be the reshape where there is one. Where modules
         may hide, one activation is taken to lie between each pair of weights: behind the norm, or before it.
         """
-        found = [
+        readings = [
             tuple(sorted(i for stage in self._stages() for i in self._active(stage, early=early, bare=bare)))
             for bare in (False, True)
             for early in (False, True)
         ]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(readings))
 
     def _stages(self) -> list[list[int]]:
         """Links by weights: those up to the next weights, one or (with a norm) two."""

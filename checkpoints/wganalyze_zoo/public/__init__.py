@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wganalyze.contracts.architecture import Architecture
-from wganalyze.contracts.hooks import hookimpl
+from wganalyze import Architecture, hookimpl
 from wganalyze_zoo.public import mimicry, pytorch_gan, torch_dcgan, w1_benchmark
 
 
 @hookimpl
-def wganalyze_architectures() -> Iterable[Architecture]:
+def wganalyze_architectures() -> Iterable[type[Architecture]]:
     return [
-        torch_dcgan.Generator(),
-        torch_dcgan.Discriminator(),
-        pytorch_gan.MlpGenerator(),
-        pytorch_gan.MlpDiscriminator(),
-        pytorch_gan.DcganGenerator(),
-        pytorch_gan.DcganDiscriminator(),
-        mimicry.Generator(32),
-        mimicry.Generator(64),
-        mimicry.SpectralDiscriminator(32),
-        mimicry.SpectralDiscriminator(64),
-        w1_benchmark.Critic(),
-        w1_benchmark.SortingCritic(),
+        torch_dcgan.Generator,
+        torch_dcgan.Discriminator,
+        pytorch_gan.MlpGenerator,
+        pytorch_gan.MlpDiscriminator,
+        pytorch_gan.DcganGenerator,
+        pytorch_gan.DcganDiscriminator,
+        mimicry.Generator32,
+        mimicry.Generator64,
+        mimicry.SpectralDiscriminator32,
+        mimicry.SpectralDiscriminator64,
+        w1_benchmark.Critic,
+        w1_benchmark.SortingCritic,
     ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze.networks.norms import encodings, folded_keys
-from wganalyze_zoo.public.signature import Known, Shape, Shapes, axis, batch_norm, convolution, fits, linear
+from wganalyze import Architecture, Shapes, encodings, folded_keys
+from wganalyze_zoo.public.signature import Shape, axis, batch_norm, convolution, fits, linear
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -22,19 +22,16 @@ _HALVING = {32: (True, False, False), 64: (True, True, True, True)}
 """Do the blocks behind the first halve the image?"""
 
 
-class Generator(Known):
+class Generator(Architecture):
     """z (n, nz) to images (n, 3, size, size) in [-1, 1]: residual blocks with BatchNorm and bilinear upsampling.
 
     The nets of its SNGAN, WGAN-GP, DCGAN, SSGAN and InfoMax-GAN are this one.
     """
 
     role = "generator"
+    size: ClassVar[int]
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.name = f"mimicry-generator-{size}"
-
-    def make(self, nz: int, ngf: int) -> Module:
+    def build(self, nz: int, ngf: int) -> Module:
         """``nz``: width of z; ``ngf``: of the first grid."""
         from torch import nn
 
@@ -68,7 +65,21 @@ class Generator(Known):
         return {"nz": nz, "ngf": ngf} if fits(keys, expected) else None
 
 
-class SpectralDiscriminator(Known):
+class Generator32(Generator):
+    """At 32 pixels."""
+
+    name = "mimicry-generator-32"
+    size = 32
+
+
+class Generator64(Generator):
+    """At 64 pixels."""
+
+    name = "mimicry-generator-64"
+    size = 64
+
+
+class SpectralDiscriminator(Architecture):
     """Images (n, 3, size, size) to scores (n, 1): residual blocks, the sum over all pixels, one linear layer.
 
     It is recognised by the keys of spectral norm alone, in every layer: without them, those of mimicry's DCGAN, which
@@ -76,12 +87,9 @@ class SpectralDiscriminator(Known):
     """
 
     role = "critic"
+    size: ClassVar[int]
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.name = f"mimicry-sngan-discriminator-{size}"
-
-    def make(self, ndf: int) -> Module:
+    def build(self, ndf: int) -> Module:
         """``ndf``: width of the last block. The layers are plain: they take folded weights."""
         from torch import nn
 
@@ -99,7 +107,7 @@ class SpectralDiscriminator(Known):
         return [(*pair, halves) for pair, halves in zip(pairwise(widths), _HALVING[self.size], strict=True)]
 
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
-        """The width of the last layer, where spectral norm is in all of them."""
+        """The width of the last layer, where spectral norm, in any of its encodings, is in all of them."""
         plain = folded_keys(keys)
         widths_of = _DISCRIMINATOR[self.size]
         last = f"l{len(widths_of) + 1}"
@@ -115,3 +123,17 @@ class SpectralDiscriminator(Known):
         weights = sum(key.endswith(".weight") for key in plain)
         everywhere = len(keys) == len(plain) + 2 * weights and all("spectral" in text for text in encodings(keys))
         return {"ndf": ndf} if everywhere and fits(plain, expected) else None
+
+
+class SpectralDiscriminator32(SpectralDiscriminator):
+    """At 32 pixels."""
+
+    name = "mimicry-sngan-discriminator-32"
+    size = 32
+
+
+class SpectralDiscriminator64(SpectralDiscriminator):
+    """At 64 pixels."""
+
+    name = "mimicry-sngan-discriminator-64"
+    size = 64

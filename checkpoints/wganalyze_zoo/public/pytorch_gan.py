@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from wganalyze_zoo.public.signature import Known, Shape, Shapes, axis, batch_norm, convolution, fits, linear
+from wganalyze import Architecture, Shapes
+from wganalyze_zoo.public.signature import Shape, axis, batch_norm, convolution, fits, linear
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -21,13 +22,13 @@ _WIDTHS = (128, 256, 512, 1024)
 _CHANNELS = (16, 32, 64, 128)
 
 
-class MlpGenerator(Known):
+class MlpGenerator(Architecture):
     """z to an image: Linear, BatchNorm, LeakyReLU .2, four times (the first without BatchNorm), Linear, Tanh."""
 
     name = "pytorch-gan-mlp-generator"
     role = "generator"
 
-    def make(self, latent: int, outputs: int, image: tuple[int, int, int] | None = None) -> Module:
+    def build(self, latent: int, outputs: int, image: tuple[int, int, int] | None = None) -> Module:
         """``outputs``: pixels, in all channels; ``image``: their shape, None to leave them flat."""
         from torch import nn
 
@@ -46,8 +47,8 @@ class MlpGenerator(Known):
         expected = linear("model.0", latent, _WIDTHS[0]) | linear("model.11", _WIDTHS[-1], outputs)
         for i, (wide, narrow) in enumerate(pairwise(_WIDTHS)):
             expected |= linear(f"model.{3 * i + 2}", wide, narrow) | batch_norm(f"model.{3 * i + 3}", narrow)
-        found = {"latent": latent, "outputs": outputs, "image": _image(outputs)}
-        return found if fits(keys, expected) else None
+        arguments = {"latent": latent, "outputs": outputs, "image": _image(outputs)}
+        return arguments if fits(keys, expected) else None
 
     def assumed(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         """What keys do not show."""
@@ -67,7 +68,7 @@ def _image(outputs: int) -> tuple[int, int, int] | None:
     return None
 
 
-class MlpDiscriminator(Known):
+class MlpDiscriminator(Architecture):
     """Flattened images to a score, (n, 1), through 512 and 256 with LeakyReLU .2.
 
     The discriminator of ``gan`` has the same keys and a sigmoid behind: of that one, the score here is the logit.
@@ -76,7 +77,7 @@ class MlpDiscriminator(Known):
     name = "pytorch-gan-mlp-discriminator"
     role = "critic"
 
-    def make(self, inputs: int) -> Module:
+    def build(self, inputs: int) -> Module:
         """``inputs``: pixels, in all channels."""
         from torch import nn
 
@@ -97,13 +98,13 @@ class MlpDiscriminator(Known):
         )
 
 
-class DcganGenerator(Known):
+class DcganGenerator(Architecture):
     """z to an image of four times ``side``: Linear, then two nearest upsamplings with convolutions, Tanh."""
 
     name = "pytorch-gan-dcgan-generator"
     role = "generator"
 
-    def make(self, latent: int, side: int, channels: int) -> Module:
+    def build(self, latent: int, side: int, channels: int) -> Module:
         """``side``: of the first grid, a quarter of the image's."""
         from torch import nn
 
@@ -126,13 +127,13 @@ class DcganGenerator(Known):
         return {"latent": latent, "side": side, "channels": channels} if fits(keys, expected) else None
 
 
-class DcganDiscriminator(Known):
+class DcganDiscriminator(Architecture):
     """Images of 16 times ``side`` to a probability, (n, 1): four strided convolutions with dropout, a sigmoid."""
 
     name = "pytorch-gan-dcgan-discriminator"
     role = "critic"
 
-    def make(self, channels: int, side: int) -> Module:
+    def build(self, channels: int, side: int) -> Module:
         """``side``: of the last grid, a sixteenth of the image's."""
         from torch import nn
 

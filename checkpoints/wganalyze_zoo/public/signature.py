@@ -1,41 +1,12 @@
-"""What known architectures have in common, and keys and shapes of layers to compare a checkpoint with."""
+"""Keys and shapes of layers, to compare a checkpoint with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from torch.nn import Module
+from wganalyze import Shapes
 
 Shape = tuple[int, ...]
-Shapes = Mapping[str, Shape]
 
 _COUNTER = ".num_batches_tracked"
-
-
-class Known:
-    """An architecture of a public source. Subclasses define ``name``, ``role``, ``make`` and ``recognise``."""
-
-    name: str
-    role: Literal["generator", "critic"]
-    """What it is, for files whose names do not say it."""
-
-    def make(self, *args: Any, **arguments: Any) -> Module:
-        """The network, from what ``recognise`` found."""
-        raise NotImplementedError
-
-    def build(self, **arguments: Any) -> Module:
-        """As ``make``."""
-        return self.make(**arguments)
-
-    def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
-        """The arguments of ``make`` where keys and shapes are exactly those; else None."""
-        raise NotImplementedError
-
-    def assumed(self, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-        """What keys do not show and other trainers might do otherwise."""
-        return ()
 
 
 def linear(name: str, wide: int, narrow: int) -> dict[str, Shape]:

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from wganalyze_zoo.public.signature import Known, Shape, Shapes, axis, batch_norm, convolution, fits
+from wganalyze import Architecture, Shapes
+from wganalyze_zoo.public.signature import Shape, axis, batch_norm, convolution, fits
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
 _FACTORS = (8, 4, 2, 1)
 
 
-class Generator(Known):
+class Generator(Architecture):
     """nz to nc x 64 x 64: ReLU inside, Tanh at the end."""
 
     name = "torch-dcgan-generator"
     role = "generator"
 
-    def make(self, nz: int, ngf: int, nc: int) -> Module:
+    def build(self, nz: int, ngf: int, nc: int) -> Module:
         """``nz``: width of z; ``ngf``: width before the image; ``nc``: channels."""
         from torch import nn
 
@@ -49,13 +50,13 @@ class Generator(Known):
         return {"nz": nz, "ngf": ngf, "nc": nc} if fits(keys, expected) else None
 
 
-class Discriminator(Known):
+class Discriminator(Architecture):
     """nc x 64 x 64 to a probability, (n, 1): LeakyReLU .2 inside, a sigmoid at the end."""
 
     name = "torch-dcgan-discriminator"
     role = "critic"
 
-    def make(self, ndf: int, nc: int) -> Module:
+    def build(self, ndf: int, nc: int) -> Module:
         """``ndf``: width behind the image; ``nc``: channels."""
         from torch import nn
 

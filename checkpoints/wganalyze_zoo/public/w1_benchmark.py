@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from wganalyze_zoo.public.signature import Known, Shape, Shapes, axis, fits, linear
+from wganalyze import Architecture, Shapes
+from wganalyze_zoo.public.signature import Shape, axis, fits, linear
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -26,7 +27,7 @@ def _is_critic(widths: list[int]) -> bool:
     return widths[0] == DIM and widths[-1] == 1 and min(widths) > 0
 
 
-class Critic(Known):
+class Critic(Architecture):
     """Points (n, 2) to scores (n, 1), through two hidden layers with ReLU.
 
     Its WGAN stores each layer as ``module`` of the wrapper that clips its weights, which they are after training. Its
@@ -36,7 +37,7 @@ class Critic(Known):
     name = "w1-benchmark-critic"
     role = "critic"
 
-    def make(self, hidden: tuple[int, int], wrapped: bool = False) -> Module:
+    def build(self, hidden: tuple[int, int], wrapped: bool = False) -> Module:
         """``hidden``: widths; ``wrapped``: each layer is called ``module`` inside of another."""
         from torch import nn
 
@@ -62,7 +63,7 @@ class Critic(Known):
         return (f"ReLU between its layers, as in the W1 benchmark: {_ACTIVATIONS}",)
 
 
-class SortingCritic(Known):
+class SortingCritic(Architecture):
     """Points (n, 2) to scores (n, 1) through orthogonal layers, between which each sample's numbers are sorted.
 
     Of its sort-out: the weights are the first columns (rows) of base @ exp(A), A skew, as geotorch has them.
@@ -71,7 +72,7 @@ class SortingCritic(Known):
     name = "w1-benchmark-sorting-critic"
     role = "critic"
 
-    def make(self, hidden: tuple[int, int]) -> Module:
+    def build(self, hidden: tuple[int, int]) -> Module:
         """``hidden``: widths."""
         from torch import nn
         from torch.nn.utils.parametrizations import orthogonal

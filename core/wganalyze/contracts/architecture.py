@@ -26,8 +26,8 @@ class Architecture(ABC):
     role: ClassVar[Role | None] = None
 
     @abstractmethod
-    def build(self, **arguments: Any) -> Module:
-        """A network; its weights are replaced by those of the checkpoint.
+    def build(self, *args: Any, **arguments: Any) -> Module:
+        """A network; its weights are replaced by those of the checkpoint. Core passes ``arguments`` by their names.
 
         The latent of a generator is read from the checkpoint, or from the shape of its first layer.
         """

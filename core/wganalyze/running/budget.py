@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wganalyze.contracts.data import DataSource
@@ -18,10 +19,22 @@ COMPILED = 1500
 """A size at which solvers for large samples are taken."""
 
 
-def largest_n(source: DataSource, preprocessing: Preprocessing, most: int | None, seconds: float, seed: int) -> int:
-    """The most samples, 500 times a power of two or ``most``, for which an exact W1 of real data ends in time."""
+def largest_n(
+    source: DataSource,
+    preprocessing: Preprocessing,
+    most: int | None,
+    seconds: float,
+    seed: int,
+    solve: Callable[[Any, Any], object] | None = None,
+) -> int:
+    """The most samples, 500 times a power of two or ``most``, for which an exact W1 of real data ends in time.
+
+    ``solve``: takes two samples; ``transport.wasserstein`` by default. Its MemoryError is an end too.
+    """
     from wganalyze.contracts.samples import Split
     from wganalyze.transport import wasserstein
+
+    solver = solve or wasserstein
 
     def took(n: int) -> float:
         x, y = [
@@ -29,7 +42,7 @@ def largest_n(source: DataSource, preprocessing: Preprocessing, most: int | None
             for k in (0, 1)
         ]
         start = time.perf_counter()
-        wasserstein(x, y)
+        solver(x, y)
         return time.perf_counter() - start
 
     limit = most if most is not None else FIRST * 2**20

@@ -6,17 +6,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.hooks import hookimpl
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
-from wganalyze.contracts.study import Need
-from wganalyze.errors import NotMeasurable, WganalyzeError
+from wganalyze import (
+    Analyzer,
+    Finding,
+    Headline,
+    Measurement,
+    Metric,
+    Need,
+    NotMeasurable,
+    Rows,
+    Samples,
+    Study,
+    Table,
+    WganalyzeError,
+    Yielded,
+    hookimpl,
+)
+from wganalyze.statistics import student_t
 from wganalyze_plugins.lipschitz.modes import compare_modes
 from wganalyze_plugins.lipschitz.places import PLACES, QUANTILES, distribution, sample_places
 
 if TYPE_CHECKING:
-    from wganalyze.contracts.samples import Samples
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.lipschitz.lower import Slope
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
     from wganalyze_plugins.lipschitz.upper import Stage, UpperBound
@@ -43,11 +53,13 @@ class Lipschitz(Analyzer):
             "lipschitz_lower",
             "The steepest slope found between two points, in float64: K is at least this.",
             source="SCIENCE: pair slopes from samples, an ascent on a smoothed copy, and a Gaussian climb",
+            headline=Headline("Lipschitz K", "K: bracket of the critic's Lipschitz constant", end="low", rank=70),
         ),
         Metric(
             "lipschitz_upper",
             "The product of the operator norms of the critic's layers: K is at most this.",
             source="Szegedy et al. 1312.6199, sec. 4.3",
+            headline=Headline("Lipschitz K", end="high", rank=70),
         ),
         Metric("lipschitz_sampled", "The steepest slope at real, generated and interpolated samples alone."),
         *(Metric(f"gradient_norm_{p}", f"Mean gradient norm at {p} samples.", source=GULRAJANI) for p in PLACES),
@@ -101,7 +113,7 @@ class Lipschitz(Analyzer):
             if self.samples < 2 or self.steps < 0:
                 raise ValueError("samples is at least 2, steps not negative")
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""
         from wganalyze_plugins.lipschitz.slopes import find_slopes, no_function_of_one_sample
 
@@ -119,10 +131,8 @@ class Lipschitz(Analyzer):
         yield from compare_modes(study)
 
 
-def _gradients(study: SnapshotStudy, places: dict[str, list[Samples] | str]) -> Iterator[Yielded]:
+def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator[Yielded]:
     import numpy as np
-
-    from wganalyze.statistics import student_t
 
     records = []
     without = study.lacks(Need.GRADIENT)
@@ -138,30 +148,29 @@ def _gradients(study: SnapshotStudy, places: dict[str, list[Samples] | str]) -> 
             reason = f"the gradient is NaN or infinite at {bad} of {len(together)} samples"
             yield Measurement.absent(metric, reason)
             continue
-        found = student_t(tuple(float(each.mean()) for each in norms))
+        # Without data there is one sample, of a size of its own, and no replicates for the study to count.
+        estimate = student_t([float(each.mean()) for each in norms])
         records.append(distribution(place, together))
-        yield Measurement(
+        yield Measurement.of(
             metric,
-            found.value,
-            interval=found.interval,
-            replicates=found.replicates,
+            estimate,
+            study,
             n=len(samples[0]),
-            space=study.space,
             mode="eval",
             method="mean of autograd norms, float64",
             message=study.critic_note,
         )
         penalty = study.snapshot.penalty
-        if place == "interpolate" and penalty and abs(found.value - 1) > PENALTY_MISSED:
+        if place == "interpolate" and penalty and abs(estimate.value - 1) > PENALTY_MISSED:
             message = (
-                f"on interpolates the mean gradient norm is {found.value:.3g}, where a gradient penalty of weight "
+                f"on interpolates the mean gradient norm is {estimate.value:.3g}, where a gradient penalty of weight "
                 f"{penalty:g} wants 1: the critic is not what its penalty asks for"
             )
             yield Finding("warning", "penalty-missed", message, (metric,))
     yield Rows("gradients", records)
 
 
-def _traced(study: SnapshotStudy) -> TracedCritic | str:
+def _traced(study: Study) -> TracedCritic | str:
     """The critic's graph, or why there is none."""
     from wganalyze_plugins.lipschitz.tracing import trace
 
@@ -175,7 +184,7 @@ def _traced(study: SnapshotStudy) -> TracedCritic | str:
         return str(error)
 
 
-def _upper(study: SnapshotStudy, traced: TracedCritic | str) -> UpperBound | str:
+def _upper(study: Study, traced: TracedCritic | str) -> UpperBound | str:
     from wganalyze_plugins.lipschitz.upper import product_bound
 
     if isinstance(traced, str):
@@ -188,7 +197,7 @@ def _upper(study: SnapshotStudy, traced: TracedCritic | str) -> UpperBound | str
         return str(reason)
 
 
-def _bracket(study: SnapshotStudy, slopes: Sequence[Slope], upper: UpperBound | str) -> Iterator[Yielded]:
+def _bracket(study: Study, slopes: Sequence[Slope], upper: UpperBound | str) -> Iterator[Yielded]:
     best = max(slopes, key=lambda slope: slope.value)
     if not isinstance(upper, str) and best.value > upper.value * ONE:
         raise BracketError(
@@ -209,7 +218,7 @@ def _bracket(study: SnapshotStudy, slopes: Sequence[Slope], upper: UpperBound | 
     yield from _findings(study, best, upper)
 
 
-def _end(study: SnapshotStudy, metric: str, value: float, method: str, certificate: str) -> Measurement:
+def _end(study: Study, metric: str, value: float, method: str, certificate: str) -> Measurement:
     return Measurement(
         metric,
         value,
@@ -236,7 +245,7 @@ def _row(position: int, stage: Stage) -> dict[str, float | int | str | None]:
     }
 
 
-def _findings(study: SnapshotStudy, best: Slope, upper: UpperBound | str) -> Iterator[Finding]:
+def _findings(study: Study, best: Slope, upper: UpperBound | str) -> Iterator[Finding]:
     scores = study.head.output == "score"
     if scores and best.value > ONE:
         message = (

@@ -100,13 +100,13 @@ def steepest_pairs(score: Score, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Points of ``x`` and of ``y``, (k, *shape) each, between which the slopes are the steepest."""
     with torch.no_grad():
         fx, fy = (torch.cat([score(part) for part in torch.split(points, BATCH)]) for points in (x, y))
-    found = []
+    candidates = []
     for rows in torch.split(torch.arange(len(x), device=x.device), BATCH):
         # Nearest pairs are imprecise in cdist, so it only names the candidates.
         slopes = (fx[rows, None] - fy).abs() / torch.cdist(x[rows].flatten(1), y.flatten(1))
         flat = slopes.nan_to_num(0.0, 0.0).flatten().topk(min(CERTIFIED, slopes.numel())).indices
-        found.append((x[rows[flat // len(y)]], y[flat % len(y)]))
-    first, second = (torch.cat(ends) for ends in zip(*found, strict=True))
+        candidates.append((x[rows[flat // len(y)]], y[flat % len(y)]))
+    first, second = (torch.cat(ends) for ends in zip(*candidates, strict=True))
     best = certified_slopes(score, first, second).topk(min(CERTIFIED, len(first))).indices
     return first[best], second[best]
 
@@ -140,8 +140,8 @@ class _Magnitude(TorchDispatchMode):  # type: ignore[no-untyped-call]
             eps = torch.finfo(result.dtype if self.single else torch.float64).eps
             values = result.detach().abs().double().nan_to_num(0.0, 0.0) * eps
             each = values.flatten(1).amax(dim=1) if values.dim() > 1 else values
-            found = each if len(self.digit) == len(each.reshape(-1)) else values.max()
-            self.digit = torch.maximum(self.digit.to(found.device), found)
+            digit = each if len(self.digit) == len(each.reshape(-1)) else values.max()
+            self.digit = torch.maximum(self.digit.to(digit.device), digit)
         return result
 
 
@@ -159,10 +159,10 @@ def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
         width = size * 0.01 ** (step / max(1, steps - 1))
         noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points.device)
         moved = points + width * noise
-        found = gradient_norms(score, moved)[1]
-        better = found > norms
+        new_norms = gradient_norms(score, moved)[1]
+        better = new_norms > norms
         points = torch.where(_broad(better, points), moved, points)
-        norms = torch.where(better, found, norms)
+        norms = torch.where(better, new_norms, norms)
     return points
 
 
@@ -227,10 +227,10 @@ def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int) -> Tens
                 (uphill,) = torch.autograd.grad((norm + 1e-300).log().sum(), points)
             points.grad = -uphill.nan_to_num()
             optimizer.step()
-            found = gradient_norms(score, points)[1]
-            better = found > norms
+            new_norms = gradient_norms(score, points)[1]
+            better = new_norms > norms
             best = torch.where(_broad(better, best), points.detach(), best)
-            norms = torch.where(better, found, norms)
+            norms = torch.where(better, new_norms, norms)
     return best
 
 

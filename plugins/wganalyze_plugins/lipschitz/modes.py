@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from wganalyze.contracts.measurement import Finding, Measurement, Yielded
-from wganalyze.contracts.samples import Samples, Split
-from wganalyze.contracts.study import Need
-
-if TYPE_CHECKING:
-    from wganalyze.study.study import SnapshotStudy
+from wganalyze import Finding, Measurement, Need, Samples, Split, Study, Yielded
+from wganalyze.statistics import auc
 
 BATCH = 64
 SHIFT = 0.2
@@ -21,7 +16,7 @@ MODES = {
 }
 
 
-def compare_modes(study: SnapshotStudy) -> Iterator[Yielded]:
+def compare_modes(study: Study) -> Iterator[Yielded]:
     """AUC of the first replicate in three modes, and a finding where they contradict each other."""
     reason = study.lacks(Need.REAL) or study.lacks(Need.FAKE)
     if not reason and not has_batch_norm(study):
@@ -30,13 +25,11 @@ def compare_modes(study: SnapshotStudy) -> Iterator[Yielded]:
         for metric in MODES:
             yield Measurement.absent(metric, reason)
         return
-    found = aucs(study, study.real(), study.fake())
+    by_mode = aucs(study, study.real(), study.fake())
     for metric, mode in MODES.items():
-        yield Measurement(
-            metric, found[metric], n=study.n, space=study.space, mode=mode, method="first replicate; buffers unchanged"
-        )
-    if max(found.values()) - min(found.values()) > SHIFT:
-        evaluated, separate, mixed = (found[metric] for metric in MODES)
+        yield Measurement.of(metric, by_mode[metric], study, mode=mode, method="first replicate; buffers unchanged")
+    if max(by_mode.values()) - min(by_mode.values()) > SHIFT:
+        evaluated, separate, mixed = (by_mode[metric] for metric in MODES)
         message = (
             f"BatchNorm decides what this critic says: AUC of real over fake is {evaluated:.2f} in eval mode, "
             f"{separate:.2f} in train mode with batches of their own, {mixed:.2f} in mixed batches of {BATCH}; "
@@ -45,7 +38,7 @@ def compare_modes(study: SnapshotStudy) -> Iterator[Yielded]:
         yield Finding("warning", "modes-disagree", message, tuple(MODES))
 
 
-def has_batch_norm(study: SnapshotStudy) -> bool:
+def has_batch_norm(study: Study) -> bool:
     """Is a layer of the critic one that takes statistics of its batch?"""
     from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -55,10 +48,8 @@ def has_batch_norm(study: SnapshotStudy) -> bool:
     )
 
 
-def aucs(study: SnapshotStudy, real: Samples, fake: Samples) -> dict[str, float]:
+def aucs(study: Study, real: Samples, fake: Samples) -> dict[str, float]:
     """P(score of a real > score of a fake) by mode, as the critic gives its scores."""
-    from wganalyze.statistics import auc
-
     mixed = Samples.concatenate([real, fake])
     order = Split("mixed batches").rng(study.seed).permutation(len(mixed))
     scores = study.scores(mixed.take(order), "train", BATCH)

@@ -5,27 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wganalyze.contracts.samples import Samples, Split
-from wganalyze.contracts.study import Need
+from wganalyze import Need, Samples, Split, Study
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wganalyze.study.study import SnapshotStudy
 
 PLACES = ("real", "fake", "interpolate")
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 WITHOUT_DATA = 512
 
 
-def sample_places(study: SnapshotStudy, most: int) -> dict[str, list[Samples] | str]:
+def sample_places(study: Study, most: int) -> dict[str, list[Samples] | str]:
     """Samples per replicate (``most`` at the most) for each place, or why there are none."""
-    if study.deal is None:
-        found: dict[str, list[Samples] | str] = dict.fromkeys(PLACES, study.lacks(Need.REAL))
-        if study.has(Need.GENERATOR):
-            found["fake"] = [study.fake(WITHOUT_DATA)]
-        return found
+    if no_data := study.lacks(Need.REAL):
+        generated = [study.fake(WITHOUT_DATA)] if study.has(Need.GENERATOR) else no_data
+        return {"real": no_data, "fake": generated, "interpolate": no_data}
     reals = [_first(study.real(replicate=r), most) for r in range(study.replicates)]
     if reason := study.lacks(Need.FAKE):
         return {"real": reals, "fake": reason, "interpolate": reason}

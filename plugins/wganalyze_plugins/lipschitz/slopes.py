@@ -11,13 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from wganalyze.contracts.samples import Samples
-from wganalyze.contracts.study import Need
+from wganalyze import Need, Samples, Study
 from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import Score, Slope
 
 if TYPE_CHECKING:
-    from wganalyze.study.study import SnapshotStudy
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
 
 STARTS = 32
@@ -27,35 +25,35 @@ Places = Mapping[str, Sequence[Samples]]
 """Samples per replicate, by place."""
 
 
-def find_slopes(study: SnapshotStudy, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
+def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
     """The steepest slope by method; the first one is that of the samples alone.
 
     Of a conditional critic every slope is one in the points, at a label that stays.
     """
     if study.lacks(Need.GRADIENT):
         return _without_gradients(study, places, steps)
-    starts = steepest(study, [s for found in places.values() for s in found])
+    starts = steepest(study, [s for each in places.values() for s in each])
     x = points_of(study, starts)
     score = lower.in_its_precision(score_of(study, starts), x)
-    found = [lower.steepest_slope(score, x, "gradients at samples")]
+    slopes = [lower.steepest_slope(score, x, "gradients at samples")]
     conditional = bool(study.head.latent.classes)
     if "real" in places and "fake" in places and not conditional:
         real, fake = (points_of(study, places[place][0]) for place in ("real", "fake"))
-        found.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
+        slopes.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
     if steps:
-        found.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
+        slopes.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
     if steps and traced is not None and not conditional:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
         # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
         with contextlib.suppress(RuntimeError):
             ascended = lower.ascend(score, smooth, x, steps)
-            found.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
-    return found
+            slopes.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
+    return slopes
 
 
-def _without_gradients(study: SnapshotStudy, places: Places, steps: int) -> list[Slope]:
+def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
     """Slopes between pairs alone: of samples, of pairs that climb, and along differences."""
-    samples = Samples.concatenate([found[0] for found in places.values()])
+    samples = Samples.concatenate([each[0] for each in places.values()])
     x = points_of(study, samples)
     if study.head.latent.classes:  # a pair has one label: that of its first point
         samples = samples.take(slice(STARTS))
@@ -64,28 +62,28 @@ def _without_gradients(study: SnapshotStudy, places: Places, steps: int) -> list
     else:
         score = lower.in_its_precision(score_of(study, samples), x[:STARTS])
         first, second = lower.steepest_pairs(score, x, x)
-    found = [Slope(float(lower.certified_slopes(score, first, second).max()), "pairs of samples")]
+    slopes = [Slope(float(lower.certified_slopes(score, first, second).max()), "pairs of samples")]
     if steps:
         climbed = lower.climb_pairs(score, first, second, steps)
-        found.append(Slope(float(lower.certified_slopes(score, *climbed).max()), "Gaussian climb of pairs"))
+        slopes.append(Slope(float(lower.certified_slopes(score, *climbed).max()), "Gaussian climb of pairs"))
     if steps and first[0].numel() <= lower.COORDINATES:
-        found.append(lower.steepest_along(score, first, lower.differences(score, first), "differences at samples"))
-    return found
+        slopes.append(lower.steepest_along(score, first, lower.differences(score, first), "differences at samples"))
+    return slopes
 
 
-def steepest(study: SnapshotStudy, samples: Sequence[Samples]) -> Samples:
+def steepest(study: Study, samples: Sequence[Samples]) -> Samples:
     """The samples of the largest gradients."""
     norms = np.concatenate([np.linalg.norm(study.gradient(s), axis=1) for s in samples])
     order = np.nan_to_num(norms, nan=0.0, posinf=0.0).argsort()[::-1]
     return Samples.concatenate(samples).take(order[:STARTS])
 
 
-def points_of(study: SnapshotStudy, samples: Samples) -> Tensor:
+def points_of(study: Study, samples: Samples) -> Tensor:
     """(n, *shape of the critic's input), float64."""
     return torch.from_numpy(samples.points).to(study.device, torch.float64).reshape(-1, *study.critic_shape)
 
 
-def score_of(study: SnapshotStudy, labelled: Samples) -> Score:
+def score_of(study: Study, labelled: Samples) -> Score:
     """The score that the analyzers see, as a function of tensors: the logit where a probability is inverted.
 
     Of a conditional critic: at the labels of ``labelled``, so for as many points as these, or several times as many.
@@ -116,7 +114,7 @@ def flat(module: nn.Module, *labels: Tensor) -> Score:
     return score
 
 
-def no_function_of_one_sample(study: SnapshotStudy, samples: Samples) -> str:
+def no_function_of_one_sample(study: Study, samples: Samples) -> str:
     """Why the score is none, even in eval mode: it depends on the batch, or on the calls before; "" where it is one."""
     few = samples.take(slice(FEW))
     together = study.scores(few)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.fx.node import map_arg
 from torch.nn.utils.parametrize import type_before_parametrizations
 
-from wganalyze.errors import NotMeasurable
+from wganalyze import NotMeasurable
 
 Values = dict[torch.fx.Node, Any]
 SIZES = frozenset(["size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device"])

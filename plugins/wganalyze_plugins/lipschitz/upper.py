@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 from torch.fx.node import Node, map_arg
 
-from wganalyze.errors import NotMeasurable
+from wganalyze import NotMeasurable
 from wganalyze_plugins.lipschitz import rules
 from wganalyze_plugins.lipschitz.operators import (
     NormBracket,
@@ -183,14 +183,14 @@ class _Walk:
             return rules.is_reshaping(module)
         return node.target in rules.RESHAPING_FUNCTIONS
 
-    def _convolution(self, weighty: list[Node], found: NormBracket) -> tuple[float | None, NormBracket | None]:
-        """Of a layer with a kernel: its norm as a matrix; and its symbol's bound, where the one found is not proved."""
+    def _convolution(self, weighty: list[Node], bracket: NormBracket) -> tuple[float | None, NormBracket | None]:
+        """Of a layer with a kernel: its norm as a matrix; and its symbol's bound, where ``bracket`` is not proved."""
         module = self.critic.module_of(weighty[0])
         if len(weighty) > 1 or not isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             return None, None
         kernel = module.weight.detach()
         norm = reshaped_norm(kernel)
-        if not found.delta or not isinstance(module, nn.Conv2d) or not _has_symbol(module):
+        if not bracket.delta or not isinstance(module, nn.Conv2d) or not _has_symbol(module):
             return norm, None
         stride = (module.stride[0], module.stride[1])
         if symbol_work(kernel, stride, module.groups) > SYMBOL_WORK:
@@ -201,19 +201,19 @@ class _Walk:
     def _stretch(self, node: Node, source: Node) -> float:
         module = self.critic.module_of(node)
         if module is not None:
-            found = rules.stretch_of_module(module)
+            stretch = rules.stretch_of_module(module)
         else:
             arguments, keywords = self.critic.arguments(node)
             if "input" in keywords:
                 arguments = (keywords.pop("input"), *arguments)
-            found = rules.stretch_of_function(node.target, arguments, keywords)
+            stretch = rules.stretch_of_function(node.target, arguments, keywords)
         name = self.critic.name_of(node)
-        if isinstance(found, str):
-            raise self._no_rule(node, found)
-        bracket = NormBracket(0.0, found.factor, found.rule)
+        if isinstance(stretch, str):
+            raise self._no_rule(node, stretch)
+        bracket = NormBracket(0.0, stretch.factor, stretch.rule)
         shapes = self.critic.shape_of(source), self.critic.shape_of(node)
-        self.stages.append(Stage(name, _kind(module, node), bracket, *shapes, vacuous=found.vacuous))
-        return found.factor
+        self.stages.append(Stage(name, _kind(module, node), bracket, *shapes, vacuous=stretch.vacuous))
+        return stretch.factor
 
     def _added(self, node: Node) -> float:
         parts: Any = node.args
@@ -242,9 +242,9 @@ def _places(node: Node, source: Node) -> list[int | str]:
     named: dict[int | str, Any] = {0 if key == "input" else key: value for key, value in node.kwargs.items()}
     places: list[int | str] = []
     for place, argument in [*enumerate(node.args), *named.items()]:
-        found: list[Node] = []
-        map_arg(argument, found.append)
-        places += [place] * found.count(source)
+        taken: list[Node] = []
+        map_arg(argument, taken.append)
+        places += [place] * taken.count(source)
     return places
 
 

@@ -124,7 +124,7 @@ from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.keras.loader import wganalyze_loaders
 for name in sys.argv[1:]:
     path = Path(name)
-    loader = max(wganalyze_loaders(), key=lambda loader: loader.sniff(path))
+    loader = max((kind() for kind in wganalyze_loaders()), key=lambda loader: loader.sniff(path))
     (part,) = loader.open(path)
     assert "torch" not in sys.modules or name != sys.argv[1]
     print(loader.name, loader.sniff(path), len(part.keys))

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.checkpoints.keras.conftest import WRITERS, opened, saved
 from torch import nn
 
 from wganalyze.contracts.loader import Input, Part
 from wganalyze.errors import CheckpointError
-from wganalyze_checkpoints.keras.loader import KerasModel, KerasWeights
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras = pytest.importorskip("keras")
@@ -62,46 +62,12 @@ def trained(model: Any) -> Any:
     return model
 
 
-def legacy_weights(model: Any, path: Path) -> None:
-    """As Keras 2's save_weights: the weights of a full legacy file, at the root."""
-    whole = path.with_name("whole.h5")
-    model.save(whole)
-    with h5py.File(whole) as source, h5py.File(path, "w") as target:
-        for key, value in source["model_weights"].attrs.items():
-            target.attrs[key] = value
-        for key in source["model_weights"]:
-            source.copy(source["model_weights"][key], target, key)
-    whole.unlink()
-
-
-WRITERS: dict[str, Callable[[Any, Path], None]] = {
-    ".keras": lambda model, path: model.save(path),
-    ".h5": lambda model, path: model.save(path),
-    ".weights.h5": lambda model, path: model.save_weights(path),
-    "_old.h5": legacy_weights,
-}
-
-
-def saved(model: Any, folder: Path, layout: str) -> Path:
-    """The file under a name that says nothing."""
-    path = folder / f"named{layout}"
-    WRITERS[layout](model, path)
-    return path.rename(folder / "file")
-
-
 def loaded(part: Part, make: Callable[[], Any]) -> nn.Module:
     """By whatever way the part offers."""
     if part.fill is not None:
         return part.fill(make())
     assert part.read_module is not None
     return part.read_module()
-
-
-def opened(path: Path) -> Part:
-    """By the loader that claims it."""
-    (loader,) = [loader for loader in (KerasModel(), KerasWeights()) if loader.sniff(path) > 0.9]
-    (part,) = loader.open(path)
-    return part
 
 
 @pytest.mark.parametrize("layout", WRITERS)

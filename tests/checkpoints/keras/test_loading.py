@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from tests.checkpoints.conftest import run
+from tests.checkpoints.keras.conftest import opened, saved
 
-from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import loading as keras_loading
-from wganalyze_checkpoints.keras.loader import KerasModel
 
 os.environ["KERAS_BACKEND"] = "torch"
 keras = pytest.importorskip("keras")
@@ -43,30 +42,11 @@ def two_inputs() -> Any:
     return keras.Model([z, label], layers.Dense(3)(x))
 
 
-def saved(model: Any, folder: Path, layout: str) -> Path:
-    """The file under a name that says nothing."""
-    path = folder / f"named{layout}"
-    model.save(path)
-    return path.rename(folder / "file")
-
-
 def weights(folder: Path) -> Path:
     """The critic's alone."""
     path = folder / "critic.weights.h5"
     critic().save_weights(path)
     return path
-
-
-def opened(path: Path) -> Part:
-    """The one part of a model."""
-    (part,) = KerasModel().open(path)
-    return part
-
-
-def network_of(part: Part) -> nn.Module:
-    """Read now."""
-    assert part.read_module is not None
-    return part.read_module()
 
 
 @pytest.mark.parametrize("layout", [".keras", ".h5"])
@@ -177,7 +157,7 @@ def test_losses_of_the_trainer_do_not_matter(tmp_path: Path) -> None:
     model.compile("rmsprop", wasserstein)
     part = opened(saved(model, tmp_path, ".keras"))
     assert part.runs_code is False
-    assert network_of(part)(torch.zeros(2, 1, 4, 4)).shape == (2, 1)
+    assert run(part)(torch.zeros(2, 1, 4, 4)).shape == (2, 1)
 
 
 def test_modules_that_keras_2_named_otherwise(tmp_path: Path) -> None:
@@ -192,7 +172,7 @@ def test_modules_that_keras_2_named_otherwise(tmp_path: Path) -> None:
     assert part.runs_code is False
     z, label = torch.randn(3, 4), torch.tensor([0, 1, 2])
     expected = model([z, label[:, None]]).detach()
-    torch.testing.assert_close(network_of(part)(z, label), expected)
+    torch.testing.assert_close(run(part)(z, label), expected)
 
 
 def rewritten(path: Path, config: dict[str, Any]) -> Path:
@@ -220,7 +200,7 @@ def test_a_configuration_that_cannot_be_gives_one_line(tmp_path: Path, layer: di
     part = opened(rewritten(saved(critic(), tmp_path, ".keras"), config))
     assert part.runs_code is False
     with pytest.raises(CheckpointError, match="Keras cannot load it") as caught:
-        network_of(part)
+        run(part)
     assert str(caught.value).isprintable()
 
 
@@ -228,7 +208,7 @@ def test_another_backend_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest
     part = opened(saved(critic(), tmp_path, ".keras"))
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(CheckpointError, match="Keras was started on its jax backend here; set KERAS_BACKEND=torch"):
-        network_of(part)
+        run(part)
 
 
 def test_opening_a_file_chooses_the_backend_for_the_factory_to_come(tmp_path: Path) -> None:

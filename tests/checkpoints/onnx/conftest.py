@@ -14,6 +14,41 @@ from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx.loader import call_order
 
 
+def varint(number: int) -> bytes:
+    """A number as protobuf writes it; negative ones as 64 bits."""
+    number %= 2**64
+    found = bytearray()
+    while number >= 128:
+        found.append(number % 128 | 128)
+        number //= 128
+    return bytes([*found, number])
+
+
+def message(*fields: tuple[int, int | str | bytes]) -> bytes:
+    """A protobuf message of numbers, texts and messages."""
+    found = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            found += varint(number << 3) + varint(value)
+        else:
+            content = value.encode() if isinstance(value, str) else value
+            found += varint(number << 3 | 2) + varint(len(content)) + content
+    return found
+
+
+def value(name: str, *dims: int | str, kind: int = 1) -> bytes:
+    """A ValueInfoProto; 0, or a text that names it, is an axis of any size."""
+    shape = message(*((1, message((1 if isinstance(n, int) else 2, n))) for n in dims))
+    return message((1, name), (2, message((1, message((1, kind), (2, shape))))))
+
+
+def node(operator: str, *inputs: str, gives: str = "y", **attributes: Any) -> Any:
+    """A node, made by the onnx package."""
+    from onnx import helper
+
+    return helper.make_node(operator, list(inputs), gives.split(), **attributes)
+
+
 @pytest.fixture
 def converted(write: Callable[..., Path]) -> Callable[..., tuple[nn.Module, nn.Module]]:
     """``converted(nodes, shape, constants, version)``: the module of a graph from x to y, and onnxruntime's network."""

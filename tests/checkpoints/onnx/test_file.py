@@ -12,34 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.checkpoints.conftest import complaint
+from tests.checkpoints.onnx.conftest import message, value, varint
 
 from wganalyze.contracts.loader import Input, TensorSpec
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.onnx import file as onnx_file
 from wganalyze_checkpoints.onnx import wire as onnx_wire
 from wganalyze_checkpoints.onnx.file import OnnxFile
-
-
-def varint(number: int) -> bytes:
-    """A number as protobuf writes it."""
-    number %= 2**64
-    found = bytearray()
-    while number >= 128:
-        found.append(number % 128 | 128)
-        number //= 128
-    return bytes([*found, number])
-
-
-def message(*fields: tuple[int, int | str | bytes]) -> bytes:
-    """A protobuf message of numbers, texts and messages."""
-    found = b""
-    for number, value in fields:
-        if isinstance(value, int):
-            found += varint(number << 3) + varint(value)
-        else:
-            content = value.encode() if isinstance(value, str) else value
-            found += varint(number << 3 | 2) + varint(len(content)) + content
-    return found
 
 
 def tensor(name: str, dims: tuple[int, ...], raw: bytes | None, kind: int = 1, *more: tuple[int, Any]) -> bytes:
@@ -54,12 +34,6 @@ def outside(name: str, dims: tuple[int, ...], **entries: object) -> bytes:
     return tensor(name, dims, None, 1, *pairs, (14, 1))
 
 
-def value(name: str, *dims: int | str, kind: int = 1) -> bytes:
-    """A ValueInfoProto; a text is the name of an axis of any size."""
-    shape = message(*((1, message((1 if isinstance(n, int) else 2, n))) for n in dims))
-    return message((1, name), (2, message((1, message((1, kind), (2, shape))))))
-
-
 NODE = message((1, "z"), (1, "w"), (2, "y"), (4, "MatMul"))
 W = tensor("w", (4, 2), bytes(32))
 
@@ -72,15 +46,6 @@ def graph(*fields: tuple[int, Any], node: bytes = NODE, weight: bytes = W) -> by
 def model(content: bytes, *fields: tuple[int, Any], producer: str = "by hand") -> bytes:
     """A ModelProto."""
     return message((1, 8), (2, producer), (3, "1.0"), (7, content), (8, message((1, ""), (2, 17))), *fields)
-
-
-def complaint_about(path: Path) -> str:
-    """Why a file is damaged, in one line; "" where it is read, or is no ONNX."""
-    try:
-        onnx_file.read(path)
-    except CheckpointError as error:
-        return str(error)
-    return ""
 
 
 @pytest.fixture
@@ -114,11 +79,11 @@ def refused(write: Callable[..., Path]) -> Callable[[bytes], str]:
 
 def test_a_model_made_by_hand(read: Callable[[bytes], OnnxFile]) -> None:
     found = read(model(graph(), (14, message((1, "epoch"), (2, "7")))))
-    assert (found.ir_version, found.producer, found.opsets) == (8, "by hand 1.0", {"": 17})
+    assert (found.producer, found.opsets) == ("by hand 1.0", {"": 17})
     assert found.inputs == (Input("z", (None, 4), "float32"),)
     assert found.outputs == (Input("y", (None, 2), "float32"),)
     assert found.initializers == {"w": TensorSpec((4, 2), "float32")}
-    assert [(n.operator, n.domain, n.inputs, n.outputs) for n in found.nodes] == [("MatMul", "", ("z", "w"), ("y",))]
+    assert [(n.operator, n.inputs) for n in found.nodes] == [("MatMul", ("z", "w"))]
     assert found.operators == {"MatMul"}
     assert found.foreign == found.data == found.refusals == ()
     assert found.metadata == {"epoch": "7"}
@@ -318,9 +283,9 @@ def test_random_bytes_are_not_onnx(write: Callable[..., Path], content: bytes) -
 @given(st.binary(max_size=30))
 def test_random_bytes_behind_a_head_are_refused_or_none(write: Callable[..., Path], tail: bytes) -> None:
     path = write(message((1, 8), (2, "by hand")) + tail)
-    complaint = complaint_about(path)
-    assert complaint.isprintable()
-    assert complaint or onnx_file.read(path) is None
+    words = complaint(path, onnx_file.read)
+    assert words is None or words.isprintable()
+    assert words or onnx_file.read(path) is None
 
 
 def test_a_folder_and_a_missing_file_are_none(tmp_path: Path) -> None:
@@ -333,10 +298,10 @@ def test_a_model_cut_at_any_byte_is_damaged_or_none(write: Callable[..., Path]) 
     damaged = 0
     for end in range(len(content)):
         path = write(content[:end])
-        complaint = complaint_about(path)
-        if complaint:
+        words = complaint(path, onnx_file.read)
+        if words:
             damaged += 1
-            assert "damaged ONNX file" in complaint
+            assert "damaged ONNX file" in words
             continue
         found = onnx_file.read(path)
         # Behind the graph, the version of the operators is all that may be missing.
@@ -353,9 +318,9 @@ def test_a_model_with_changed_bytes_is_read_or_refused_in_one_line(write: Callab
         for _ in range(chance.randint(1, 4)):
             place = chance.randrange(len(changed))
             changed[place : place + chance.choice([1, 1, 1, 0, 4])] = chance.randbytes(chance.choice([1, 1, 1, 0, 4]))
-        complaint = complaint_about(write(bytes(changed)))
-        outcomes[bool(complaint)] += 1
-        assert complaint.isprintable()
+        words = complaint(write(bytes(changed)), onnx_file.read)
+        outcomes[bool(words)] += 1
+        assert words is None or words.isprintable()
     assert min(outcomes.values()) > 200
 
 
@@ -429,7 +394,6 @@ def test_all_that_is_read_is_what_the_onnx_package_reads(write: Callable[..., Pa
         onnx.checker.check_model(theirs)
         found = onnx_file.read(path)
         assert found is not None
-        assert found.ir_version == theirs.ir_version
         assert found.producer == f"pytorch {theirs.producer_version}"
         assert found.opsets == {each.domain: each.version for each in theirs.opset_import}
         assert found.data == (("net.onnx.data",) if external else ())
@@ -447,9 +411,7 @@ def test_all_that_is_read_is_what_the_onnx_package_reads(write: Callable[..., Pa
                 )
                 for each in protos
             )
-        assert [(n.operator, n.domain, n.inputs, n.outputs) for n in found.nodes] == [
-            (n.op_type, n.domain, tuple(n.input), tuple(n.output)) for n in theirs.graph.node
-        ]
+        assert [(n.operator, n.inputs) for n in found.nodes] == [(n.op_type, tuple(n.input)) for n in theirs.graph.node]
 
 
 @pytest.mark.formats

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.checkpoints.onnx.conftest import node
 from torch import Tensor, nn
 
 pytestmark = pytest.mark.formats
@@ -28,13 +29,6 @@ def check(converted: Callable[..., tuple[nn.Module, nn.Module]]) -> Callable[...
         return module
 
     return check
-
-
-def node(operator: str, *inputs: str, gives: str = "y", **attributes: Any) -> Any:
-    """One operation."""
-    from onnx import helper
-
-    return helper.make_node(operator, list(inputs), gives.split(), **attributes)
 
 
 def only(module: nn.Module) -> Any:

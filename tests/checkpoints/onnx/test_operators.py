@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.checkpoints.onnx.conftest import node
 from torch import nn
 
 pytestmark = pytest.mark.formats
@@ -26,13 +27,6 @@ def check(converted: Callable[..., tuple[nn.Module, nn.Module]]) -> Callable[...
         assert "x" in str(module.graph)
 
     return check
-
-
-def node(operator: str, *inputs: str, gives: str = "y", **attributes: Any) -> Any:
-    """One operation."""
-    from onnx import helper
-
-    return helper.make_node(operator, list(inputs), gives.split(), **attributes)
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,10 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.checkpoints.onnx.conftest import varint
 
 from wganalyze_checkpoints.onnx import wire as onnx_wire
 from wganalyze_checkpoints.onnx.wire import DamagedModel, Span, Wire
-
-
-def varint(number: int) -> bytes:
-    """A number as protobuf writes it; negative ones as 64 bits."""
-    number %= 2**64
-    found = bytearray()
-    while number >= 128:
-        found.append(number % 128 | 128)
-        number //= 128
-    return bytes([*found, number])
 
 
 def wire(content: bytes) -> Wire:

@@ -51,7 +51,7 @@ def opened(path: Path) -> Part:
     """The only part, of a path that is claimed."""
     assert LOADER.sniff(path) == 0.9
     (part,) = LOADER.open(path)
-    assert (part.path, part.kind, part.name, part.role) == (path, "samples", "", "unknown")
+    assert (part.path, part.kind, part.name, part.role) == (path, "samples", "", None)
     assert (part.read_tensors, part.read_module, part.fill) == (None, None, None)
     return part
 
@@ -152,7 +152,7 @@ def test_images_come_channels_first(
 ) -> None:
     array = RNG.integers(0, 255, shape, np.uint8)
     path = write(npy(array))
-    assert opened(path).facts == {"value_range": "0,255"}
+    assert (opened(path).value_range, opened(path).facts) == ((0.0, 255.0), {})
     found = read(path)
     assert found.shape == wanted
     moved = np.moveaxis(array, -1, 1) if len(shape) == 4 and wanted[1:] == shape[1:3] else array
@@ -399,7 +399,7 @@ def test_a_folder_of_images_is_one_part(tmp_path: Path, channels: int, suffix: s
     part = opened(folder)
     kept = images[..., None] if channels == 1 else images[..., :3]
     assert part.others == tuple(sorted(folder.iterdir()))
-    assert part.facts == {"value_range": "0,255"}
+    assert (part.value_range, part.facts) == ((0.0, 255.0), {})
     found = read(folder)
     if channels == 1 and suffix == ".webp":  # which knows colours only
         kept = np.repeat(kept, 3, axis=-1)

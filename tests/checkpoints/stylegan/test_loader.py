@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.checkpoints.conftest import run
 
 from wganalyze.contracts.loader import Input, Part
 from wganalyze.errors import CheckpointError
@@ -200,12 +201,6 @@ def opened(path: Path) -> dict[str, Part]:
     sniffed = [loader.sniff(path) for loader in (LOADER, TorchStateDict(), TorchModulePickle(), TorchScript())]
     assert sniffed == [0.95, 0, 0, 0]
     return {part.name: part for part in LOADER.open(path)}
-
-
-def run(part: Part) -> Any:
-    """The network, by running the file."""
-    assert part.read_module is not None
-    return part.read_module()
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])

@@ -174,7 +174,7 @@ def test_a_program_is_described_under_any_name(
     assert (part.kind, part.name, part.role, part.runs_code, part.is_program) == (
         "torch-export",
         "",
-        "unknown",
+        None,
         True,
         True,
     )

@@ -18,23 +18,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.checkpoints.conftest import FORMS, forms
+from tests.checkpoints.torch.conftest import read
 from torch import Tensor, nn
 
 from wganalyze.contracts.loader import TensorSpec
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.pickles.inert import Inert
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import ITEM_SIZE, StoredTensor, TorchFile, printable
-
-FORMS = ["zip", "legacy"]
-forms = pytest.mark.parametrize("form", FORMS)
-
-
-def read(path: Path) -> TorchFile:
-    """A file that torch wrote."""
-    file = torch_file.read(path)
-    assert file is not None
-    return file
+from wganalyze_checkpoints.torch.file import ITEM_SIZE, StoredTensor, TorchFile
 
 
 def stored(path: Path) -> tuple[TorchFile, dict[str, StoredTensor]]:
@@ -299,19 +291,6 @@ def test_a_file_that_shrinks_after_its_headers_were_read_is_damaged(save: Callab
 
 
 # Words
-
-
-@given(st.text())
-def test_printable_is_one_short_line(text: str) -> None:
-    line = printable(text)
-    assert line.isprintable()
-    assert len(line) <= 200
-    assert line == text or not text.isprintable() or len(text) > 200
-
-
-def test_printable_says_that_it_cut() -> None:
-    assert printable("a" * 200) == "a" * 200
-    assert printable("a" * 201) == "a" * 197 + "..."
 
 
 def test_an_error_without_words_is_named_by_its_class(tmp_path: Path) -> None:

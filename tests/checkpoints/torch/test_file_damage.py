@@ -19,21 +19,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.checkpoints.conftest import complaint, forms
+from tests.checkpoints.torch.conftest import read
 from torch import Tensor
 
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.pickles.inert import Inert
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import StoredTensor, TorchFile
-
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
-
-
-def read(path: Path) -> TorchFile:
-    """A file that torch wrote."""
-    file = torch_file.read(path)
-    assert file is not None
-    return file
+from wganalyze_checkpoints.torch.file import StoredTensor
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
@@ -42,15 +35,6 @@ def tensors(path: Path) -> dict[str, Tensor]:
     if file is None or not isinstance(file.root, dict):
         return {}
     return file.tensors({str(k): v for k, v in file.root.items() if isinstance(v, StoredTensor)})
-
-
-def complaint(path: Path, reads: Callable[[Path], object] = torch_file.read) -> str | None:
-    """The words of a CheckpointError; None where the file is read, or is none of torch."""
-    try:
-        reads(path)
-    except CheckpointError as error:
-        return str(error)
-    return None
 
 
 def assert_refused(path: Path, reason: str = "") -> None:
@@ -69,7 +53,7 @@ def assert_refused(path: Path, reason: str = "") -> None:
 )
 def test_random_bytes_are_not_of_torch_or_damaged(write: Callable[..., Path], head: bytes, tail: bytes) -> None:
     path = write(head + tail)
-    message = complaint(path)
+    message = complaint(path, torch_file.read)
     assert torch_file.read(path) is None if message is None else message.isprintable()
 
 
@@ -81,7 +65,7 @@ def test_a_file_cut_at_any_byte_is_not_of_torch_or_damaged(
     refusals = 0
     for end in range(len(content)):
         path = write(content[:end])
-        message = complaint(path)
+        message = complaint(path, torch_file.read)
         if message is None:
             assert torch_file.read(path) is None
         else:

@@ -22,10 +22,10 @@ from wganalyze.cli import call
 from wganalyze.files.opening import open_path
 from wganalyze.host.loading import load_host
 from wganalyze.host.registry import Host
-from wganalyze.networks.factories import Net
+from wganalyze.networks.recognition import Recognition
 from wganalyze.running.description import describe
 from wganalyze.running.opened import Opened
-from wganalyze.settings.config import Config
+from wganalyze.settings.facts import Said
 from wganalyze.snapshots.assembly import assemble
 
 Files = Mapping[str, Any]
@@ -68,9 +68,9 @@ def host() -> Host:
 
 def opened(folder: Path, roles: Mapping[str, str] | None = None) -> Opened:
     """The folder, with factories for both networks."""
-    config = Config(generator=Net(factory=NETS[0]), critic=Net(factory=NETS[1]), roles=roles or {})
-    found = open_path(folder, host())
-    return Opened(found, assemble(found, folder, config, host()), config, host())
+    said: Said = {"generator": NETS[0], "critic": NETS[1], "roles": roles or {}}
+    files = open_path(folder, host().loaders)
+    return Opened(files, assemble(files, folder, said, Recognition(host().architectures)), said, host())
 
 
 def snapshots(found: Opened) -> list[Found]:

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 import torch
+from tests.checkpoints.conftest import Stranger, assert_holds, forms
 from torch import Tensor, nn
 
-from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.torch.lightning import Lightning
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 
 LOADER = Lightning()
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
 
 
 def weights() -> dict[str, Tensor]:
@@ -64,20 +64,10 @@ def opened(path: Path) -> Part:
     """Its one part; it is more Lightning's than anybody's."""
     assert LOADER.sniff(path) > TorchStateDict().sniff(path) > TorchModulePickle().sniff(path)
     (part,) = LOADER.open(path)
-    assert (part.path, part.kind, part.name, part.role, part.step) == (path, "lightning", "state_dict", "unknown", None)
+    assert (part.path, part.kind, part.name, part.role, part.step) == (path, "lightning", "state_dict", None, None)
     assert part.read_module is None
     assert part.numbered
     return part
-
-
-def assert_holds(part: Part, expected: Mapping[str, Tensor]) -> None:
-    """The part is this state dict, in its order."""
-    assert part.read_tensors is not None
-    found = part.read_tensors()
-    assert [*found] == [*part.keys] == [*expected]
-    for key, value in expected.items():
-        assert part.keys[key] == TensorSpec(tuple(value.shape), str(value.dtype).removeprefix("torch."))
-        assert torch.equal(found[key], value)
 
 
 @forms
@@ -89,20 +79,13 @@ def test_a_checkpoint_under_any_name(save: Callable[..., Path], form: str, name:
     assert (part.facts, part.problems, part.asks_for) == (FACTS, (), ())
 
 
-class Stranger:
-    """A class that nobody else has."""
-
-    def __init__(self, **values: object) -> None:
-        self.__dict__.update(values)
-
-
 @forms
 def test_hyperparameters_of_strange_classes_are_placeholders(save: Callable[..., Path], form: str) -> None:
     state = weights()
     settings = {"args": Namespace(lr=0.5, model=Namespace(z_dim=8)), "act": Stranger(slope=0.2), "path": Path("data")}
     part = opened(save(checkpoint(state, hyper_parameters=settings), form))
     assert_holds(part, state)
-    assert {"argparse.Namespace", f"{__name__}.Stranger"} <= {*part.asks_for}
+    assert {"argparse.Namespace", f"{Stranger.__module__}.Stranger"} <= {*part.asks_for}
     (problem,) = part.problems
     assert "argparse.Namespace" in problem
     found = {key.removeprefix("hyper_parameters."): value for key, value in part.facts.items()}

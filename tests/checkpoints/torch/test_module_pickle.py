@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.checkpoints.conftest import forms, run
 from torch import nn
 
 from wganalyze.contracts.loader import Part
@@ -20,7 +21,6 @@ from wganalyze_checkpoints.torch.script import TorchScript
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 
 LOADER = TorchModulePickle()
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
 
 
 def network() -> nn.Module:
@@ -34,12 +34,6 @@ def opened(path: Path) -> dict[str, Part]:
     parts = LOADER.open(path)
     assert all((part.path, part.kind, part.read_tensors) == (path, LOADER.name, None) for part in parts)
     return {part.name: part for part in parts}
-
-
-def run(part: Part) -> nn.Module:
-    """The network, by running the file."""
-    assert part.read_module is not None
-    return part.read_module()
 
 
 def assert_same(found: nn.Module, expected: nn.Module) -> None:

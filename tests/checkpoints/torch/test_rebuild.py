@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.checkpoints.conftest import forms
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,7 +22,6 @@ from wganalyze_checkpoints.pickles.inert import Global, Inert
 from wganalyze_checkpoints.torch import file as torch_file
 from wganalyze_checkpoints.torch.rebuild import rebuild
 
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 
 SOURCE = """

@@ -13,9 +13,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from tests.checkpoints.conftest import Stranger, assert_holds, forms
+from torch import nn
 
-from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.torch import state_dict as torch_state_dict
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
@@ -24,7 +25,6 @@ from wganalyze_checkpoints.torch.state_dict import TorchStateDict, children, fin
 
 FIELD = Path(__file__).parents[3].parent / "shared" / "field"
 LOADER = TorchStateDict()
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
 
 
 def generator() -> nn.Module:
@@ -41,29 +41,11 @@ def opened(path: Path) -> dict[str, Part]:
     """The parts by name."""
     assert LOADER.sniff(path) == 0.9
     parts = LOADER.open(path)
-    assert all((part.path, part.kind, part.role, part.step) == (path, LOADER.name, "unknown", None) for part in parts)
+    assert all((part.path, part.kind, part.role, part.step) == (path, LOADER.name, None, None) for part in parts)
     assert all(part.read_module is None for part in parts)
     named = {part.name: part for part in parts}
     assert len(named) == len(parts)
     return named
-
-
-def read(part: Part) -> Mapping[str, Tensor]:
-    """Its weights, which are what its keys say."""
-    assert part.read_tensors is not None
-    found = part.read_tensors()
-    described = {k: TensorSpec(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for k, t in found.items()}
-    assert described == part.keys
-    assert all(t.device.type == "cpu" and not t.requires_grad for t in found.values())
-    return found
-
-
-def assert_holds(part: Part, expected: Mapping[str, Tensor]) -> None:
-    """The part is this state dict, in this order."""
-    found = read(part)
-    assert list(found) == list(expected)
-    for key, value in expected.items():
-        torch.testing.assert_close(found[key], value.detach(), rtol=0, atol=0, equal_nan=True)
 
 
 # Where state dicts lie
@@ -335,13 +317,6 @@ def test_what_is_looked_into() -> None:
 # What needs code
 
 
-class Stranger:
-    """A class that nobody else has."""
-
-    def __init__(self, **values: object) -> None:
-        self.__dict__.update(values)
-
-
 @forms
 def test_objects_of_classes_are_left_and_named(save: Callable[..., Path], form: str) -> None:
     content = {
@@ -355,7 +330,7 @@ def test_objects_of_classes_are_left_and_named(save: Callable[..., Path], form: 
     part = opened(save(content, form))["g"]
     assert_holds(part, content["g"])  # type: ignore[arg-type]
     (problem,) = part.problems
-    assert {"argparse.Namespace", f"{__name__}.Stranger"} <= {*part.asks_for}
+    assert {"argparse.Namespace", f"{Stranger.__module__}.Stranger"} <= {*part.asks_for}
     assert problem.startswith("objects that would need code to read are left unread: ")
     assert "argparse.Namespace" in problem
     assert "Stranger" in problem

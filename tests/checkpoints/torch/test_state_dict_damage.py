@@ -11,29 +11,21 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.checkpoints.conftest import forms, weights_of
 
-from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.loader import Part
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.torch.module_pickle import TorchModulePickle
 from wganalyze_checkpoints.torch.script import TorchScript
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 
 LOADER = TorchStateDict()
-forms = pytest.mark.parametrize("form", ["zip", "legacy"])
 
 
 def opened(path: Path) -> dict[str, Part]:
     """The parts by name."""
     assert LOADER.sniff(path) == 0.9
     return {part.name: part for part in LOADER.open(path)}
-
-
-def read(part: Part) -> None:
-    """Reads its weights, which are what its keys say."""
-    assert part.read_tensors is not None
-    found = part.read_tensors()
-    described = {k: TensorSpec(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for k, t in found.items()}
-    assert described == part.keys
 
 
 def visited(path: Path) -> list[str]:
@@ -45,7 +37,7 @@ def visited(path: Path) -> list[str]:
         try:
             for part in loader.open(path):
                 if part.read_tensors is not None:
-                    read(part)
+                    weights_of(part)
         except CheckpointError as error:
             words.append(str(error))
     return words

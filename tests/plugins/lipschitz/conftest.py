@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from wganalyze.study.study import SnapshotStudy
+from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.tracing import trace
 from wganalyze_plugins.lipschitz.upper import UpperBound, product_bound
 
@@ -21,6 +24,18 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def under(change: Callable[..., SnapshotStudy]) -> Callable[..., SnapshotStudy]:
+    """Makes a study of shifted Gaussians under a critic; ``facts``: of the snapshot."""
+
+    def make(
+        critic: nn.Module, shift: float = 1.0, dim: int = 2, n: int = 300, replicates: int = 3, **facts: Any
+    ) -> SnapshotStudy:
+        return change(shifted_gaussians(shift, dim, n, replicates), critic, **facts)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze import run
-from wganalyze.cells.measuring import Outcome, measure
-from wganalyze.contracts.measurement import Finding, Measurement
+from wganalyze.cells.measuring import Outcome
+from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.study import Need
 from wganalyze.study.study import SnapshotStudy
@@ -25,15 +26,11 @@ from wganalyze_plugins.lipschitz.analyzer import BracketError
 from wganalyze_plugins.lipschitz.lower import Slope
 from wganalyze_plugins.lipschitz.upper import UpperBound
 
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
+
 FACTORIES = Path(__file__).parents[2] / "field" / "factories.py"
 ENDS = ("lipschitz_sampled", "lipschitz_lower", "lipschitz_upper")
-
-
-def study_of(critic: nn.Module, dim: int = 2, n: int = 300, **more: Any) -> SnapshotStudy:
-    """Shifted Gaussians under a critic."""
-    study = shifted_gaussians(dim=dim, n=n)
-    snapshot = replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval(), **more)
-    return SnapshotStudy(snapshot, study.deal)
 
 
 def outcome_of(study: SnapshotStudy) -> tuple[Outcome, dict[str, Measurement]]:
@@ -49,11 +46,6 @@ def values_of(study: SnapshotStudy) -> list[float]:
     values = [rows[end].value for end in ENDS]
     assert None not in values, [rows[end].message for end in ENDS]
     return [float(value) for value in values if value is not None]
-
-
-def codes(outcome: Outcome) -> dict[str, Finding]:
-    """Findings by code."""
-    return {finding.code: finding for finding in outcome.findings}
 
 
 class Body(nn.Module):
@@ -81,7 +73,7 @@ def test_it_is_the_plugin() -> None:
 
 
 @pytest.mark.parametrize("slope", [0.25, 1.0, 5.0])
-def test_a_linear_critic_is_bracketed_to_rounding(slope: float) -> None:
+def test_a_linear_critic_is_bracketed_to_rounding(findings: Call, slope: float) -> None:
     outcome, rows = outcome_of(shifted_gaussians(slope=slope, dim=5))
     for place in ("real", "fake", "interpolate"):
         assert rows[f"gradient_norm_{place}"].value == pytest.approx(slope, rel=1e-6)
@@ -89,39 +81,39 @@ def test_a_linear_critic_is_bracketed_to_rounding(slope: float) -> None:
         assert rows[end].value == pytest.approx(slope, rel=1e-6)
         assert (rows[end].certificate, rows[end].mode) == ("checked", "eval")
     assert values_of(shifted_gaussians(slope=slope, dim=5)) == sorted(values_of(shifted_gaussians(slope=slope, dim=5)))
-    assert ("not-1-lipschitz" in codes(outcome)) is (slope > 1)
-    assert ("1-lipschitz" in codes(outcome)) is (slope <= 1)
+    assert ("not-1-lipschitz" in findings(outcome)) is (slope > 1)
+    assert ("1-lipschitz" in findings(outcome)) is (slope <= 1)
 
 
-def test_relu_of_both_signs() -> None:
+def test_relu_of_both_signs(under: Call) -> None:
     critic = nn.Sequential(nn.Linear(1, 2, bias=False), nn.ReLU(), nn.Linear(2, 1, bias=False))
     critic[0].weight.data = torch.tensor([[1.0], [-1.0]])
     critic[2].weight.data = torch.tensor([[1.0, -1.0]])
-    assert values_of(study_of(critic, dim=1)) == pytest.approx([1, 1, 2], rel=1e-6)
+    assert values_of(under(critic, dim=1)) == pytest.approx([1, 1, 2], rel=1e-6)
 
 
-def test_what_is_zero_everywhere_has_the_lower_end_zero() -> None:
+def test_what_is_zero_everywhere_has_the_lower_end_zero(under: Call) -> None:
     critic = Body(lambda x: x - (torch.relu(x) - torch.relu(-x)))
-    sampled, lower, upper = values_of(study_of(critic, dim=1))
+    sampled, lower, upper = values_of(under(critic, dim=1))
     assert (sampled, lower) == (0, 0)
     assert upper == pytest.approx(3)
 
 
-def test_the_oracle_is_bracketed_and_the_lower_end_is_exact() -> None:
+def test_the_oracle_is_bracketed_and_the_lower_end_is_exact(under: Call) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         torch.manual_seed(0)
         layers = (nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
     finally:
         torch.set_default_dtype(torch.float32)
-    sampled, lower, upper = values_of(study_of(nn.Sequential(*layers)))
+    sampled, lower, upper = values_of(under(nn.Sequential(*layers)))
     assert sampled <= lower < upper
     assert lower == pytest.approx(0.125823535, abs=1e-6)
     assert upper > 0.125823535
 
 
-def test_a_quadratic_has_no_upper_end_and_a_growing_lower_one() -> None:
-    outcome, rows = outcome_of(study_of(Body(lambda x: (x * x).sum(1))))
+def test_a_quadratic_has_no_upper_end_and_a_growing_lower_one(under: Call) -> None:
+    outcome, rows = outcome_of(under(Body(lambda x: (x * x).sum(1))))
     assert rows["lipschitz_upper"].value is None
     assert rows["lipschitz_upper"].status == "skipped"
     assert "no rule for mul" in rows["lipschitz_upper"].message
@@ -131,10 +123,10 @@ def test_a_quadratic_has_no_upper_end_and_a_growing_lower_one() -> None:
     assert value > 4
 
 
-def test_the_same_study_gives_the_same_numbers() -> None:
+def test_the_same_study_gives_the_same_numbers(under: Call) -> None:
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(2, 6), nn.LeakyReLU(0.2), nn.Linear(6, 1))
-    assert values_of(study_of(critic)) == values_of(study_of(critic))
+    assert values_of(under(critic)) == values_of(under(critic))
 
 
 # Reasons
@@ -147,13 +139,15 @@ def test_the_same_study_gives_the_same_numbers() -> None:
         (nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False), nn.Linear(2, 1)), "mixes the samples of a batch"),
     ],
 )
-def test_a_critic_that_mixes_samples_has_no_bracket_at_all(critic: nn.Module, reason: str) -> None:
-    outcome, rows = outcome_of(study_of(critic))
+def test_a_critic_that_mixes_samples_has_no_bracket_at_all(
+    under: Call, findings: Call, critic: nn.Module, reason: str
+) -> None:
+    outcome, rows = outcome_of(under(critic))
     for end in ENDS:
         assert rows[end].value is None
         assert reason in rows[end].message
     assert "slopes" not in outcome.rows
-    assert "not-1-lipschitz" not in codes(outcome)
+    assert "not-1-lipschitz" not in findings(outcome)
 
 
 @pytest.mark.parametrize(
@@ -164,35 +158,34 @@ def test_a_critic_that_mixes_samples_has_no_bracket_at_all(critic: nn.Module, re
         (Body(lambda x: x.norm(dim=1)), "no rule for norm"),
     ],
 )
-def test_code_without_a_rule_leaves_the_upper_end_out(critic: nn.Module, reason: str) -> None:
+def test_code_without_a_rule_leaves_the_upper_end_out(under: Call, critic: nn.Module, reason: str) -> None:
     import re
 
-    _, rows = outcome_of(study_of(critic))
+    _, rows = outcome_of(under(critic))
     assert rows["lipschitz_upper"].value is None
     assert re.search(reason, rows["lipschitz_upper"].message)
 
 
-def test_torchscript_has_a_lower_end_only() -> None:
+def test_torchscript_has_a_lower_end_only(change: Call) -> None:
     scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
-    study = shifted_gaussians()
-    _, rows = outcome_of(SnapshotStudy(replace(study.snapshot, make_critic=lambda: scripted), study.deal))
+    _, rows = outcome_of(change(shifted_gaussians(), make_critic=lambda: scripted))
     assert "TorchScript" in rows["lipschitz_upper"].message
     assert rows["lipschitz_lower"].value is not None
 
 
-def test_an_inverted_probability_has_a_lower_end_only() -> None:
+def test_an_inverted_probability_has_a_lower_end_only(under: Call, findings: Call) -> None:
     critic = Body(lambda x: torch.sigmoid(3 * x[:, 0]))
-    outcome, rows = outcome_of(study_of(critic, output="probability"))
+    outcome, rows = outcome_of(under(critic, output="probability"))
     assert "sigmoid" in rows["lipschitz_upper"].message
     assert rows["lipschitz_lower"].value == pytest.approx(3, rel=1e-6)
     assert rows["lipschitz_lower"].message == "probabilities inverted: the logit is analysed"
-    assert "not-1-lipschitz" not in codes(outcome)  # a discriminator claims nothing
+    assert "not-1-lipschitz" not in findings(outcome)  # a discriminator claims nothing
 
 
-def test_a_final_sigmoid_is_cut_and_the_row_says_so() -> None:
+def test_a_final_sigmoid_is_cut_and_the_row_says_so(under: Call) -> None:
     layer = nn.Linear(2, 1)
     layer.weight.data = torch.tensor([[3.0, 4.0]])
-    _, rows = outcome_of(study_of(nn.Sequential(layer, nn.Sigmoid()), output="probability"))
+    _, rows = outcome_of(under(nn.Sequential(layer, nn.Sigmoid()), output="probability"))
     for end in ENDS:
         assert rows[end].value == pytest.approx(5, rel=1e-6)
         assert rows[end].message == "final sigmoid cut: the logit is analysed"
@@ -225,9 +218,9 @@ def test_a_critic_without_labels_beside_a_conditional_generator_is_bracketed() -
     assert [sampled, lower, upper] == pytest.approx([2, 2, 2], rel=1e-6)
 
 
-def test_a_gradient_that_is_no_number_is_told_and_the_rest_goes_on() -> None:
+def test_a_gradient_that_is_no_number_is_told_and_the_rest_goes_on(under: Call) -> None:
     # The square root of zero has the slope infinity, and infinity times zero is no number.
-    outcome, rows = outcome_of(study_of(Body(lambda x: 2 * x[:, 1] + 0 * (x[:, 0].abs() - x[:, 0]).sqrt())))
+    outcome, rows = outcome_of(under(Body(lambda x: 2 * x[:, 1] + 0 * (x[:, 0].abs() - x[:, 0]).sqrt())))
     assert rows["gradient_norm_real"].value is None
     assert "NaN or infinite at" in rows["gradient_norm_real"].message
     assert rows["lipschitz_lower"].value == pytest.approx(2, rel=1e-6)
@@ -242,11 +235,9 @@ def test_a_slope_above_the_upper_end_is_an_error_and_no_number() -> None:
     assert list(analyzer._bracket(study, slopes, UpperBound(2.0, 0.0, ())))
 
 
-def test_no_critic_is_no_failure() -> None:
-    study = shifted_gaussians()
-    bare = SnapshotStudy(replace(study.snapshot, make_critic=None, missing={"critic": "none was given"}), study.deal)
-    outcome = measure(bare, Lipschitz())
-    assert (outcome.status, outcome.message) == ("skipped", "no critic: none was given")
+def test_no_critic_is_no_failure(change: Call, ask: Call) -> None:
+    bare = change(shifted_gaussians(), make_critic=None, missing={"critic": "none was given"})
+    assert ask(bare, Lipschitz, status="skipped").message == "no critic: none was given"
 
 
 class Program(nn.Module):
@@ -266,10 +257,10 @@ class Program(nn.Module):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_critic_without_gradients_has_a_lower_end_from_pairs(dtype: torch.dtype) -> None:
+def test_a_critic_without_gradients_has_a_lower_end_from_pairs(under: Call, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     layer = nn.Linear(5, 1)
-    outcome, rows = outcome_of(study_of(Program(layer, dtype), dim=5))
+    outcome, rows = outcome_of(under(Program(layer, dtype), dim=5))
     steepness = float(layer.weight.detach().double().norm())
     assert [row["method"] for row in outcome.rows["slopes"]] == [
         "pairs of samples",
@@ -289,11 +280,11 @@ def test_a_critic_without_gradients_has_a_lower_end_from_pairs(dtype: torch.dtyp
     assert outcome.rows["gradients"] == []
 
 
-def test_without_gradients_the_search_goes_on_beyond_the_samples() -> None:
+def test_without_gradients_the_search_goes_on_beyond_the_samples(under: Call) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
-    _, known = outcome_of(study_of(copy.deepcopy(net)))
-    _, rows = outcome_of(study_of(Program(net, torch.float64)))
+    _, known = outcome_of(under(copy.deepcopy(net)))
+    _, rows = outcome_of(under(Program(net, torch.float64)))
     best, found, upper = known["lipschitz_lower"].value, rows["lipschitz_lower"].value, known["lipschitz_upper"].value
     assert best is not None
     assert found is not None
@@ -336,21 +327,21 @@ class Fixed(nn.Module):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_single_precision_makes_no_slope_steeper(seed: int) -> None:
+def test_single_precision_makes_no_slope_steeper(under: Call, findings: Call, seed: int) -> None:
     """The last digits of float32 look like steep slopes between near points."""
     torch.manual_seed(seed)
     layer = nn.Linear(5, 1)
     layer.weight.data /= layer.weight.data.norm() * (1 + 1e-6)
     layer.bias.data.fill_(100.0)
-    outcome, rows = outcome_of(study_of(Fixed(layer), dim=5))
+    outcome, rows = outcome_of(under(Fixed(layer), dim=5))
     value = rows["lipschitz_lower"].value
     assert value is not None
     assert 0.7 < value <= 1
-    assert "not-1-lipschitz" not in codes(outcome)
+    assert "not-1-lipschitz" not in findings(outcome)
     assert "float32" in rows["lipschitz_upper"].message
 
 
-def test_a_critic_that_changes_itself_has_no_bracket() -> None:
+def test_a_critic_that_changes_itself_has_no_bracket(under: Call) -> None:
     class Restless(nn.Module):
         calls = 0
 
@@ -358,7 +349,7 @@ def test_a_critic_that_changes_itself_has_no_bracket() -> None:
             self.calls += 1
             return x.sum(1) * self.calls
 
-    _, rows = outcome_of(study_of(Restless(), output="score"))
+    _, rows = outcome_of(under(Restless(), output="score"))
     for end in ENDS:
         assert rows[end].value is None
         assert "changes itself in eval mode" in rows[end].message
@@ -367,41 +358,40 @@ def test_a_critic_that_changes_itself_has_no_bracket() -> None:
 # Findings and tables
 
 
-def test_a_penalty_that_was_missed() -> None:
+def test_a_penalty_that_was_missed(change: Call, findings: Call) -> None:
     for slope, missed in ((4.0, True), (1.2, False)):
-        study = shifted_gaussians(slope=slope)
-        found = codes(outcome_of(SnapshotStudy(replace(study.snapshot, penalty=10.0), study.deal))[0])
+        found = findings(outcome_of(change(shifted_gaussians(slope=slope), penalty=10.0))[0])
         assert ("penalty-missed" in found) is missed
         if missed:
             assert "mean gradient norm is 4" in found["penalty-missed"].message
             assert found["penalty-missed"].evidence == ("gradient_norm_interpolate",)
-    assert "penalty-missed" not in codes(outcome_of(shifted_gaussians(slope=4.0))[0])
+    assert "penalty-missed" not in findings(outcome_of(shifted_gaussians(slope=4.0))[0])
 
 
-def test_a_vacuous_bound_is_called_so() -> None:
-    outcome, rows = outcome_of(study_of(nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.Linear(4, 1))))
-    assert "1 can stretch" in codes(outcome)["vacuous-bound"].message
+def test_a_vacuous_bound_is_called_so(under: Call, findings: Call) -> None:
+    outcome, rows = outcome_of(under(nn.Sequential(nn.Linear(2, 4), nn.LayerNorm(4), nn.Linear(4, 1))))
+    assert "1 can stretch" in findings(outcome)["vacuous-bound"].message
     upper = rows["lipschitz_upper"].value
     assert upper is not None
     assert upper > 10
 
 
-def test_a_kernel_normalised_as_a_matrix_is_pointed_out() -> None:
+def test_a_kernel_normalised_as_a_matrix_is_pointed_out(under: Call, findings: Call) -> None:
     torch.manual_seed(0)
     layer = nn.utils.parametrizations.spectral_norm(nn.Conv2d(1, 8, 3, padding=1), n_power_iterations=50)
     layer(torch.zeros(1, 1, 6, 6))
     critic = nn.Sequential(nn.Unflatten(1, (1, 6, 6)), layer, nn.ReLU(), nn.Flatten(), nn.Linear(288, 1))
-    outcome, _ = outcome_of(study_of(critic, dim=36, n=40))
-    assert "operators of larger norm: 1 (2." in codes(outcome)["kernel-is-no-operator"].message
+    outcome, _ = outcome_of(under(critic, dim=36, n=40))
+    assert "operators of larger norm: 1 (2." in findings(outcome)["kernel-is-no-operator"].message
     plain = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 4))
-    outcome, _ = outcome_of(study_of(nn.Sequential(plain, nn.ReLU(), nn.Linear(4, 1))))
-    assert "kernel-is-no-operator" not in codes(outcome)
+    outcome, _ = outcome_of(under(nn.Sequential(plain, nn.ReLU(), nn.Linear(4, 1))))
+    assert "kernel-is-no-operator" not in findings(outcome)
 
 
-def test_the_table_of_layers_multiplies_to_the_upper_end() -> None:
+def test_the_table_of_layers_multiplies_to_the_upper_end(under: Call) -> None:
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.LeakyReLU(0.2), nn.Linear(6, 1))
-    outcome, rows = outcome_of(study_of(critic))
+    outcome, rows = outcome_of(under(critic))
     layers = outcome.rows["layers"]
     assert [(row["position"], row["layer"], row["kind"]) for row in layers] == [
         (0, "0 + 1", "Linear + BatchNorm1d"),
@@ -427,7 +417,7 @@ def test_the_gradients_of_all_replicates_are_in_the_table() -> None:
     assert rows["gradient_norm_real"].interval is not None
 
 
-def test_an_image_critic_from_end_to_end() -> None:
+def test_an_image_critic_from_end_to_end(under: Call) -> None:
     torch.manual_seed(0)
     critic = nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)),
@@ -439,7 +429,7 @@ def test_an_image_critic_from_end_to_end() -> None:
         nn.Flatten(),
         nn.Linear(32, 1),
     )
-    study = study_of(critic, dim=64, n=100)
+    study = under(critic, dim=64, n=100)
     sampled, lower, upper = values_of(study)
     assert 0 < sampled <= lower <= upper <= 20 * lower
     assert {row.metric for row in outcome_of(study)[0].measurements if row.value is not None} >= {"auc_train_mixed"}
@@ -529,8 +519,6 @@ def test_the_kwdahun_discriminator_is_turned_around_by_its_mode(field: Path, tmp
         assert found["lipschitz_lower"] <= found["lipschitz_upper"]  # the sigmoid is cut, so that there is one
 
 
-def test_without_data_and_generator_there_is_no_point_to_look_at() -> None:
-    known = shifted_gaussians()
-    outcome = measure(SnapshotStudy(replace(known.snapshot, make_generator=None), None), Lipschitz())
-    assert outcome.status == "skipped"
-    assert "say --data" in outcome.message
+def test_without_data_and_generator_there_is_no_point_to_look_at(ask: Call) -> None:
+    bare = SnapshotStudy(replace(shifted_gaussians().snapshot, make_generator=None), None)
+    assert "say --data" in ask(bare, Lipschitz, status="skipped").message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +13,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from wganalyze.networks.norms import fold
-from wganalyze.study.study import SnapshotStudy
-from wganalyze.testing import check_analyzer, shifted_gaussians
+from wganalyze.testing import check_analyzer
 from wganalyze_plugins.lipschitz import Lipschitz
 from wganalyze_plugins.lipschitz.upper import UpperBound
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 Bound = Callable[[nn.Module, tuple[int, ...]], UpperBound]
 CLOSE = 1e-7
@@ -117,19 +118,14 @@ def test_the_bound_is_that_of_the_plain_layer(bound: Bound, name: str) -> None:
     assert abs(bound(stored, (2, 5, 5)).value / expected.value - 1) > 0.01
 
 
-def study_of(critic: nn.Module) -> SnapshotStudy:
-    study = shifted_gaussians(n=200)
-    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic.requires_grad_(False).eval()), study.deal)
-
-
 def mlp(norm: Callable[[nn.Module], nn.Module]) -> nn.Sequential:
     torch.manual_seed(0)
     layers = (norm(nn.Linear(2, 8)), nn.ReLU(), norm(nn.Linear(8, 8)), nn.ReLU(), norm(nn.Linear(8, 1)))
     return nn.Sequential(*layers)
 
 
-def ends(critic: nn.Module) -> dict[str, float]:
-    outcome = check_analyzer(Lipschitz, study_of(critic))
+def ends(under: Call, critic: nn.Module) -> dict[str, float]:
+    outcome = check_analyzer(Lipschitz, under(critic, n=200))
     assert outcome.status == "ok", outcome.message
     rows = {row.metric: row for row in outcome.measurements}
     found = {end: rows[f"lipschitz_{end}"] for end in ("sampled", "lower", "upper")}
@@ -141,24 +137,26 @@ def ends(critic: nn.Module) -> dict[str, float]:
     "norm",
     [nn.utils.spectral_norm, parametrizations.spectral_norm, old_weight_norm, parametrizations.weight_norm, Wrapper],
 )
-def test_a_critic_as_training_left_it_is_bracketed_as_its_plain_twin(norm: Callable[[nn.Module], nn.Module]) -> None:
+def test_a_critic_as_training_left_it_is_bracketed_as_its_plain_twin(
+    under: Call, norm: Callable[[nn.Module], nn.Module]
+) -> None:
     critic = mlp(norm)
     for _ in range(2):
         critic(torch.randn(4, 2)).sum().backward()  # with the history of the last step in it
     plain = mlp(lambda layer: layer)
     plain.load_state_dict(fold(critic.state_dict()))
-    found, expected = ends(critic), ends(plain)
+    found, expected = ends(under, critic), ends(under, plain)
     for end, value in expected.items():
         assert found[end] == pytest.approx(value, rel=1e-5), end
     assert found["sampled"] <= found["lower"] <= found["upper"]
 
 
-def test_the_wrapper_is_seen_through_and_not_touched() -> None:
+def test_the_wrapper_is_seen_through_and_not_touched(under: Call) -> None:
     critic = mlp(Wrapper)
     for _ in range(50):
         critic.train()(torch.randn(4, 2))
     before = {key: tensor.clone() for key, tensor in critic.state_dict().items()}
-    outcome = check_analyzer(Lipschitz, study_of(critic))
+    outcome = check_analyzer(Lipschitz, under(critic, n=200))
     assert all(torch.equal(before[key], tensor) for key, tensor in critic.state_dict().items())
     norms = [row["norm_upper"] for row in outcome.rows["layers"] if row["kind"] == "Linear"]
     assert norms == pytest.approx([1, 1, 1], abs=1e-6)
@@ -172,9 +170,9 @@ class Odd(Wrapper):
         return super().forward(*args) * 2
 
 
-def test_a_wrapper_that_does_more_has_no_upper_end_and_says_why() -> None:
+def test_a_wrapper_that_does_more_has_no_upper_end_and_says_why(under: Call) -> None:
     torch.manual_seed(0)
-    outcome = check_analyzer(Lipschitz, study_of(mlp(Odd)))
+    outcome = check_analyzer(Lipschitz, under(mlp(Odd), n=200))
     assert outcome.status == "ok", outcome.message
     rows = {row.metric: row for row in outcome.measurements}
     assert rows["lipschitz_upper"].value is None

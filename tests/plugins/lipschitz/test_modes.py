@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from torch import Tensor, nn
 
 from wganalyze.contracts.measurement import Finding, Measurement
 from wganalyze.study.study import SnapshotStudy
-from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.modes import MODES, aucs, compare_modes, has_batch_norm
 
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
-def study_of(critic: nn.Module, shift: float = 3.0, n: int = 640) -> SnapshotStudy:
-    """Gaussians a shift apart, under a critic."""
-    study = shifted_gaussians(shift=shift, dim=1, n=n, replicates=2)
-    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic.eval(), orientation=None), study.deal)
+
+@pytest.fixture(scope="session")
+def under(under: Call) -> Call:
+    """Gaussians on the line, a shift apart, under a critic."""
+    return partial(under, shift=3.0, dim=1, n=640, replicates=2, orientation=None)
 
 
 def normalised(mean: float, variance: float) -> Any:
@@ -48,8 +51,8 @@ def split(study: SnapshotStudy) -> tuple[dict[str, Measurement], list[Finding]]:
     return measured, [thing for thing in things if isinstance(thing, Finding)]
 
 
-def test_a_critic_without_batch_norm_has_one_mode() -> None:
-    measured, findings = split(study_of(nn.Linear(1, 1)))
+def test_a_critic_without_batch_norm_has_one_mode(under: Call) -> None:
+    measured, findings = split(under(nn.Linear(1, 1)))
     assert set(measured) == set(MODES)
     for row in measured.values():
         assert (row.value, row.status) == (None, "skipped")
@@ -57,16 +60,15 @@ def test_a_critic_without_batch_norm_has_one_mode() -> None:
     assert findings == []
 
 
-def test_without_fakes_the_reason_is_given() -> None:
-    study = study_of(normalised(0, 1))
-    lone = SnapshotStudy(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.deal)
+def test_without_fakes_the_reason_is_given(under: Call, change: Call) -> None:
+    lone = change(under(normalised(0, 1)), make_generator=None, missing={"generator": "none was given"})
     assert {row.message for row in split(lone)[0].values()} == {"no generator: none was given"}
 
 
-def test_batches_of_their_own_hide_a_shift_that_eval_mode_sees() -> None:
+def test_batches_of_their_own_hide_a_shift_that_eval_mode_sees(under: Call) -> None:
     # Reals at 0, fakes at 3 (a direction of -1 moves them to +3): with statistics of the reals, eval tells all;
     # normalised apart, both are the same; normalised together, both are as far from the middle.
-    measured, (finding,) = split(study_of(FarFromZero(normalised(0, 1))))
+    measured, (finding,) = split(under(FarFromZero(normalised(0, 1))))
     assert measured["auc_eval"].value == pytest.approx(0.97, abs=0.03)
     assert measured["auc_train_separate"].value == pytest.approx(0.5, abs=0.06)
     assert measured["auc_train_mixed"].value == pytest.approx(0.5, abs=0.06)
@@ -78,25 +80,25 @@ def test_batches_of_their_own_hide_a_shift_that_eval_mode_sees() -> None:
         assert measured[metric].n == 640
 
 
-def test_a_monotone_critic_agrees_in_mixed_batches() -> None:
+def test_a_monotone_critic_agrees_in_mixed_batches(under: Call) -> None:
     critic = nn.Sequential(normalised(0, 1), nn.Linear(1, 1))
     critic[1].weight.data.fill_(-1)
-    measured, findings = split(study_of(critic))
+    measured, findings = split(under(critic))
     mixed, evaluated = measured["auc_train_mixed"].value, measured["auc_eval"].value
     assert mixed is not None
     assert mixed == pytest.approx(evaluated, abs=0.03)
     assert [finding.code for finding in findings] == ["modes-disagree"]  # separate batches still hide the shift
 
 
-def test_modes_that_agree_are_no_finding() -> None:
-    measured, findings = split(study_of(FarFromZero(normalised(0, 1)), shift=0.0))
+def test_modes_that_agree_are_no_finding(under: Call) -> None:
+    measured, findings = split(under(FarFromZero(normalised(0, 1)), shift=0.0))
     assert findings == []
     assert all(row.value == pytest.approx(0.5, abs=0.06) for row in measured.values())
 
 
-def test_train_mode_changes_no_buffer_and_repeats() -> None:
+def test_train_mode_changes_no_buffer_and_repeats(under: Call) -> None:
     critic = FarFromZero(normalised(0.3, 2.0))
-    study = study_of(critic)
+    study = under(critic)
     before = {key: value.clone() for key, value in study.critic.state_dict().items()}
     first = aucs(study, study.real(), study.fake())
     assert first == aucs(study, study.real(), study.fake())
@@ -104,16 +106,16 @@ def test_train_mode_changes_no_buffer_and_repeats() -> None:
     assert not study.critic.training
 
 
-def test_the_mixed_scores_go_back_to_their_sides() -> None:
+def test_the_mixed_scores_go_back_to_their_sides(under: Call) -> None:
     # With both sides in every batch, normalising is one affine map: the AUC stays near that of the raw scores.
-    study = study_of(nn.Sequential(normalised(0, 1), nn.Linear(1, 1)), shift=1.0, n=2000)
+    study = under(nn.Sequential(normalised(0, 1), nn.Linear(1, 1)), shift=1.0, n=2000)
     found = aucs(study, study.real(), study.fake())
     assert abs(found["auc_train_mixed"] - found["auc_eval"]) < 0.03
     assert abs(found["auc_eval"] - 0.5) > 0.2
 
 
-def test_which_layers_count_as_batch_norm() -> None:
+def test_which_layers_count_as_batch_norm(under: Call) -> None:
     for layer in (nn.BatchNorm1d(1), nn.SyncBatchNorm(1)):
-        assert has_batch_norm(study_of(nn.Sequential(layer, nn.Linear(1, 1))))
-    assert not has_batch_norm(study_of(nn.Sequential(nn.Linear(1, 4), nn.LayerNorm(4), nn.Linear(4, 1))))
-    assert np.isfinite(study_of(nn.Linear(1, 1)).scores(study_of(nn.Linear(1, 1)).real())).all()
+        assert has_batch_norm(under(nn.Sequential(layer, nn.Linear(1, 1))))
+    assert not has_batch_norm(under(nn.Sequential(nn.Linear(1, 4), nn.LayerNorm(4), nn.Linear(4, 1))))
+    assert np.isfinite(under(nn.Linear(1, 1)).scores(under(nn.Linear(1, 1)).real())).all()

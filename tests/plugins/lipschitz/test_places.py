@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -12,6 +13,9 @@ from wganalyze.contracts.samples import Samples
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.places import PLACES, WITHOUT_DATA, distribution, interpolate, sample_places
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 
 def test_three_places_with_the_samples_of_every_replicate() -> None:
@@ -30,9 +34,8 @@ def test_three_places_with_the_samples_of_every_replicate() -> None:
     assert np.array_equal(few[0].points, again[0].points)
 
 
-def test_without_a_generator_there_are_real_samples_alone() -> None:
-    study = shifted_gaussians()
-    lone = SnapshotStudy(replace(study.snapshot, make_generator=None, missing={"generator": "none was given"}), study.deal)
+def test_without_a_generator_there_are_real_samples_alone(change: Call) -> None:
+    lone = change(shifted_gaussians(), make_generator=None, missing={"generator": "none was given"})
     found = sample_places(lone, 100)
     assert not isinstance(found["real"], str)
     assert found["fake"] == found["interpolate"] == "no generator: none was given"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from wganalyze.contracts.samples import Samples
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.study.study import SnapshotStudy
-from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.lipschitz.places import sample_places
 from wganalyze_plugins.lipschitz.slopes import STARTS, find_slopes, no_function_of_one_sample, score_of, steepest
 from wganalyze_plugins.lipschitz.tracing import trace
+
+Call = Callable[..., Any]
+"""What a fixture of the conftest is: called in the test."""
 
 Places = dict[str, list[Samples]]
 
@@ -33,10 +35,10 @@ class Scaled(nn.Module):
         return self.body(x)
 
 
-def study_of(critic: nn.Module, **more: Any) -> SnapshotStudy:
-    """Gaussians in two dimensions, under a critic."""
-    study = shifted_gaussians(n=60, replicates=2)
-    return SnapshotStudy(replace(study.snapshot, make_critic=lambda: critic, **more), study.deal)
+@pytest.fixture(scope="session")
+def under(under: Call) -> Call:
+    """Few Gaussians in the plane, under a critic."""
+    return partial(under, n=60, replicates=2)
 
 
 def places_of(study: SnapshotStudy) -> Places:
@@ -45,8 +47,8 @@ def places_of(study: SnapshotStudy) -> Places:
     return {place: samples for place, samples in found.items() if not isinstance(samples, str)}
 
 
-def test_the_methods_by_name() -> None:
-    study = study_of(nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 1)))
+def test_the_methods_by_name(under: Call) -> None:
+    study = under(nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 1)))
     traced = trace(study.critic, (2,))
     places = places_of(study)
     at_samples, pairs, climb, ascent = (
@@ -62,17 +64,17 @@ def test_the_methods_by_name() -> None:
     assert [s.method for s in find_slopes(study, places, traced, 0)] == [at_samples]
 
 
-def test_slopes_are_the_same_twice_and_those_of_samples_are_not_steeper_than_the_climb() -> None:
+def test_slopes_are_the_same_twice_and_those_of_samples_are_not_steeper_than_the_climb(under: Call) -> None:
     torch.manual_seed(1)
-    study = study_of(nn.Sequential(nn.Linear(2, 9), nn.LeakyReLU(0.2), nn.Linear(9, 1)))
+    study = under(nn.Sequential(nn.Linear(2, 9), nn.LeakyReLU(0.2), nn.Linear(9, 1)))
     places = places_of(study)
     found = find_slopes(study, places, None, 20)
     assert found == find_slopes(study, places, None, 20)
     assert found[2].value >= found[0].value
 
 
-def test_the_search_starts_at_the_steepest_samples() -> None:
-    study = study_of(Scaled(lambda x: (x**2).sum(1)))  # the gradient is 2 x
+def test_the_search_starts_at_the_steepest_samples(under: Call) -> None:
+    study = under(Scaled(lambda x: (x**2).sum(1)))  # the gradient is 2 x
     samples = [s for found in places_of(study).values() for s in found]
     everything = np.concatenate([s.points for s in samples])
     expected = np.sort(np.linalg.norm(everything, axis=1))[::-1][:STARTS]
@@ -80,31 +82,31 @@ def test_the_search_starts_at_the_steepest_samples() -> None:
     np.testing.assert_allclose(np.linalg.norm(found.points, axis=1), expected)
 
 
-def test_samples_without_a_gradient_do_not_come_first() -> None:
-    study = study_of(Scaled(lambda x: 0 * (-x[:, 0]).sqrt() + x[:, 1]))
+def test_samples_without_a_gradient_do_not_come_first(under: Call) -> None:
+    study = under(Scaled(lambda x: 0 * (-x[:, 0]).sqrt() + x[:, 1]))
     samples = [Samples(np.array([[1.0, 0.0], [-1.0, 5.0]] * 20), (2,))]
     found = steepest(study, samples)
     assert (found.points[:20, 0] < 0).all()
 
 
-def test_of_an_inverted_probability_the_logit_counts() -> None:
+def test_of_an_inverted_probability_the_logit_counts(under: Call) -> None:
     class Probability(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return (1 + torch.tanh(1.5 * x[:, 0])) / 2  # sigmoid(3 x), which is not to be seen
 
-    study = study_of(Probability(), output="probability")
+    study = under(Probability(), output="probability")
     assert study.head.invert
     for slope in find_slopes(study, places_of(study), None, 5):
         assert slope.value <= 3
     assert find_slopes(study, places_of(study), None, 0)[0].value == pytest.approx(3, rel=1e-6)
 
 
-def test_digits_that_a_saturated_probability_has_lost_prove_no_slope() -> None:
+def test_digits_that_a_saturated_probability_has_lost_prove_no_slope(under: Call) -> None:
     class Probability(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.sigmoid(x[:, 0] + 30)
 
-    study = study_of(Probability(), output="probability")
+    study = under(Probability(), output="probability")
     assert max(slope.value for slope in find_slopes(study, places_of(study), None, 5)) <= 1
 
 
@@ -118,10 +120,10 @@ class Conditional(nn.Module):
         return (1 + 6 * labels) * x[:, 0] + 1000 * labels
 
 
-def conditional(labels: list[int]) -> tuple[SnapshotStudy, Places]:
+def conditional(under: Call, labels: list[int]) -> tuple[SnapshotStudy, Places]:
     """A study of it, with samples at some labels."""
     latent = Latent("normal", (2,), classes=2, encoding="index")
-    study = study_of(Conditional(), latent=latent, make_generator=None)
+    study = under(Conditional(), latent=latent, make_generator=None)
     rng = np.random.default_rng(0)
 
     def samples() -> list[Samples]:
@@ -130,19 +132,19 @@ def conditional(labels: list[int]) -> tuple[SnapshotStudy, Places]:
     return study, {"real": samples(), "fake": samples()}
 
 
-def test_a_conditional_critic_is_steep_at_a_label_and_not_between_labels() -> None:
-    study, places = conditional([0, 1] * 20)
+def test_a_conditional_critic_is_steep_at_a_label_and_not_between_labels(under: Call) -> None:
+    study, places = conditional(under, [0, 1] * 20)
     found = find_slopes(study, places, None, 5)
     assert [slope.method for slope in found] == ["gradients at samples", "Gaussian climb"]
     for slope in found:
         assert slope.value == pytest.approx(7, rel=1e-6)
         assert slope.value <= 7
-    study, places = conditional([0] * 10)
+    study, places = conditional(under, [0] * 10)
     assert find_slopes(study, places, None, 5)[1].value == pytest.approx(1, rel=1e-6)
 
 
-def test_the_labels_stay_with_their_points() -> None:
-    study, places = conditional([0, 1, 1, 0])
+def test_the_labels_stay_with_their_points(under: Call) -> None:
+    study, places = conditional(under, [0, 1, 1, 0])
     samples = places["real"][0]
     score = score_of(study, samples)
     x = torch.from_numpy(samples.points)
@@ -164,6 +166,6 @@ def test_the_labels_stay_with_their_points() -> None:
         (Scaled(lambda x: x[:, 0] / len(x)), True),
     ],
 )
-def test_a_critic_that_mixes_samples_is_known(critic: nn.Module, mixes: bool) -> None:
-    study = study_of(critic)
+def test_a_critic_that_mixes_samples_is_known(under: Call, critic: nn.Module, mixes: bool) -> None:
+    study = under(critic)
     assert ("mixes the samples" in no_function_of_one_sample(study, study.real())) is mixes

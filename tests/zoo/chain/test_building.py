@@ -9,15 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.zoo.conftest import shapes
 from torch import Tensor, nn
 
 from wganalyze_zoo.chain import Chain, rebuild
 from wganalyze_zoo.chain.building import ACTIVATIONS, activation_module
-
-
-def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes, as a loader states them."""
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
 
 
 def with_statistics(net: nn.Module, z: Tensor) -> nn.Module:

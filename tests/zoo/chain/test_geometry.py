@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.zoo.conftest import shapes
 from torch import nn
 
 from wganalyze_zoo.chain import rebuild
@@ -17,9 +18,9 @@ from wganalyze_zoo.chain.reading import read
 Shapes = dict[str, tuple[int, ...]]
 
 
-def shapes(*layers: nn.Module) -> Shapes:
+def stacked(*layers: nn.Module) -> Shapes:
     """Keys and shapes of a Sequential."""
-    return {key: tuple(value.shape) for key, value in nn.Sequential(*layers).state_dict().items()}
+    return shapes(nn.Sequential(*layers))
 
 
 def found(stored: Shapes, role: str, sample_shape: tuple[int, ...]) -> list[Way]:
@@ -32,7 +33,7 @@ def dcgan_generator(kernel: int, channels: int, ups: int) -> Shapes:
     """As in the paper: from one pixel to 4 x 4, then doubled."""
     wide = [100, *[8 * (ups - i) + channels for i in range(ups)], channels]
     layers = [nn.ConvTranspose2d(a, b, 4 if i == 0 else kernel) for i, (a, b) in enumerate(pairwise(wide))]
-    return shapes(*layers)
+    return stacked(*layers)
 
 
 @pytest.mark.parametrize(("side", "ups"), [(8, 1), (16, 2), (32, 3), (64, 4)])
@@ -48,7 +49,7 @@ def test_the_doubling_of_a_dcgan_is_found(side: int, ups: int, kernel: int, padd
 def test_the_halving_of_its_discriminator_is_found(side: int) -> None:
     downs = {8: 1, 16: 2, 32: 3, 64: 4}[side]
     wide = [3, *[8] * downs, 1]
-    stored = shapes(*[nn.Conv2d(a, b, 4) for a, b in pairwise(wide)])
+    stored = stacked(*[nn.Conv2d(a, b, 4) for a, b in pairwise(wide)])
     assert (*[(2, 1, 0, 1)] * downs, (1, 0, 0, 1)) in found(stored, "critic", (3, side, side))
 
 
@@ -61,7 +62,7 @@ def test_every_way_runs_and_arrives(kernels: list[int], up: bool, height: int, w
     wide = [2, *[3] * (len(kernels) - 1), 1]
     layer = nn.ConvTranspose2d if up else nn.Conv2d
     pairs = zip(wide, wide[1:], kernels, strict=False)
-    stored = shapes(*[layer(a, b, k, bias=True) for a, b, k in pairs])
+    stored = stacked(*[layer(a, b, k, bias=True) for a, b, k in pairs])
     role, sample = ("generator", (1, height, width)) if up else ("critic", (2, height, width))
     x = torch.randn(2, 2, 1, 1) if up else torch.randn(2, *sample)
     settings_seen = set()
@@ -74,22 +75,22 @@ def test_every_way_runs_and_arrives(kernels: list[int], up: bool, height: int, w
 
 
 def test_a_stride_at_a_single_pixel_is_not_told_from_another() -> None:
-    assert found(shapes(nn.ConvTranspose2d(5, 1, 4)), "generator", (1, 4, 4)) == [((1, 0, 0, 1),)]
-    assert found(shapes(nn.Conv2d(1, 1, 4)), "critic", (1, 4, 4)) == [((1, 0, 0, 1),)]
+    assert found(stacked(nn.ConvTranspose2d(5, 1, 4)), "generator", (1, 4, 4)) == [((1, 0, 0, 1),)]
+    assert found(stacked(nn.Conv2d(1, 1, 4)), "critic", (1, 4, 4)) == [((1, 0, 0, 1),)]
 
 
 def test_linear_ends_fix_the_size() -> None:
-    generator = shapes(nn.Linear(10, 8 * 49), nn.ConvTranspose2d(8, 4, 4), nn.ConvTranspose2d(4, 1, 4))
+    generator = stacked(nn.Linear(10, 8 * 49), nn.ConvTranspose2d(8, 4, 4), nn.ConvTranspose2d(4, 1, 4))
     assert found(generator, "generator", (1, 28, 28)) == [((2, 1, 0, 1), (2, 1, 0, 1))]
     assert found(generator, "generator", (28, 28)) == found(generator, "generator", (1, 28, 28))
     assert found(generator, "generator", (784,)) == found(generator, "generator", (1, 28, 28))
-    critic = shapes(nn.Conv2d(1, 4, 4), nn.Conv2d(4, 8, 4), nn.Linear(8 * 49, 1))
+    critic = stacked(nn.Conv2d(1, 4, 4), nn.Conv2d(4, 8, 4), nn.Linear(8 * 49, 1))
     assert found(critic, "critic", (1, 28, 28)) == [((2, 1, 0, 1), (2, 1, 0, 1))]
     assert found(critic, "critic", (1, 4, 4)) == []
 
 
 def test_vectors_have_one_way_or_none() -> None:
-    generator, critic = shapes(nn.Linear(3, 5), nn.Linear(5, 12)), shapes(nn.Linear(12, 5), nn.Linear(5, 1))
+    generator, critic = stacked(nn.Linear(3, 5), nn.Linear(5, 12)), stacked(nn.Linear(12, 5), nn.Linear(5, 1))
     assert found(generator, "generator", (3, 2, 2)) == [()]
     assert found(generator, "generator", (13,)) == []
     assert found(critic, "critic", (3, 2, 2)) == [()]
@@ -98,13 +99,13 @@ def test_vectors_have_one_way_or_none() -> None:
 
 
 def test_unusual_ones_only_where_no_usual_one_arrives() -> None:
-    three = shapes(nn.ConvTranspose2d(5, 3, 4), nn.ConvTranspose2d(3, 1, 5))
+    three = stacked(nn.ConvTranspose2d(5, 3, 4), nn.ConvTranspose2d(3, 1, 5))
     assert {way[1].stride for way in found(three, "generator", (1, 14, 14))} == {3, 4}
-    up = shapes(nn.Linear(10, 3 * 4), nn.Conv2d(3, 3, 3), nn.Conv2d(3, 1, 3))
+    up = stacked(nn.Linear(10, 3 * 4), nn.Conv2d(3, 3, 3), nn.Conv2d(3, 1, 3))
     assert found(up, "generator", (1, 8, 8)) == [((1, 1, 0, 2), (1, 1, 0, 2))]
 
 
 def test_too_many_are_refused() -> None:
-    deep = shapes(*[nn.Conv2d(3, 3, 7) for _ in range(12)], nn.Conv2d(3, 1, 1))
+    deep = stacked(*[nn.Conv2d(3, 3, 7) for _ in range(12)], nn.Conv2d(3, 1, 1))
     with pytest.raises(ValueError, match="more than 2000 choices of strides and paddings"):
         found(deep, "critic", (3, 128, 128))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.zoo.conftest import shapes
 from torch import nn
 
 from wganalyze_zoo.chain import rebuild
@@ -15,11 +16,6 @@ from wganalyze_zoo.chain.building import ACTIVATIONS, activation_module
 from wganalyze_zoo.chain.proposals import FIRST, FURTHER, OUTPUTS, propose
 
 Shapes = dict[str, tuple[int, ...]]
-
-
-def shapes(net: nn.Module) -> Shapes:
-    """Keys and shapes, as a loader states them."""
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
 
 
 def all_readings(stored: Shapes, role: str, sample_shape: tuple[int, ...]) -> list[dict[str, Any]]:

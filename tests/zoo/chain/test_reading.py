@@ -8,16 +8,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.zoo.conftest import shapes
 from torch import nn
 
 from wganalyze_zoo.chain.reading import MOST_LAYERS, Link, read, square_side
 
 Shapes = dict[str, tuple[int, ...]]
-
-
-def shapes(net: nn.Module) -> Shapes:
-    """Keys and shapes, as a loader states them."""
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
 
 
 class Block(nn.Module):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.zoo.conftest import shapes
 from torch import Tensor, nn
 
 from wganalyze.host.loading import load_host
@@ -17,16 +18,22 @@ Check = Callable[[str, Shapes, Mapping[str, Any]], nn.Module]
 COUNTER = "num_batches_tracked"
 
 
+def layer(name: str, *shape: int) -> dict[str, tuple[int, ...]]:
+    """A Linear or a convolution: the shape of its weight, and a bias."""
+    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+
+
+def batch_norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    """A BatchNorm, with its statistics."""
+    running = {f"{name}.running_mean": (width,), f"{name}.running_var": (width,), f"{name}.{COUNTER}": ()}
+    return {**layer(name, width), **running}
+
+
 def tensors(keys: Shapes, seed: int = 0) -> dict[str, Tensor]:
     """Weights of these shapes; variances are positive, counters whole."""
     generator = torch.Generator().manual_seed(seed)
     made = {key: 0.3 * torch.randn(shape, generator=generator) for key, shape in keys.items()}
     return {k: torch.tensor(7) if k.endswith(COUNTER) else t.abs() + 0.5 if "var" in k else t for k, t in made.items()}
-
-
-def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Keys and shapes, as a loader states them."""
-    return {key: tuple(value.shape) for key, value in net.state_dict().items()}
 
 
 def neighbours(keys: Shapes) -> Iterator[dict[str, tuple[int, ...]]]:

@@ -8,24 +8,16 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.zoo.public.conftest import batch_norm, layer
 from torch import Tensor, nn
 
 from wganalyze.host.loading import load_host
 from wganalyze.networks.building import load_strict
 from wganalyze.networks.norms import fold, folded_keys
-from wganalyze_zoo.public.mimicry import SpectralDiscriminator
+from wganalyze_zoo.public.mimicry import SpectralDiscriminator32, SpectralDiscriminator64
 
 Check = Callable[..., nn.Module]
 Shapes = dict[str, tuple[int, ...]]
-
-
-def layer(name: str, *shape: int) -> Shapes:
-    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-
-
-def batch_norm(name: str, width: int) -> Shapes:
-    running = {f"{name}.running_mean": (width,), f"{name}.running_var": (width,), f"{name}.num_batches_tracked": ()}
-    return {**layer(name, width), **running}
 
 
 def up(name: str, wide: int, narrow: int) -> Shapes:
@@ -117,6 +109,7 @@ def own(plain: Shapes) -> Shapes:
     return found
 
 
+SPECTRAL = {32: SpectralDiscriminator32, 64: SpectralDiscriminator64}
 ENCODINGS = {"hooks": hooked, "own layers": own}
 
 
@@ -155,7 +148,7 @@ def test_the_generator(check: Check, size: int) -> None:
 def test_the_spectral_discriminator(size: int, encoding: str) -> None:
     plain, arguments = DISCRIMINATORS[size]
     table = ENCODINGS[encoding](plain)
-    architecture = SpectralDiscriminator(size)
+    architecture = SPECTRAL[size]()
     assert architecture.recognise(table) == arguments
     generator = torch.Generator().manual_seed(0)
     stored = {key: torch.randn(shape, generator=generator, dtype=torch.float64) for key, shape in table.items()}
@@ -191,7 +184,7 @@ def test_plain_keys_are_those_of_several_nets_and_not_known(size: int) -> None:
 @pytest.mark.parametrize("size", [32, 64])
 def test_near_misses_of_the_discriminator(size: int, encoding: str) -> None:
     plain, _ = DISCRIMINATORS[size]
-    encode, architecture = ENCODINGS[encoding], SpectralDiscriminator(size)
+    encode, architecture = ENCODINGS[encoding], SPECTRAL[size]()
     last = {32: "l5", 64: "l6"}[size]
     without_norm = {k: s for k, s in encode(plain).items() if not k.startswith(last)} | layer(
         last, *plain[f"{last}.weight"]

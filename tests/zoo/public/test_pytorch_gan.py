@@ -10,21 +10,13 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.zoo.public.conftest import batch_norm, layer
 from torch import Tensor, nn
 
 from wganalyze_zoo.public.pytorch_gan import DcganDiscriminator, DcganGenerator, MlpDiscriminator, MlpGenerator
 
 Check = Callable[..., nn.Module]
 Shapes = dict[str, tuple[int, ...]]
-
-
-def layer(name: str, *shape: int) -> Shapes:
-    return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-
-
-def batch_norm(name: str, width: int) -> Shapes:
-    running = {f"{name}.running_mean": (width,), f"{name}.running_var": (width,), f"{name}.num_batches_tracked": ()}
-    return {**layer(name, width), **running}
 
 
 def mlp_generator(latent: int, outputs: int) -> Shapes:

@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.zoo.public.conftest import batch_norm
 from torch import Tensor, nn
 
 Check = Callable[..., nn.Module]
-
-
-def batch_norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
-    vectors = ("weight", "bias", "running_mean", "running_var")
-    return {**{f"{name}.{vector}": (width,) for vector in vectors}, f"{name}.num_batches_tracked": ()}
 
 
 GENERATOR: dict[str, tuple[int, ...]] = {

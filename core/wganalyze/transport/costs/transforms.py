@@ -16,9 +16,9 @@ import numpy.typing as npt
 from wganalyze.transport.costs import device as on_device
 from wganalyze.transport.costs.blocks import in_blocks
 from wganalyze.transport.costs.compiled import ORDERED, kernel
-from wganalyze.transport.costs.window import WIDTH, less_potential
 from wganalyze.transport.costs.device import full, gpu
 from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions
+from wganalyze.transport.costs.window import WIDTH, less_potential
 from wganalyze.transport.costs.working import Flag, heed
 
 Indices = npt.NDArray[np.integer[Any]]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from wganalyze.errors import CheckpointError
+from wganalyze import CheckpointError
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert, InertUnpickler, Skipped, Steps, Window
 from wganalyze_checkpoints.torch.file import (
     ERRORS,
