@@ -6,7 +6,6 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import entry_points
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from wganalyze import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from wganalyze import DataSource
     from wganalyze_zoo.training import Settings
     from wganalyze_zoo.wgan import WassersteinTrainer
 
@@ -95,11 +93,9 @@ def training_digits() -> Tensor:
     """The half of the digits that the demo trains on, (n, 64) in [-1, 1]."""
     import torch
 
-    from wganalyze import Preprocessing, Split
+    from wganalyze import Preprocessing, Split, data_source
 
-    name, _, argument = TRAINING_DATA.partition(":")
-    sources: Sequence[type[DataSource]] = entry_points(group="wganalyze")[name].load().wganalyze_data()
-    source = sources[0](argument)
+    source = data_source(TRAINING_DATA)
     assert source.size is not None
     assert source.value_range is not None
     values = source.draw(source.size, Split("train"), offset=0, seed=0).values

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wganalyze.api import data_source as data_source
     from wganalyze.api import run as run
     from wganalyze.contracts.analyzer import Analyzer as Analyzer
     from wganalyze.contracts.analyzer import NoOptions as NoOptions
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "api": ("run",),
+    "api": ("data_source", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
     "contracts.data": ("DataSource", "FiniteSource"),

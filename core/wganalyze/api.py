@@ -1,4 +1,4 @@
-"""``wganalyze.run``: the command as a function."""
+"""``wganalyze.run``, the command as a function; ``wganalyze.data_source``, what ``--data`` names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, Unpack
 
+from wganalyze.contracts.data import DataSource
+from wganalyze.host.loading import load_host
 from wganalyze.report.reading import Report
 from wganalyze.running.execute import execute
 from wganalyze.running.progress import Progress
@@ -27,6 +29,11 @@ def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Sa
             raise TypeError(f"run() got an unexpected keyword argument {name!r}")
     command = ["wganalyze.run", str(path), *(f"{name}={value!r}" for name, value in given.items())]
     return execute(Request(Path(path), from_python(given), command), progress)
+
+
+def data_source(text: str) -> DataSource:
+    """The source that ``--data NAME:ARGUMENT`` names, to draw from; DataError says why there is none."""
+    return load_host().data_source(text)
 
 
 def _described() -> tuple[Signature, str]:

@@ -57,7 +57,7 @@ MAY = {
     },
     "cli": {"cells", "contracts", "host", "report", "running", "settings"},
     "testing": {"cells", "contracts", "study"},
-    "api": {"report", "running", "settings"},
+    "api": {"contracts", "host", "report", "running", "settings"},
 }  # fmt: skip
 HIGHEST, HIGHEST_INSIDE = 8, 5
 OWN_PLUGINS = sorted(
