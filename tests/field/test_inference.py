@@ -13,11 +13,12 @@ from torch import Tensor
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.samples import Preprocessing
-from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.contracts.snapshot import Latent
 from wganalyze.host.loading import load_host
 from wganalyze.inference import infer_critics, infer_generators
 from wganalyze.networks.building import build
 from wganalyze.networks.design import Design
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 from wganalyze.running.sizes import make_deal
@@ -40,25 +41,26 @@ def piece(path: Path, prefix: str = "") -> Piece:
     return Piece(HOST.loaders["torch-state-dict"].open(path)[0], prefix)
 
 
-def snapshot(label: str, generator: Piece, critic: Piece, latent: tuple[int, ...]) -> Snapshot:
+def snapshot(label: str, generator: Piece, critic: Piece, latent: tuple[int, ...]) -> Draft:
     """A moment of which only the latent is known."""
     unbuilt = {"generator": generator, "critic": critic}
     files = (generator.part.path, critic.part.path)
-    return Snapshot(label, None, "", files, latent=Latent("normal", latent), unbuilt=unbuilt)
+    return Draft(label, None, "", files, latent=Latent("normal", latent), unbuilt=unbuilt)
 
 
-def inferred(snapshots: Sequence[Snapshot], source: DataSource, config: Said) -> list[Snapshot]:
+def inferred(snapshots: Sequence[Draft], source: DataSource, said: Said) -> list[Draft]:
     """As a run does it: generators, the plan of the data, critics."""
-    said = config.normalize and Preprocessing.normalize(source.value_range or (0, 1), *config.normalize)
-    found = infer_generators(snapshots, source, HOST, said)
-    return infer_critics(found, make_deal(source, config, found[-1]), HOST)
+    normalize = said.get("normalize")
+    scale = None if normalize is None else Preprocessing.normalize(source.value_range or (0, 1), *normalize)
+    generating = infer_generators(snapshots, source, HOST.architectures, scale)
+    return infer_critics(generating, make_deal(source, said, generating[-1]), HOST.architectures)
 
 
-def assert_is(after: Snapshot, before: Snapshot, role: str, factory: str, x: Tensor) -> str:
+def assert_is(after: Draft, before: Draft, role: str, factory: str, x: Tensor) -> str:
     """What was inferred gives what the authors' architecture gives; returns what was assumed of it."""
     made = getattr(after, f"make_{role}")
     assert made is not None, after.missing
-    named = build(before.unbuilt[role], Design(Net(factory=f"{FACTORIES}:{factory}")), role, HOST)
+    named = build(before.unbuilt[role], Design(Net(factory=f"{FACTORIES}:{factory}")), role)
     with torch.no_grad():
         ours, theirs = made()(x).flatten(), named(x).flatten()
         # A critic's sigmoid does not show in its keys.
@@ -69,9 +71,9 @@ def assert_is(after: Snapshot, before: Snapshot, role: str, factory: str, x: Ten
 
 def errors(text: str) -> tuple[float, float]:
     """The error of the reading and of the next best."""
-    found = re.search(r"\(error ([\d.]+), next best ([\d.]+)\)", text)
-    assert found is not None, text
-    return float(found[1]), float(found[2])
+    match = re.search(r"\(error ([\d.]+), next best ([\d.]+)\)", text)
+    assert match is not None, text
+    return float(match[1]), float(match[2])
 
 
 def test_a_wgan_gp_by_its_batch_norm(field: Path) -> None:
@@ -107,9 +109,9 @@ def test_on_data_of_another_scale_its_critic_fits_no_reading(field: Path) -> Non
     path = field / "dcgan-kwdahun/checkpoint_epoch_50.pth"
     before = snapshot("kwdahun", piece(path, "generator."), piece(path, "discriminator."), (100, 1, 1))
     generator = Design(Net(factory=f"{FACTORIES}:KwdahunGenerator"))
-    known = replace(before, make_generator=lambda: build(before.unbuilt["generator"], generator, "generator", HOST))
+    known = replace(before, make_generator=lambda: build(before.unbuilt["generator"], generator, "generator"))
     source = mnist(field)
-    (after,) = infer_critics([known], make_deal(source, Said(range=(-1.0, 1.0)), known), HOST)
+    (after,) = infer_critics([known], make_deal(source, Said(range=(-1.0, 1.0)), known), HOST.architectures)
     assert after.make_critic is None
     assert "no usual reading fits; the nearest is Conv(1-32 k4 s2 p1) leaky_relu" in after.missing["critic"]
 
@@ -118,11 +120,11 @@ def test_networks_without_batch_norm_are_refused_with_the_choice(field: Path) ->
     folder = field / "gan-mlp-yunhdan"
     before = snapshot("yunhdan", piece(folder / "generator.pth", "gen."), piece(folder / "discriminator.pth"), (100,))
     source = mnist(field)
-    (after,) = infer_generators([before], source, HOST)
+    (after,) = infer_generators([before], source, HOST.architectures)
     assert after.make_generator is None
     reason = after.missing["generator"]
     assert "by the energy distance of its samples to the data" in reason
     assert "Linear(100-256) relu Linear(256-256) relu Linear(256-784) tanh: --generator" in reason
-    (after,) = infer_critics([before], make_deal(source, Said(), None), HOST)
+    (after,) = infer_critics([before], make_deal(source, Said(), None), HOST.architectures)
     assert "6 readings fit about equally well" in after.missing["critic"]
     assert "Linear(784-256) leaky_relu(0.2)" in after.missing["critic"]

@@ -44,7 +44,7 @@ def inspect(path: Path, as_json: bool, **texts: Any) -> int:
         click.echo(json.dumps(description, indent=1, default=str))
     else:
         _print(opened, description, path)
-    if any(file["kind"] != "unknown" for file in description["files"]):
+    if any(file.kind is not None for file in opened.files):
         return 0
     click.echo(f"Error: {one_line(nothing_found(path, opened))}", err=True)
     return 2
@@ -57,8 +57,9 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     from wganalyze.running.description import gathered, missing_by_reason, relative
 
     console = make_console()
-    known = [file for file in description["files"] if file["kind"] != "unknown"]
-    unknown = [file for file in description["files"] if file["kind"] == "unknown"]
+    files = list(zip(opened.files, description["files"], strict=True))
+    known = [described for file, described in files if file.kind is not None]
+    unknown = [described for file, described in files if file.kind is None]
     table = Table(title=str(path), title_justify="left", header_style="bold", pad_edge=False)
     for name in ("file", "kind", "role"):
         table.add_column(name, overflow="fold")
@@ -81,9 +82,9 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
     alike: dict[str, list[str]] = {}
     for file in unknown:
         alike.setdefault("; ".join(file["problems"]), []).append(relative(file["path"], path))
-    for problem, files in alike.items():
-        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
-        console.print(f"{', '.join(files[:NAMED])}{more}: {problem}", style="dim")
+    for problem, paths in alike.items():
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        console.print(f"{', '.join(paths[:NAMED])}{more}: {problem}", style="dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
     snapshots = opened.snapshots
     built = [(s, f"{role} from {s.designs[role]}") for role in NETWORKS for s in snapshots if role in s.designs]

@@ -49,6 +49,7 @@ class Samples:
 
     @property
     def dim(self) -> int:
+        """Dimension of a point."""
         return int(self.points.shape[1])
 
     def take(self, index: slice | Sequence[int] | npt.NDArray[np.integer[Any]]) -> Samples:

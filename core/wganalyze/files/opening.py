@@ -17,10 +17,10 @@ REPORT_MARK = "run.json"
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file under the path: its kind ("unknown" where no loader claims it), its parts, what is wrong with it."""
+    """A file under the path: its kind (None where no loader claims it), its parts, what is wrong with it."""
 
     path: Path
-    kind: str
+    kind: str | None
     parts: tuple[Part, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
     if path.is_dir():
         loaders = {name: loader for name, loader in loaders.items() if loader.folders}
     elif not path.stat().st_size:
-        return OpenedFile(path, "unknown", problems=("the file is empty",))
+        return OpenedFile(path, None, problems=("the file is empty",))
     confidence: dict[str, float] = {}
     faults: list[str] = []
     for name, loader in loaders.items():
@@ -84,10 +84,10 @@ def _open(path: Path, loaders: Mapping[str, Loader]) -> OpenedFile:
             faults.append(_fault(path, name, error))
     ranked = sorted(((score, name) for name, score in confidence.items() if score > 0), reverse=True)
     if not ranked:
-        return OpenedFile(path, "unknown", problems=(*faults, "no loader knows this kind of file"))
+        return OpenedFile(path, None, problems=(*faults, "no loader knows this kind of file"))
     if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
         tie = f"the loaders {ranked[0][1]} and {ranked[1][1]} both claim it; choose one by --loader NAME"
-        return OpenedFile(path, "unknown", problems=(*faults, tie))
+        return OpenedFile(path, None, problems=(*faults, tie))
     name = ranked[0][1]
     try:
         parts = _parts(loaders[name], path)

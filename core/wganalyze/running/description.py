@@ -9,9 +9,12 @@ from typing import Any
 
 from wganalyze.contracts.loader import Input, Part, TensorSpec
 from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.contracts.terms import Role
 from wganalyze.running.opened import Opened
 
 _KEYS_SHOWN = 4
+UNKNOWN = "unknown"
+"""In the place of a kind or a role that nothing shows."""
 
 
 def describe(opened: Opened) -> dict[str, Any]:
@@ -20,8 +23,8 @@ def describe(opened: Opened) -> dict[str, Any]:
     files = [
         {
             "path": str(file.path),
-            "kind": file.kind,
-            "role": assembled.roles.get(file.path, "unknown"),
+            "kind": file.kind or UNKNOWN,
+            "role": _role(assembled.roles.get(file.path, frozenset())),
             "step": assembled.steps.get(file.path),
             "parameters": sum(part.parameters for part in file.parts if part.read_samples is None),
             "keys": [line for part in file.parts for line in layout(part)],
@@ -33,6 +36,13 @@ def describe(opened: Opened) -> dict[str, Any]:
         for file in opened.files
     ]
     return {"files": files, "snapshots": [_snapshot(snapshot) for snapshot in opened.snapshots]}
+
+
+def _role(roles: frozenset[Role | None]) -> str:
+    """Of the networks in a file."""
+    if len(roles) > 1:
+        return "both"
+    return next(iter(roles), None) or UNKNOWN
 
 
 def _json(value: object) -> object:

@@ -35,7 +35,7 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     progress = progress or Silent()
     opened = open_request(request)
     for file in opened.files:
-        for problem in file.problems if file.kind != "unknown" else ():
+        for problem in file.problems if file.kind is not None else ():
             if request.said.get("trust") and "--trust" in problem:
                 continue
             progress.note(f"{file.path.name}: {problem}" if file.path.name not in problem else problem)

@@ -73,7 +73,7 @@ def everything_said(request: Request) -> Said:
 def nothing_found(path: Path, opened: Opened) -> str:
     """Why there is no snapshot under ``path``, in one line."""
     files, notes = opened.files, opened.assembled.notes
-    problems = [problem for file in files for problem in file.problems if file.kind != "unknown"]
+    problems = [problem for file in files for problem in file.problems if file.kind is not None]
     problems += [f"{file}: {line}" for file, lines in notes.items() for line in lines]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -120,7 +120,7 @@ def describe_run(run_id: str, request: Request, opened: Opened, deal: Deal | Non
         "versions": _versions(distributions),
         "plugins": [vars(plugin) for plugin in opened.host.plugins],
         "data": data,
-        "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind != "unknown"],
+        "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind is not None],
     }
 
 

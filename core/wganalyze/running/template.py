@@ -84,7 +84,7 @@ def _net(opened: Opened, role: Role) -> Iterator[str]:
 
 def _files(opened: Opened) -> Iterator[str]:
     yield from (f"{_value(pattern)} = {_value(role)}" for pattern, role in opened.said.get("roles", {}).items())
-    unknown = [path for path, role in opened.assembled.roles.items() if role == "unknown"]
+    unknown = [path for path, roles in opened.assembled.roles.items() if roles == {None}]
     if not unknown:
         yield '# "method_*.pt" = "critic"  # generator, critic or ignore, where names do not say it'
     for path in unknown:

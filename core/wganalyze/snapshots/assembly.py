@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wganalyze.contracts.loader import Part
+from wganalyze.contracts.terms import Role
 from wganalyze.files.opening import OpenedFile
 from wganalyze.networks.draft import Draft
 from wganalyze.networks.recognition import Recognition
@@ -23,10 +24,10 @@ from wganalyze.snapshots.roles import members_of, role_by_pattern
 
 @dataclass(frozen=True)
 class Assembled:
-    """The snapshots of a path, in order; of each file its role and step, and notes on what was left out."""
+    """The snapshots of a path, in order; of each file the roles of its networks (None: unknown), step and notes."""
 
     snapshots: tuple[Draft, ...]
-    roles: Mapping[Path, str]
+    roles: Mapping[Path, frozenset[Role | None]]
     steps: Mapping[Path, int | None]
     notes: Mapping[Path, tuple[str, ...]]
 
@@ -38,7 +39,7 @@ class _Sorting:
     recognition: Recognition
     moments: dict[tuple[object, ...], Moment] = field(default_factory=dict)
     records: list[tuple[Path, Part]] = field(default_factory=list)
-    roles: dict[Path, set[str]] = field(default_factory=dict)
+    roles: dict[Path, set[Role | None]] = field(default_factory=dict)
     steps: dict[Path, int | None] = field(default_factory=dict)
     notes: dict[Path, list[str]] = field(default_factory=dict)
 
@@ -60,7 +61,7 @@ class _Sorting:
             verb, by = ("is", "its name") if len(left) == 1 else ("are", "their names")
             self.note(part.path, f"left: {', '.join(left)} {verb} no generator and no critic by {by}")
         for member in members:
-            self.roles.setdefault(part.path, set()).add(member.role or "unknown")
+            self.roles.setdefault(part.path, set()).add(member.role)
             self.steps[part.path] = own.step.number if own.step else None
             if not part.numbered and not member.piece.prefix:  # a number of networks, which are of one moment
                 own.words = tuple(word for word in own.words if not word.isdigit())
@@ -102,7 +103,7 @@ def assemble(
     snapshots = [s for moment in moments for s in resolve(moment, name, said, recognition, permission or Permission())]
     return Assembled(
         tuple(with_findings([*_distinct(snapshots)], base)),
-        {path: next(iter(r)) if len(r) == 1 else "both" for path, r in seen.roles.items()},
+        {path: frozenset(roles) for path, roles in seen.roles.items()},
         seen.steps,
         {path: tuple(lines) for path, lines in seen.notes.items()},
     )

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
-from wganalyze.transport import limits
 from wganalyze.transport.certificate import CertificateError
 from wganalyze.transport.costs.compiled import ORDERED, PARALLEL, kernel
 from wganalyze.transport.costs.metrics import (
@@ -24,9 +23,10 @@ from wganalyze.transport.costs.metrics import (
     metric_name,
 )
 from wganalyze.transport.dense import assign
-from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING
+from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
 
 CHUNK_BYTES = 128 * 2**20
+"""Of costs that are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,19 @@ class Transports:
         return self.gap <= RELATIVE_GAP * self.value + ROUNDING * self.scale
 
 
-def wasserstein_batch(xs: Any, ys: Any, p: float = 1, metric: Metric = "euclidean") -> Transports:
+def wasserstein_batch(
+    xs: Any,
+    ys: Any,
+    p: float = 1,
+    metric: Metric = "euclidean",
+    memory: int = MEMORY_BYTES,
+    chunk_bytes: int = CHUNK_BYTES,
+) -> Transports:
     """W_p between xs[k] (n, d) and ys[k] (n, d) for all k, from arrays or tensors (B, n, d), uniform weights.
 
-    In memory: the result, and 128 MiB of costs at a time, or one problem of 16 n^2 bytes. ValueError as for
-    ``wasserstein``, and for batches of different shapes; MemoryError, before it starts, where one would not fit.
+    In memory: the result, and ``chunk_bytes`` of costs at a time, or one problem of 16 n^2 bytes. ``memory``: bytes
+    that a problem may take; MemoryError beyond, before it starts. ValueError as for ``wasserstein``, and for batches
+    of different shapes.
     """
     xs, ys = (_batches(values, name) for values, name in ((xs, "xs"), (ys, "ys")))
     if xs.shape != ys.shape:
@@ -71,16 +79,16 @@ def wasserstein_batch(xs: Any, ys: Any, p: float = 1, metric: Metric = "euclidea
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     count, n, _ = xs.shape
-    if 16 * n * n > limits.MEMORY_BYTES:
+    if 16 * n * n > memory:
         raise MemoryError(
             f"one problem of {n} points needs 16 n^2 = {16 * n * n / 2**30:.1f} GiB, the limit is "
-            f"{limits.MEMORY_BYTES / 2**30:.0f} GiB; solve it by wasserstein"
+            f"{memory / 2**30:.0f} GiB; solve it by wasserstein"
         )
     check_metric(metric, xs.reshape(-1, xs.shape[2]), ys.reshape(-1, ys.shape[2]))
     u, v = np.empty((count, n)), np.empty((count, n))
     columns = np.empty((count, n), np.int32)
     value, lower, scale = np.empty(count), np.empty(count), np.ones(count)
-    for part in _parts(count, n):
+    for part in _parts(count, n, chunk_bytes):
         x, y = xs[part], ys[part]
         costs = _costs(x, y, metric)
         if p != 1:
@@ -104,8 +112,8 @@ def _batches(values: Any, name: str) -> Array:
     return as_points(flat, name).reshape(shape)
 
 
-def _parts(count: int, n: int) -> Iterator[slice]:
-    height = max(1, CHUNK_BYTES // (16 * n * n))
+def _parts(count: int, n: int, chunk_bytes: int) -> Iterator[slice]:
+    height = max(1, chunk_bytes // (16 * n * n))
     for start in range(0, count, height):
         yield slice(start, min(start + height, count))
 

@@ -13,9 +13,11 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from wganalyze.transport.costs.blocks import BLOCK_BYTES
 from wganalyze.transport.costs.metrics import Array, cost_blocks
 
 HELD_BYTES = 2**32
+"""Of costs that are held; more are computed again in each pass."""
 PASSES = 200
 RELATIVE_PROOF = 1e-10
 
@@ -52,7 +54,10 @@ class DualBounds:
 
 def dual_bounds(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> DualBounds:
     """All bounds of scores ``fx`` (n,) at x (n, d) and ``fy`` (m,) at y (m, d)."""
-    fx, fy, costs = _scored(fx, fy, x, y, metric)
+    return _dual_bounds(*_scored(fx, fy, x, y, metric))
+
+
+def _dual_bounds(fx: Array, fy: Array, costs: Costs) -> DualBounds:
     raw = float(fx.mean() - fy.mean())
     slope = _pair_slope(fx, fy, costs)
     pair = raw / slope if 0 < slope < np.inf else None
@@ -65,11 +70,11 @@ def dual_bounds(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclide
 
 
 class Costs:
-    """The row blocks of a cost matrix, for many passes: held where they fit, else computed in each."""
+    """The row blocks of a cost matrix, for many passes: held up to ``held_bytes``, else computed in each."""
 
-    def __init__(self, x: Array, y: Array, metric: str):
-        self._blocks = partial(cost_blocks, x, y, metric)
-        self._held = list(self._blocks()) if 8 * len(x) * len(y) <= HELD_BYTES else None
+    def __init__(self, x: Array, y: Array, metric: str, block_bytes: int = BLOCK_BYTES, held_bytes: int = HELD_BYTES):
+        self._blocks = partial(cost_blocks, x, y, metric, block_bytes)
+        self._held = list(self._blocks()) if 8 * len(x) * len(y) <= held_bytes else None
 
     def __iter__(self) -> Iterator[tuple[slice, Array]]:
         return self._blocks() if self._held is None else iter(self._held)
@@ -77,12 +82,11 @@ class Costs:
 
 def _scored(fx: Array, fy: Array, x: Array, y: Array, metric: str) -> tuple[Array, Array, Costs]:
     """Scores in float64 and costs; ValueError unless there is one finite score for each point."""
-    found = []
+    fx, fy = np.asarray(fx, dtype=np.float64), np.asarray(fy, dtype=np.float64)
     for scores, points in ((fx, x), (fy, y)):
-        found.append(np.asarray(scores, dtype=np.float64))
-        if found[-1].shape != (len(points),) or not np.isfinite(found[-1]).all():
-            raise ValueError(f"scores {found[-1].shape} of {len(points)} points: one finite number for each")
-    return found[0], found[1], Costs(x, y, metric)
+        if scores.shape != (len(points),) or not np.isfinite(scores).all():
+            raise ValueError(f"scores {scores.shape} of {len(points)} points: one finite number for each")
+    return fx, fy, Costs(x, y, metric)
 
 
 def pair_slope(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> float:
@@ -134,9 +138,9 @@ def _lines(fx: Array, fy: Array, costs: Costs, scales: tuple[float, float]) -> t
     for rows, block in costs:
         lifted = block - s * fx[rows, None]
         index = lifted.argmin(axis=0)
-        found = np.take_along_axis(lifted, index[None], axis=0)[0]
-        lower = found < lowest
-        lowest[lower], at_lowest[lower] = found[lower], index[lower] + rows.start
+        least = np.take_along_axis(lifted, index[None], axis=0)[0]
+        lower = least < lowest
+        lowest[lower], at_lowest[lower] = least[lower], index[lower] + rows.start
         np.add(block, t * fy[None], out=lifted)
         at_y[rows] = lifted.argmin(axis=1)
         on_x[rows] = np.take_along_axis(lifted, at_y[rows, None], axis=1)[:, 0]
@@ -198,17 +202,20 @@ def information(bounds: DualBounds, w1: float) -> float | None:
     return None if room <= 1e-9 * abs(w1) else (bounds.best - bounds.zero) / room
 
 
-def entropic_c_transform(f: Array, x: Array, y: Array, epsilon: float, metric: str = "euclidean") -> Array:
+def entropic_c_transform(
+    f: Array, x: Array, y: Array, epsilon: float, metric: str = "euclidean", block_bytes: int = BLOCK_BYTES
+) -> Array:
     """f^{c,eps}(y_j) = -eps log((1/n) sum_i exp((f(x_i) - c(x_i, y_j)) / eps)), (m,) (1910.03875, eq. 12).
 
     0 <= f^{c,eps} - f^c <= eps log n, so that it bounds the entropic cost and is NO lower bound of W1.
+    ``block_bytes``: what a block of costs takes.
     """
     from scipy.special import logsumexp
 
     if not epsilon > 0:
         raise ValueError(f"epsilon = {epsilon}: choose a number above 0")
     total = np.full(len(y), -np.inf)
-    for rows, costs in cost_blocks(x, y, metric):
+    for rows, costs in cost_blocks(x, y, metric, block_bytes):
         total = np.logaddexp(total, logsumexp((f[rows, None] - costs) / epsilon, axis=0))
     return np.asarray(-epsilon * (total - np.log(len(x))))
 

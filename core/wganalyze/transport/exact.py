@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from wganalyze.transport import limits
 from wganalyze.transport.certificate import CertificateError, dual_value
 from wganalyze.transport.costs.blocks import in_blocks
 from wganalyze.transport.costs.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
 from wganalyze.transport.costs.transforms import c_transform
 from wganalyze.transport.costs.working import interruptible
-from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING
-from wganalyze.transport.solvers import SOLVERS, Problem, Solution, solve
+from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
+from wganalyze.transport.solvers import SOLVERS, Problem, Solution, Solver, solve
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-
-Indices = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +56,14 @@ class Transport:
 
 
 def wasserstein(
-    x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metric: Metric = "euclidean", solver: str = "auto"
+    x: Any,
+    y: Any,
+    p: float = 1,
+    a: Any = None,
+    b: Any = None,
+    metric: Metric = "euclidean",
+    solver: str = "auto",
+    memory: int = MEMORY_BYTES,
 ) -> Transport:
     """W_p between the weighted samples x (n, d) and y (m, d), arrays or tensors.
 
@@ -68,42 +71,48 @@ def wasserstein(
     weights, uniform by default; they are normalised, and zeros are allowed. ``metric``: "euclidean", "l1", "cosine"
     (1 - cos), or a function of (a, d) and (b, d) points that gives (a, b) costs. ``solver``: "dense" (for equal sizes
     and weights), "shortlist" or "pot"; "auto" takes the fastest, and ``Transport.solver`` names it.
+    ``memory``: bytes that a problem may take; MemoryError beyond.
 
     ValueError: other shapes, NaN, negative weights, p < 1 or infinite, a solver that does not take the problem.
     MemoryError, before anything starts: what the solver holds would not fit (5 matrices of 8 n m bytes for "pot", 2 for
     "dense", 14.4 kB a point and 20 bytes a coordinate for "shortlist").
     """
+    problem = as_problem(x, y, p, a, b, metric)
+    chosen = _chosen(solver, problem.positive, memory)
+    return certified(problem, partial(solve, solver=chosen, memory=memory))
+
+
+def as_problem(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metric: Metric = "euclidean") -> Problem:
+    """What ``wasserstein`` takes, checked, with weights that are normalised; ValueError as there."""
     x, y = as_points(x, "x"), as_points(y, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x has dimension {x.shape[1]}, y has {y.shape[1]}")
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     check_metric(metric, x, y)
-    a, b = _weights(a, len(x), "a"), _weights(b, len(y), "b")
-    rows, columns = np.flatnonzero(a), np.flatnonzero(b)
-    whole = Problem(x, y, a, b, float(p), metric)
-    problem = whole
-    if len(rows) < len(x) or len(columns) < len(y):
-        problem = Problem(x[rows], y[columns], a[rows], b[columns], float(p), metric)
-    name = _checked_solver(solver, problem)
-    solution = interruptible(lambda stop: solve(problem, name, stop), len(x) * len(y))
-    return _certified(whole, rows, columns, solution)
+    return Problem(x, y, _weights(a, len(x), "a"), _weights(b, len(y), "b"), float(p), metric)
 
 
-def _checked_solver(solver: str, problem: Problem) -> str:
-    """The solver's name; ValueError where it does not take the problem, MemoryError where the problem would not fit."""
+def certified(problem: Problem, solver: Solver) -> Transport:
+    """Solved by any solver, which need not be right, and proved without it; CertificateError where it cannot be."""
+    solution = interruptible(lambda stop: solver(problem.positive, stop), len(problem.x) * len(problem.y))
+    return _proved(problem, solution)
+
+
+def _chosen(solver: str, problem: Problem, memory: int) -> Solver:
+    """The solver of that name; ValueError where it does not take the problem, MemoryError where that would not fit."""
     name = problem.choice if solver == "auto" else solver
     if name not in SOLVERS:
         raise ValueError(f"solver {solver!r}: choose auto, {', '.join(SOLVERS)}")
     if name == "dense" and not problem.is_assignment:
         raise ValueError("solver 'dense' takes samples of equal sizes and weights; choose shortlist or pot")
     needed = problem.bytes_held(name)
-    if needed > limits.MEMORY_BYTES:
+    if needed > memory:
         raise MemoryError(
             f"{len(problem.x)} x {len(problem.y)} points need {needed / 2**30:.1f} GiB for the solver {name}, "
-            f"the limit is {limits.MEMORY_BYTES / 2**30:.0f} GiB"
+            f"the limit is {memory / 2**30:.0f} GiB"
         )
-    return name
+    return SOLVERS[name]
 
 
 def _weights(weights: Any, n: int, name: str) -> Array:
@@ -111,17 +120,18 @@ def _weights(weights: Any, n: int, name: str) -> Array:
         return np.full(n, 1.0 / n)
     if hasattr(weights, "detach"):
         weights = weights.detach().cpu().double().numpy()
-    found = np.asarray(weights, dtype=np.float64)
-    if found.shape != (n,) or not np.isfinite(found).all() or (found < 0).any() or not found.sum() > 0:
+    masses = np.asarray(weights, dtype=np.float64)
+    if masses.shape != (n,) or not np.isfinite(masses).all() or (masses < 0).any() or not masses.sum() > 0:
         raise ValueError(f"{name}: weights are {n} numbers, not negative and not all zero")
-    return np.asarray(found / math.fsum(found))
+    return np.asarray(masses / math.fsum(masses))
 
 
-def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Solution) -> Transport:
+def _proved(problem: Problem, solution: Solution) -> Transport:
     """Put value, potentials and bound together, from the points; points of weight 0 take part in feasibility too."""
     from scipy.sparse import coo_array, csr_array
 
-    x, y, p, metric = whole.x, whole.y, whole.p, whole.metric
+    x, y, p, metric = problem.x, problem.y, problem.p, problem.metric
+    rows, columns = problem.support
     coupling = solution.coupling
     at_x, at_y = rows[coupling.row], columns[coupling.col]
     paired = np.empty(len(at_x))
@@ -134,8 +144,8 @@ def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Soluti
     plan = csr_array(coo_array((coupling.data, (at_x, at_y)), shape=(len(x), len(y))))
     radius = float(np.linalg.norm(x - x.mean(axis=0, dtype=np.float64), axis=1).max()) if metric != "cosine" else 1.0
 
-    def proved(u: Array, v: Array) -> Transport:
-        dual = dual_value(u, v, whole.a, whole.b)
+    def bracket(u: Array, v: Array) -> Transport:
+        dual = dual_value(u, v, problem.a, problem.b)
         if not dual <= power + RELATIVE_GAP * power + ROUNDING * radius**p:
             raise CertificateError(
                 f"the dual value {dual:.12g} exceeds the cost {power:.12g} of a coupling: a fault of wganalyze; "
@@ -156,15 +166,15 @@ def _certified(whole: Problem, rows: Indices, columns: Indices, solution: Soluti
     else:
         u = np.empty(len(x))
         u[rows] = solution.u
-        without = np.flatnonzero(whole.a == 0)
+        without = np.flatnonzero(problem.a == 0)
         u[without] = c_transform(x[without], y, v, p, metric) if len(without) else 0.0
-    idle = np.flatnonzero(whole.b == 0)
+    idle = np.flatnonzero(problem.b == 0)
     if len(idle):
         v[idle] = c_transform(y[idle], x, u, p, flipped(metric))
-    found = proved(u, v)
-    if found.exact:
-        return found
+    first = bracket(u, v)
+    if first.exact:
+        return first
     # What the solver gave is not tight everywhere: another double transform never lowers the dual.
-    weighted = np.where(whole.a > 0, u, -np.inf)
+    weighted = np.where(problem.a > 0, u, -np.inf)
     v = c_transform(y, x, weighted, p, flipped(metric))
-    return max(found, proved(c_transform(x, y, v, p, metric), v), key=lambda transport: transport.lower)
+    return max(first, bracket(c_transform(x, y, v, p, metric), v), key=lambda transport: transport.lower)

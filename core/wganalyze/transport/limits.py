@@ -9,3 +9,4 @@ ROUNDING = 1e-14
 
 
 MEMORY_BYTES = 12 * 2**30
+"""That a problem may take, unless the caller says otherwise."""

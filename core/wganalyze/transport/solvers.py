@@ -10,23 +10,29 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport import limits
 from wganalyze.transport.costs.metrics import Array, Metric, cost_matrix
 from wganalyze.transport.costs.working import Flag, Unfinished
 from wganalyze.transport.coupling import joined
+from wganalyze.transport.limits import MEMORY_BYTES
+from wganalyze.transport.shortlist import TUNING, Tuning, bytes_held
+from wganalyze.transport.shortlist import solve as solve_by_shortlists
 
 if TYPE_CHECKING:
     from scipy.sparse import coo_array
 
 
+Indices = npt.NDArray[np.integer[Any]]
+
+
 ITERATIONS = 10**9
+"""Pivots of POT's simplex, at most: it is never to stop early."""
 
 
 UNSHIPPED = 1e-12
@@ -42,7 +48,7 @@ DENSE_SIZE = 600
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """x (n, d) with weights a (n,) to y (m, d) with b (m,), none of them 0, under the cost metric ** p."""
+    """x (n, d) with weights a (n,) to y (m, d) with b (m,), each of sum 1, under the cost metric ** p."""
 
     x: Array
     y: Array
@@ -50,6 +56,19 @@ class Problem:
     b: Array
     p: float
     metric: Metric
+
+    @cached_property
+    def support(self) -> tuple[Indices, Indices]:
+        """The numbers of the points that have weight, of x and of y."""
+        return np.flatnonzero(self.a), np.flatnonzero(self.b)
+
+    @cached_property
+    def positive(self) -> Problem:
+        """The same without points of weight 0: what a solver takes."""
+        rows, columns = self.support
+        if len(rows) == len(self.x) and len(columns) == len(self.y):
+            return self
+        return Problem(self.x[rows], self.y[columns], self.a[rows], self.b[columns], self.p, self.metric)
 
     @cached_property
     def is_assignment(self) -> bool:
@@ -76,8 +95,6 @@ class Problem:
         """The memory that a solver takes beyond the points, in bytes."""
         n, m = len(self.x), len(self.y)
         if solver == "shortlist":
-            from wganalyze.transport.shortlist import bytes_held
-
             return bytes_held(n, m, self.x.shape[1])
         return MATRICES[solver] * 8 * n * m
 
@@ -93,20 +110,26 @@ class Solution:
     u: Array | None = None
 
 
-def solve(problem: Problem, solver: str, stop: Flag) -> Solution:
-    """Solve by name; a shortlist that does not end is answered by POT, and the solution says so."""
+Solver = Callable[[Problem, Flag], Solution]
+"""Solves a problem without weights of 0; Unfinished where it does not end, or once ``stop[0]`` is set."""
+
+
+def solve(problem: Problem, stop: Flag, solver: Solver, memory: int = MEMORY_BYTES) -> Solution:
+    """By ``solver``; a shortlist that does not end is answered by POT, and the solution says so.
+
+    MemoryError where POT would need more bytes than ``memory``.
+    """
     try:
-        return SOLVERS[solver](problem, stop)
+        return solver(problem, stop)
     except Unfinished:
         if stop[0]:
             raise KeyboardInterrupt from None
-        if problem.bytes_held("pot") > limits.MEMORY_BYTES:
+        if problem.bytes_held("pot") > memory:
             raise MemoryError(
                 f"shortlists do not get to an end on these {len(problem.x)} points, and POT would need "
                 f"{problem.bytes_held('pot') / 2**30:.1f} GiB; take fewer"
             ) from None
-        solution = SOLVERS["pot"](problem, stop)
-        return Solution(solution.coupling, solution.v, "pot, after shortlist did not finish")
+        return replace(by_pot(problem, stop), solver="pot, after shortlist did not finish")
 
 
 def _scaled_costs(problem: Problem) -> tuple[Array, float]:
@@ -120,7 +143,8 @@ def _scaled_costs(problem: Problem) -> tuple[Array, float]:
     return costs, top**problem.p
 
 
-def _dense(problem: Problem, _: Flag) -> Solution:
+def by_assignment(problem: Problem, _: Flag) -> Solution:
+    """The solver "dense"."""
     from wganalyze.transport.dense import assign
 
     costs, top = _scaled_costs(problem)
@@ -130,16 +154,15 @@ def _dense(problem: Problem, _: Flag) -> Solution:
     return Solution(_bijection(columns, problem), v * top, "dense")
 
 
-def _shortlist(problem: Problem, stop: Flag) -> Solution:
+def by_shortlists(problem: Problem, stop: Flag, tuning: Tuning = TUNING) -> Solution:
+    """The solver "shortlist"."""
     from scipy.sparse import coo_array
 
-    from wganalyze.transport.shortlist import solve as solve_by_shortlists
-
     a, b = problem.masses
-    found = solve_by_shortlists(problem.x, problem.y, a, b, problem.p, problem.metric, stop)
-    flow = found.flow
+    solved = solve_by_shortlists(problem.x, problem.y, a, b, problem.p, problem.metric, stop, tuning)
+    flow = solved.flow
     coupling = coo_array((flow.masses / a.sum(), (flow.rows, flow.columns)), shape=(len(a), len(b)))
-    return Solution(coupling, flow.v, "shortlist", found.u)
+    return Solution(coupling, flow.v, "shortlist", solved.u)
 
 
 def _bijection(columns: npt.NDArray[np.int32], problem: Problem) -> coo_array:
@@ -149,7 +172,8 @@ def _bijection(columns: npt.NDArray[np.int32], problem: Problem) -> coo_array:
     return coo_array((problem.a, (np.arange(n), columns)), shape=(n, n))
 
 
-def _pot(problem: Problem, _: Flag) -> Solution:
+def by_pot(problem: Problem, _: Flag, iterations: int = ITERATIONS) -> Solution:
+    """The solver "pot"; stopped after ``iterations``, it gives what it has."""
     import ot
     from scipy.sparse import coo_array
 
@@ -160,7 +184,7 @@ def _pot(problem: Problem, _: Flag) -> Solution:
     with warnings.catch_warnings():
         # A solver that stops early is seen by the gap of the certificate, and reported by it.
         warnings.simplefilter("ignore")
-        plan, log = ot.emd(a, b * (a.sum() / b.sum()), costs, numItermax=ITERATIONS, log=True)
+        plan, log = ot.emd(a, b * (a.sum() / b.sum()), costs, numItermax=iterations, log=True)
     # Stopped early, it has not moved all mass yet: only a coupling's cost is an upper end.
     left, wanted = np.maximum(a - plan.sum(axis=1), 0), np.maximum(b - plan.sum(axis=0), 0)
     coupling = coo_array(plan)
@@ -169,4 +193,4 @@ def _pot(problem: Problem, _: Flag) -> Solution:
     return Solution(coupling, np.asarray(log["v"]) * top, "pot")
 
 
-SOLVERS: Mapping[str, Callable[[Problem, Flag], Solution]] = {"dense": _dense, "shortlist": _shortlist, "pot": _pot}
+SOLVERS: Mapping[str, Solver] = {"dense": by_assignment, "shortlist": by_shortlists, "pot": by_pot}

@@ -1,31 +1,14 @@
-"""Snapshots and parts: sizes, digests, and networks that load when they are asked for."""
+"""Snapshots: digests, and networks that load when they are asked for."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
-from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.contracts.snapshot import Snapshot
-
-SHAPES = st.lists(st.integers(0, 9), max_size=4).map(tuple)
-
-
-@given(SHAPES)
-def test_the_size_of_a_tensor_is_the_product_of_its_shape(shape: tuple[int, ...]) -> None:
-    assert TensorSpec(shape, "float32").size == math.prod(shape)
-
-
-@given(st.dictionaries(st.text(min_size=1), SHAPES))
-def test_the_parameters_of_a_part_are_all_elements(shapes: dict[str, tuple[int, ...]]) -> None:
-    part = Part(Path("a.pt"), "kind", keys={key: TensorSpec(shape, "float32") for key, shape in shapes.items()})
-    assert part.parameters == sum(math.prod(shape) for shape in shapes.values())
 
 
 def test_networks_load_once_and_again_after_release() -> None:

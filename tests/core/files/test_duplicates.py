@@ -61,10 +61,10 @@ def test_the_groups_are_those_that_comparing_all_bytes_gives(
     folder: Callable[[list[bytes]], list[Path]], files: list[tuple[str, dict[str, bytes]] | bytes]
 ) -> None:
     contents = [file if isinstance(file, bytes) else archive(*file) for file in files]
-    found = equal_files(folder(contents))
-    assert numbers(found, identical=True) == brute_force([*contents])
+    equal = equal_files(folder(contents))
+    assert numbers(equal, identical=True) == brute_force([*contents])
     alike = brute_force([None if isinstance(f, bytes) else (f[0].count("/") * "/", [*f[1].items()]) for f in files])
-    assert numbers(found, identical=False) == [g for g in alike if len({contents[i] for i in g}) > 1]
+    assert numbers(equal, identical=False) == [g for g in alike if len({contents[i] for i in g}) > 1]
 
 
 def test_torch_files_of_the_same_tensors_under_two_names(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_torch_files_of_the_same_tensors_under_two_names(tmp_path: Path) -> None
     for path, value in zip(paths, (1, 1, 2), strict=True):
         torch.save({"w": torch.full((100,), value)}, path)
     (tmp_path / "copy").write_bytes(paths[0].read_bytes())
-    found = equal_files([*paths, tmp_path / "copy"])
-    assert Equal((paths[0], tmp_path / "copy"), identical=True) in found
-    assert Equal((paths[0], paths[1], tmp_path / "copy"), identical=False) in found
-    assert len(found) == 2
+    equal = equal_files([*paths, tmp_path / "copy"])
+    assert Equal((paths[0], tmp_path / "copy"), identical=True) in equal
+    assert Equal((paths[0], paths[1], tmp_path / "copy"), identical=False) in equal
+    assert len(equal) == 2
 
 
 def test_what_agrees_in_size_and_samples_is_still_read(folder: Callable[[list[bytes]], list[Path]]) -> None:

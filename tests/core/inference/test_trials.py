@@ -15,19 +15,20 @@ from torch import Tensor, nn
 
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.measurement import Finding
 from wganalyze.contracts.samples import Preprocessing, Values
-from wganalyze.contracts.snapshot import Latent, Snapshot
-from wganalyze.host.registry import Host
+from wganalyze.contracts.snapshot import Latent
 from wganalyze.inference import infer_critics, infer_generators
 from wganalyze.networks.building import build
 from wganalyze.networks.design import Design
+from wganalyze.networks.draft import Draft
 from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings.facts import Said
 from wganalyze_zoo.chain import Chain
 
-HOST = Host(architectures={"chain": Chain()})
+CHAIN = {"chain": Chain()}
 SIDE = 8
 Z = 8
 
@@ -89,18 +90,18 @@ def piece(net: nn.Module, name: str) -> Piece:
     return Piece(Part(Path(name), "test", keys=keys, read_tensors=lambda: stored))
 
 
-def snapshot(latent: tuple[int, ...] = (Z,), label: str = "s", **nets: nn.Module) -> Snapshot:
+def snapshot(latent: tuple[int, ...] = (Z,), label: str = "s", **nets: nn.Module) -> Draft:
     """A moment whose networks are of unknown architecture."""
     unbuilt = {role: piece(net, f"{role}.pt") for role, net in nets.items()}
     missing = dict.fromkeys(unbuilt, "unknown")
-    return Snapshot(label, None, "", (), latent=Latent("normal", latent), unbuilt=unbuilt, missing=missing)
+    return Draft(label, None, "", (), latent=Latent("normal", latent), unbuilt=unbuilt, missing=missing)
 
 
-def inferred_critic(critic: nn.Module, generator: nn.Module, low: float = -1.0, **config: Any) -> Snapshot:
+def inferred_critic(critic: nn.Module, generator: nn.Module, low: float = -1.0, **said: Any) -> Draft:
     """The snapshot with what was inferred of its critic, its generator known."""
     before = replace(snapshot(critic=critic), make_generator=lambda: generator)
-    deal = make_deal(BLOBS, Said(n=60, replicates=3, range=(low, 1.0), **config), before)
-    return infer_critics([before], deal, HOST)[0]
+    deal = make_deal(BLOBS, Said(n=60, replicates=3, range=(low, 1.0), **said), before)
+    return infer_critics([before], deal, CHAIN)[0]
 
 
 def mlp_generator(act: nn.Module, out: nn.Module) -> nn.Sequential:
@@ -132,7 +133,7 @@ def outputs(net: nn.Module, x: Tensor) -> Tensor:
         return net(x).flatten()
 
 
-def assert_same(after: Snapshot, role: str, original: nn.Module, x: Tensor) -> str:
+def assert_same(after: Draft, role: str, original: nn.Module, x: Tensor) -> str:
     """The network that was inferred gives what the original gives; returns what was assumed."""
     made = getattr(after, f"make_{role}")
     assert made is not None, after.missing
@@ -141,6 +142,7 @@ def assert_same(after: Snapshot, role: str, original: nn.Module, x: Tensor) -> s
     assert role not in after.missing
     assert role not in after.unbuilt
     assert after.designs[role].startswith(f"{role}.pt: factory wganalyze_zoo.chain:rebuild(")
+    assert after.findings[-1] == Finding("warning", "inferred", f"assumed: {after.assumptions[-1]}")
     return after.assumptions[-1]
 
 
@@ -154,7 +156,7 @@ def pair(generated: nn.Module, judged: nn.Module, out: nn.Module | None = None, 
 
 def test_a_pair_is_inferred_and_explained() -> None:
     generator, critic = pair(nn.ELU(), nn.LeakyReLU(0.2))
-    (after,) = infer_generators([snapshot(generator=generator, critic=critic)], BLOBS, HOST)
+    (after,) = infer_generators([snapshot(generator=generator, critic=critic)], BLOBS, CHAIN)
     text = assert_same(after, "generator", generator, torch.randn(50, Z))
     assert re.fullmatch(
         r"generator: architecture inferred from keys and shapes: Linear\(8-48\) BN elu Linear\(48-48\) BN elu "
@@ -176,9 +178,9 @@ def test_the_range_of_the_samples_is_known_from_the_critic() -> None:
     z = torch.randn(50, Z)
     known = replace(snapshot(generator=generator), make_critic=lambda: critic)
     for before in (snapshot(generator=generator, critic=critic), known):
-        (after,) = infer_generators([before], BLOBS, HOST)
+        (after,) = infer_generators([before], BLOBS, CHAIN)
         assert " sigmoid; chosen by what the critic" in assert_same(after, "generator", generator, z)
-    (alone,) = infer_generators([snapshot(generator=generator)], BLOBS, HOST)
+    (alone,) = infer_generators([snapshot(generator=generator)], BLOBS, CHAIN)
     assert alone.make_generator is None
     assert "3 readings fit about equally well" in alone.missing["generator"]
 
@@ -195,9 +197,9 @@ def test_a_scale_that_the_user_knows_is_taken() -> None:
             critic.train()(images[torch.randint(len(images), (64,))])
             critic(fake)
     before = snapshot(generator=generator.eval(), critic=critic.eval())
-    (silent,) = infer_generators([before], BLOBS, HOST)
+    (silent,) = infer_generators([before], BLOBS, CHAIN)
     assert silent.make_generator is None
-    (after,) = infer_generators([before], BLOBS, HOST, scale)
+    (after,) = infer_generators([before], BLOBS, CHAIN, scale)
     assert_same(after, "generator", generator, torch.randn(50, Z))
 
 
@@ -240,7 +242,7 @@ def random_pair(rng: np.random.Generator) -> tuple[list[nn.Module], float]:
 def test_whatever_is_accepted_is_right(seed: int) -> None:
     (generator, critic), low = random_pair(np.random.default_rng(seed))
     trained(randomised(generator, seed), randomised(critic, seed + 100), (Z,), low)
-    (after,) = infer_generators([snapshot(generator=generator, critic=critic)], BLOBS, HOST)
+    (after,) = infer_generators([snapshot(generator=generator, critic=critic)], BLOBS, CHAIN)
     if after.make_generator is not None:
         assert_same(after, "generator", generator, torch.randn(50, Z))
     after = inferred_critic(critic, generator, low)
@@ -251,13 +253,14 @@ def test_whatever_is_accepted_is_right(seed: int) -> None:
 # What is refused
 
 
-def refusal(after: Snapshot, role: str) -> str:
+def refusal(after: Draft, role: str) -> str:
     """Why nothing was inferred, in one line."""
     assert getattr(after, f"make_{role}") is None
     reason = after.missing[role]
     assert reason.startswith(f"{role}.pt: no architecture inferred: ")
     assert "\n" not in reason
     assert after.assumptions == ()
+    assert after.findings == ()
     return reason
 
 
@@ -272,7 +275,7 @@ def test_a_critic_without_norms_is_refused_and_the_choice_is_laid_out() -> None:
         'wganalyze_zoo.chain:rebuild(activation="relu")',
     )
     x = torch.randn(20, 64)
-    built = build(piece(critic, "critic.pt"), Design(Net(factory=first)), "critic", HOST)
+    built = build(piece(critic, "critic.pt"), Design(Net(factory=first)), "critic")
     torch.testing.assert_close(outputs(built, x), outputs(critic, x))
 
 
@@ -298,15 +301,15 @@ def test_statistics_that_have_not_settled_are_not_used() -> None:
 
 def test_a_chain_that_is_none_and_a_host_without_proposers() -> None:
     lone = snapshot(generator=nn.Sequential(nn.Linear(Z, 64), nn.LayerNorm(64)))
-    (after,) = infer_generators([lone], BLOBS, HOST)
+    (after,) = infer_generators([lone], BLOBS, CHAIN)
     assert "1 has one number a channel and no running statistics" in refusal(after, "generator")
-    (after,) = infer_generators([lone], BLOBS, Host())
+    (after,) = infer_generators([lone], BLOBS, {})
     assert "no installed plugin proposes readings" in refusal(after, "generator")
 
 
 def test_conditional_networks_are_refused() -> None:
     before = replace(snapshot(generator=nn.Linear(Z + 10, 64)), latent=Latent("normal", (Z,), classes=10))
-    (after,) = infer_generators([before], BLOBS, HOST)
+    (after,) = infer_generators([before], BLOBS, CHAIN)
     assert "conditional" in refusal(after, "generator")
 
 
@@ -335,14 +338,14 @@ def test_without_norms_a_generator_is_known_by_its_samples() -> None:
     """An affine map of normal numbers: a sigmoid or a tanh behind it would make two lumps of them."""
     generator = nn.Sequential(nn.Linear(1, 1))
     nn.init.constant_(generator.get_parameter("0.weight"), 5.0)
-    (after,) = infer_generators([snapshot((1,), generator=generator)], Numbers(), HOST)
+    (after,) = infer_generators([snapshot((1,), generator=generator)], Numbers(), CHAIN)
     text = assert_same(after, "generator", generator, torch.randn(50, 1))
     assert "Linear(1-1); chosen by the energy distance of its samples to the data (error 0.00" in text
 
 
 def test_samples_unlike_the_data_speak_for_no_reading() -> None:
     generator = randomised(nn.Sequential(nn.Linear(Z, 20), nn.ReLU(), nn.Linear(20, 64), nn.Tanh()), 1)
-    (after,) = infer_generators([snapshot(generator=generator)], BLOBS, HOST)
+    (after,) = infer_generators([snapshot(generator=generator)], BLOBS, CHAIN)
     assert "no usual reading fits; the nearest is Linear(8-20)" in refusal(after, "generator")
 
 
@@ -354,13 +357,13 @@ def test_one_reading_for_a_layout_by_the_last_that_can_be_read() -> None:
     young = randomised(mlp_generator(nn.ReLU(), nn.Tanh()), 7).eval()
     broken = mlp_generator(nn.ELU(), nn.Tanh())
     nn.init.constant_(broken.get_parameter("0.weight"), float("nan"))
-    run: Sequence[Snapshot] = [
+    run: Sequence[Draft] = [
         snapshot(label="1", generator=young),
         snapshot(label="2", generator=generator, critic=critic),
         snapshot(label="3", generator=broken),
         snapshot(label="4"),
     ]
-    first, second, third, last = infer_generators(run, BLOBS, HOST)
+    first, second, third, last = infer_generators(run, BLOBS, CHAIN)
     z = torch.randn(20, Z)
     assert_same(second, "generator", generator, z)
     assert first.designs == second.designs == third.designs
@@ -371,7 +374,7 @@ def test_one_reading_for_a_layout_by_the_last_that_can_be_read() -> None:
         outputs(_elu_of(young), z),
     )
     assert last is run[3]
-    (alone,) = infer_generators([run[2]], BLOBS, HOST)
+    (alone,) = infer_generators([run[2]], BLOBS, CHAIN)
     assert "NaN or infinity" in refusal(alone, "generator")
 
 

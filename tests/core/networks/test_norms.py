@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from wganalyze.networks.norms import encodings, fold, folded_keys
-from wganalyze.networks.settling import settled
 
-CLOSE = 1e-6
+Encode = Callable[[nn.Module, str], nn.Module]
+Close = Callable[..., bool]
+
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Linear(5, 3),
     "square linear": lambda: nn.Linear(4, 4, bias=False),
@@ -31,80 +30,19 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 INPUTS: dict[str, tuple[int, ...]] = {"Conv1d": (6, 7), "ConvTranspose3d": (2, 3, 3, 3)}
 
 
-class Bar(nn.Module):
-    """The wrapper of old: a power iteration before every forward, in eval mode too; the layer is ``module``."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        weight = layer._parameters.pop("weight")
-        assert weight is not None
-        self.module = layer
-        for name, shape in (("u", weight.shape[:1]), ("v", weight.flatten(1).shape[1:])):
-            vector = F.normalize(torch.randn(shape, dtype=weight.dtype), dim=0)
-            layer.register_parameter(f"weight_{name}", nn.Parameter(vector, requires_grad=False))
-        layer.register_parameter("weight_bar", weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        layer: Any = self.module
-        bar, u, v = layer.weight_bar, layer.weight_u, layer.weight_v
-        matrix = bar.detach().flatten(1)
-        v.data = matrix.T @ u
-        v.data = v / (v.norm() + 1e-12)
-        u.data = matrix @ v
-        u.data = u / (u.norm() + 1e-12)
-        layer.weight = bar / u.dot(bar.flatten(1).mv(v))
-        result: Tensor = layer(x)
-        return result
-
-
-def with_buffers(layer: Any, vector: str, sigma: str, extra: int = 0) -> nn.Module:
-    """A layer whose weight is divided by the norm found from a stored u, which eval mode leaves as it is."""
-    kind: Any = type(layer)
-    rows = len(layer.weight)
-
-    class Normalised(kind):  # type: ignore[misc]
-        def forward(self, x: Tensor) -> Any:
-            matrix = self.weight.flatten(1)
-            v = F.normalize(getattr(self, vector) @ matrix, eps=1e-12)
-            u = F.normalize(v @ matrix.T, eps=1e-12)
-            stored = self._parameters["weight"]
-            self._parameters["weight"] = stored / (v @ matrix.T @ u.T).squeeze()
-            try:
-                return super().forward(x)
-            finally:
-                self._parameters["weight"] = stored
-
-    net: nn.Module = layer
-    layer.__class__ = Normalised
-    for i in range(1 + extra):
-        layer.register_buffer(vector.replace("0", str(i)), torch.randn(1, rows, dtype=layer.weight.dtype))
-        layer.register_buffer(sigma.replace("0", str(i)), torch.ones(1, dtype=layer.weight.dtype))
-    return net
-
-
-def old_weight_norm(layer: nn.Module, dim: int | None = 0) -> nn.Module:
-    with pytest.warns(FutureWarning):
-        return nn.utils.weight_norm(layer, dim=dim)  # type: ignore[arg-type]
-
-
-ENCODED: dict[str, tuple[Callable[[nn.Module], nn.Module], str]] = {
-    "hooks": (nn.utils.spectral_norm, "spectral norm (weight_orig, weight_u, weight_v)"),
-    "parametrization": (
-        parametrizations.spectral_norm,
-        "spectral norm (parametrizations.weight.original, 0._u, 0._v)",
-    ),
-    "wrapper": (Bar, "spectral norm (weight_bar, weight_u, weight_v)"),
-    "BigGAN": (lambda layer: with_buffers(layer, "u0", "sv0"), "spectral norm (weight, u0, sv0)"),
-    "BigGAN, two values": (lambda layer: with_buffers(layer, "u0", "sv0", 1), "spectral norm (weight, u0, sv0)"),
-    "mimicry": (lambda layer: with_buffers(layer, "sn_u", "sn_sigma"), "spectral norm (weight, sn_u, sn_sigma)"),
-    "weight norm": (old_weight_norm, "weight norm (weight_g, weight_v)"),
-    "weight norm by columns": (lambda layer: old_weight_norm(layer, 1), "weight norm (weight_g, weight_v)"),
-    "weight norm of all": (lambda layer: old_weight_norm(layer, None), "weight norm (weight_g, weight_v)"),
-    "weight norm parametrization": (
-        parametrizations.weight_norm,
-        "weight norm (parametrizations.weight.original0, original1)",
-    ),
+WORDS = {
+    "hooks": "spectral norm (weight_orig, weight_u, weight_v)",
+    "parametrization": "spectral norm (parametrizations.weight.original, 0._u, 0._v)",
+    "wrapper": "spectral norm (weight_bar, weight_u, weight_v)",
+    "BigGAN": "spectral norm (weight, u0, sv0)",
+    "BigGAN, two values": "spectral norm (weight, u0, sv0)",
+    "mimicry": "spectral norm (weight, sn_u, sn_sigma)",
+    "weight norm": "weight norm (weight_g, weight_v)",
+    "weight norm by columns": "weight norm (weight_g, weight_v)",
+    "weight norm of all": "weight norm (weight_g, weight_v)",
+    "weight norm parametrization": "weight norm (parametrizations.weight.original0, original1)",
 }
+"""What each way to store a weight is called."""
 
 
 def input_of(layer: nn.Module) -> Tensor:
@@ -113,9 +51,9 @@ def input_of(layer: nn.Module) -> Tensor:
     return torch.randn(3, *shape, dtype=torch.float64)
 
 
-def trained(layer: nn.Module, encoding: str, x: Tensor) -> nn.Module:
-    """Encoded, after a few forwards in train mode and a step of an optimiser, so that u and v are a little stale."""
-    net = ENCODED[encoding][0](layer).double().train()
+def trained(net: nn.Module, x: Tensor) -> nn.Module:
+    """After a few forwards in train mode and a step of an optimiser, so that u and v are a little stale."""
+    net = net.double().train()
     for _ in range(3):
         net(x)
     with torch.no_grad():
@@ -127,17 +65,15 @@ def trained(layer: nn.Module, encoding: str, x: Tensor) -> nn.Module:
     return net.eval()
 
 
-def close(found: Tensor, expected: Tensor, tolerance: float = CLOSE) -> bool:
-    return float((found - expected).detach().norm()) <= tolerance * float(expected.detach().norm())
-
-
-@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize("encoding", WORDS)
 @pytest.mark.parametrize("kind", LAYERS)
-def test_the_plain_layer_gives_what_the_encoded_one_gives(kind: str, encoding: str) -> None:
+def test_the_plain_layer_gives_what_the_encoded_one_gives(
+    kind: str, encoding: str, encoded: Encode, close: Close
+) -> None:
     torch.manual_seed(0)
     plain = LAYERS[kind]()
     x = input_of(plain)
-    net = trained(LAYERS[kind](), encoding, x)
+    net = trained(encoded(LAYERS[kind](), encoding), x)
     stored = {key: tensor.clone() for key, tensor in net.state_dict().items()}
     plain = plain.double().eval()
     folded = fold(stored)
@@ -148,7 +84,7 @@ def test_the_plain_layer_gives_what_the_encoded_one_gives(kind: str, encoding: s
     plain.load_state_dict(folded, strict=True)
     expected = net(x)
     assert close(plain(x), expected, 1e-10)
-    assert encodings(shapes(stored)) == (f"{ENCODED[encoding][1]} of 1 layer",)
+    assert encodings(shapes(stored)) == (f"{WORDS[encoding]} of 1 layer",)
     # And it is another weight than the one that is stored.
     raw = next(tensor for tensor in stored.values() if tensor.shape == folded["weight"].shape)
     assert not close(folded["weight"], raw, 1e-3)
@@ -160,10 +96,10 @@ def shapes(tensors: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {key: tuple(tensor.shape) for key, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize("encoding", ENCODED)
-def test_single_precision_stays_and_half_precision_does_not(encoding: str) -> None:
+@pytest.mark.parametrize("encoding", WORDS)
+def test_single_precision_stays_and_half_precision_does_not(encoding: str, encoded: Encode, close: Close) -> None:
     torch.manual_seed(0)
-    net = ENCODED[encoding][0](nn.Conv2d(5, 4, 3))
+    net = encoded(nn.Conv2d(5, 4, 3), encoding)
     x = torch.randn(3, 5, 6, 6)
     net.train()(x)
     net.eval()
@@ -178,7 +114,7 @@ def test_single_precision_stays_and_half_precision_does_not(encoding: str) -> No
     assert half["bias"].dtype is torch.float16
 
 
-def test_the_weight_that_old_torch_kept_beside_the_original_is_the_effective_one() -> None:
+def test_the_weight_that_old_torch_kept_beside_the_original_is_the_effective_one(close: Close) -> None:
     torch.manual_seed(0)
     net = nn.utils.spectral_norm(nn.Linear(5, 3)).double()
     state = {key: tensor.clone() for key, tensor in net.state_dict().items() if key != "weight_v"}
@@ -191,15 +127,15 @@ def test_the_weight_that_old_torch_kept_beside_the_original_is_the_effective_one
     assert encodings(shapes(state)) == ("spectral norm (weight_orig, weight_u, weight) of 1 layer",)
 
 
-def test_a_network_keeps_its_order_and_its_names() -> None:
+def test_a_network_keeps_its_order_and_its_names(bar: type[nn.Module], encoded: Encode, close: Close) -> None:
     torch.manual_seed(0)
     body: list[nn.Module] = [
         nn.Conv2d(3, 4, 3),
         nn.BatchNorm2d(4),
-        Bar(nn.Conv2d(4, 4, 3)),
+        bar(nn.Conv2d(4, 4, 3)),
         nn.utils.spectral_norm(nn.Conv2d(4, 4, 1)),
         nn.Flatten(),
-        nn.Sequential(parametrizations.weight_norm(nn.Linear(4, 2))),
+        nn.Sequential(encoded(nn.Linear(4, 2), "weight norm parametrization")),
         nn.utils.spectral_norm(nn.Linear(2, 1)),
     ]
     plain = nn.Sequential(
@@ -235,7 +171,7 @@ def test_wrappers_around_the_whole_stay_as_they_are() -> None:
     assert folded_keys(keys) == expected
 
 
-def test_several_weights_of_one_module() -> None:
+def test_several_weights_of_one_module(close: Close) -> None:
     torch.manual_seed(0)
     net = nn.utils.spectral_norm(nn.GRU(3, 4, batch_first=True).double(), name="weight_hh_l0")
     net(torch.randn(2, 5, 3, dtype=torch.float64))
@@ -306,8 +242,6 @@ def test_keys_and_tensors_are_folded_alike_and_once(keys: dict[str, tuple[int, .
 
 
 def test_ten_thousand_layers_take_no_time() -> None:
-    import time
-
     keys: dict[str, tuple[int, ...]] = {}
     for i in range(10_000):
         keys |= {f"net.{i}.parametrizations.weight.original": (3, 2), f"net.{i}.bias": (3,)}
@@ -321,102 +255,9 @@ def test_ten_thousand_layers_take_no_time() -> None:
     assert long < 100 * (time.process_time() - start)  # 10 where it is linear, 100 where it is quadratic
 
 
-def test_the_square_kernel_of_a_convolution_that_never_ran_is_one_of_a_convolution() -> None:
+def test_the_square_kernel_of_a_convolution_that_never_ran_is_one_of_a_convolution(close: Close) -> None:
     torch.manual_seed(0)
     net, plain = nn.utils.spectral_norm(nn.Conv2d(5, 5, 3)).double().eval(), nn.Conv2d(5, 5, 3).double()
     plain.load_state_dict(fold(net.state_dict()), strict=True)
     x = torch.randn(2, 5, 6, 6, dtype=torch.float64)
     assert close(plain(x), net(x), 1e-10)
-
-
-# In networks that are built already
-
-
-class Nested(nn.Module):
-    """A critic of wrappers, some of them deep inside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(Bar(nn.Conv2d(2, 3, 3, padding=1)), nn.ReLU(), Bar(nn.ConvTranspose2d(3, 2, 2)))
-        self.head = nn.Sequential(nn.Flatten(), Bar(nn.Linear(50, 1)))
-
-    def forward(self, x: Tensor) -> Any:
-        return self.head(self.features(x))
-
-
-def frozen(net: nn.Module) -> nn.Module:
-    return net.requires_grad_(False).eval()
-
-
-def test_a_settled_network_gives_what_the_next_forward_would_and_changes_no_more() -> None:
-    torch.manual_seed(0)
-    net = frozen(Nested().double())
-    before = {key: tensor.clone() for key, tensor in net.state_dict().items()}
-    x = torch.randn(3, 2, 4, 4, dtype=torch.float64)
-    quiet = settled(net)
-    assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
-    first = quiet(x)
-    assert torch.equal(first, quiet(x))
-    assert not any(isinstance(module, Bar) for module in quiet.modules())
-    expected = net(x)
-    assert close(first, expected, 1e-10)
-    assert not close(net(x), expected, 1e-10)  # the wrapper itself does change
-    assert not any(parameter.requires_grad for parameter in quiet.parameters())
-
-
-def test_a_critic_that_is_a_wrapper() -> None:
-    torch.manual_seed(0)
-    net = frozen(Bar(nn.Linear(5, 1)))
-    quiet = settled(net)
-    assert type(quiet) is nn.Linear
-    assert not quiet.training
-    x = torch.randn(3, 5)
-    assert close(quiet(x), net(x))
-
-
-class More(Bar):
-    """A wrapper that does more than its layer."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return 2 * super().forward(x)
-
-
-class Broken(Bar):
-    """A wrapper that takes something else."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        raise ValueError("not this")
-
-
-@pytest.mark.parametrize("wrapper", [More, Broken])
-def test_a_wrapper_of_another_kind_is_left(wrapper: type[Bar]) -> None:
-    torch.manual_seed(0)
-    net = nn.Sequential(wrapper(nn.Linear(5, 1)), Bar(nn.Linear(1, 1)))
-    quiet = settled(net)
-    assert isinstance(quiet, nn.Sequential)
-    assert [type(module) for module in quiet] == [wrapper, nn.Linear]
-
-
-@pytest.mark.parametrize("encoding", ["hooks", "weight norm", "wrapper", "parametrization"])
-def test_what_training_left_behind_does_not_hinder_the_copy(encoding: str) -> None:
-    import copy
-
-    torch.manual_seed(0)
-    net = nn.Sequential(ENCODED[encoding][0](nn.Linear(5, 4)), nn.ReLU(), nn.Linear(4, 1))
-    net(torch.randn(3, 5)).sum().backward()
-    if encoding != "parametrization":
-        with pytest.raises(RuntimeError, match="deepcopy"):  # torch itself cannot
-            copy.deepcopy(net)
-    quiet = settled(frozen(net))
-    x = torch.randn(3, 5)
-    assert close(quiet(x), net(x))
-
-
-def test_networks_without_wrappers_are_copied_as_they_are() -> None:
-    net = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).eval()
-    quiet = settled(net)
-    assert quiet is not net
-    x = torch.randn(3, 5)
-    assert torch.equal(quiet(x), net(x))
-    scripted = torch.jit.script(net)
-    assert torch.equal(settled(scripted)(x), net(x))

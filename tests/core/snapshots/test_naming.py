@@ -44,8 +44,8 @@ from wganalyze.snapshots.naming import Named, Step, bare, is_filler, read_name, 
     ],
 )
 def test_role_and_average(name: str, role: str | None, averaged: bool, rest: tuple[str, ...]) -> None:
-    found = read_name(name)
-    assert (found.role, found.averaged, found.rest) == (role, averaged, rest)
+    named = read_name(name)
+    assert (named.role, named.averaged, named.rest) == (role, averaged, rest)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_filler(name: str, filler: bool) -> None:
     ],
 )
 def test_steps_from_a_name(stem: str, step: tuple[int, str] | None) -> None:
-    found = read_step({}, stem, [])
-    assert (None if found is None else (found.number, found.unit)) == step
-    assert found is None or stem in found.source
+    read = read_step({}, stem, [])
+    assert (None if read is None else (read.number, read.unit)) == step
+    assert read is None or stem in read.source
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_steps_from_a_name(stem: str, step: tuple[int, str] | None) -> None:
 def test_steps_from_folders_are_taken_only_where_they_are_plain(
     folders: list[str], step: tuple[int, str] | None
 ) -> None:
-    found = read_step({}, "generator", folders)
-    assert (None if found is None else (found.number, found.unit)) == step
+    read = read_step({}, "generator", folders)
+    assert (None if read is None else (read.number, read.unit)) == step
 
 
 def test_the_file_is_believed_before_its_name() -> None:

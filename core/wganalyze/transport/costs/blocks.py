@@ -13,18 +13,19 @@ from functools import cache
 from typing import Any
 
 BLOCK_BYTES = 8 * 2**20
-"""Of a block of products: what stays in the cache of the cores."""
+"""Of a block of products or costs: what stays in the cache of the cores."""
 
 
 LEAST_ROWS = 8
 
 
-def in_blocks(rows: int, row_bytes: int, work: Callable[[slice], None]) -> None:
+def in_blocks(rows: int, row_bytes: int, work: Callable[[slice], None], block_bytes: int = BLOCK_BYTES) -> None:
     """``work(block)`` for consecutive slices of ``rows``, whose rows take ``row_bytes``, on all cores, in any order.
 
-    What ``work`` raises is raised, once the blocks that have begun are done.
+    A block takes ``block_bytes``, but has ``LEAST_ROWS`` rows in any case. What ``work`` raises is raised, once the
+    blocks that have begun are done.
     """
-    height = max(LEAST_ROWS, BLOCK_BYTES // max(row_bytes, 1))
+    height = max(LEAST_ROWS, block_bytes // max(row_bytes, 1))
     parts = [slice(start, min(start + height, rows)) for start in range(0, rows, height)]
     threads = min(workers(), len(parts))
     if threads <= 1:

@@ -53,10 +53,10 @@ def nearest(x: Array, y: Array, v: Array, exponent: float, size: int, device: An
         points = torch.from_numpy(np.ascontiguousarray(x[rows])).to(device)
         values = _powers(points, columns, (points * points).sum(1), squares, exponent)
         values -= taken
-        found = torch.topk(values, min(size + 1, m), largest=False, sorted=True)
-        index[rows] = found.indices[:, :size].int().cpu().numpy()
+        best = torch.topk(values, min(size + 1, m), largest=False, sorted=True)
+        index[rows] = best.indices[:, :size].int().cpu().numpy()
         if size < m:
-            limit[rows] = found.values[:, size].double().cpu().numpy()
+            limit[rows] = best.values[:, size].double().cpu().numpy()
     return index, limit
 
 
@@ -88,22 +88,22 @@ class Exclusion:
 
         there = torch.from_numpy(np.ascontiguousarray(given)).to(self._device)
         at = torch.from_numpy(near).to(self._device)
-        found = self._exact(there[:, None], at[:, None])[:, 0]
+        least = self._exact(there[:, None], at[:, None])[:, 0]
         scaled = torch.from_numpy(np.ascontiguousarray(points)).to(self._device)
         own = torch.from_numpy(squares).to(self._device)
         bounds = _powers(scaled, self._points, own, self._offset, self._exponent)
         bounds -= self._rounded
         best = torch.topk(bounds, min(most + 1, bounds.shape[1]), largest=False, sorted=True)
         lower = best.values.double() - self._slack
-        # A row whose last bound is still below what is found has more pairs open than were looked at.
+        # A row whose last bound is still below its least value has more pairs open than were looked at.
         columns = best.indices[:, :most]
-        values = self._exact(there[:, None], columns).where(lower[:, :most] < found[:, None], torch.inf)
-        least = values.min(dim=1)
-        closer = least.values < found
-        at = at.where(~closer, columns.gather(1, least.indices[:, None])[:, 0])
-        found = found.where(~closer, least.values)
-        open_ = lower[:, -1] < found if bounds.shape[1] > most else torch.zeros_like(closer)
-        return found.cpu().numpy(), at.cpu().numpy(), open_.cpu().numpy()
+        values = self._exact(there[:, None], columns).where(lower[:, :most] < least[:, None], torch.inf)
+        nearest_open = values.min(dim=1)
+        closer = nearest_open.values < least
+        at = at.where(~closer, columns.gather(1, nearest_open.indices[:, None])[:, 0])
+        least = least.where(~closer, nearest_open.values)
+        open_ = lower[:, -1] < least if bounds.shape[1] > most else torch.zeros_like(closer)
+        return least.cpu().numpy(), at.cpu().numpy(), open_.cpu().numpy()
 
     def _exact(self, x: Any, columns: Any) -> Any:
         """(b, k): exact costs of x (b, 1, d) to some columns, less v."""

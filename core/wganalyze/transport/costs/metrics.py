@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from wganalyze.transport.costs.blocks import BLOCK_BYTES
+
 Array = npt.NDArray[np.float64]
 
 
@@ -19,9 +21,6 @@ Metric = str | Callable[[Array, Array], Any]
 
 
 METRICS: tuple[GroundMetric, ...] = get_args(GroundMetric)
-
-BLOCK_BYTES = 8 * 2**20
-
 
 DIFFERENCE_DIM = 16
 
@@ -82,8 +81,10 @@ def cost_matrix(x: Any, y: Any, metric: Metric = "euclidean") -> Array:
     return costs
 
 
-def cost_blocks(x: Array, y: Array, metric: Metric = "euclidean") -> Iterator[tuple[slice, Array]]:
-    """Row blocks of the cost matrix, each (b, m), so that n x m is never held."""
+def cost_blocks(
+    x: Array, y: Array, metric: Metric = "euclidean", block_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[slice, Array]]:
+    """Row blocks of the cost matrix, each (b, m) of ``block_bytes`` or one row, so that n x m is never held."""
     check_metric(metric, x, y)
     if metric == "cosine":
         x, y = directions(x), directions(y)
@@ -94,7 +95,7 @@ def cost_blocks(x: Array, y: Array, metric: Metric = "euclidean") -> Iterator[tu
         centre = y.mean(axis=0, dtype=np.float64)
         x, y = x - centre, y - centre
     squares = np.einsum("ij,ij->i", y, y)
-    height = max(1, BLOCK_BYTES // (8 * len(y)))
+    height = max(1, block_bytes // (8 * len(y)))
     for start in range(0, len(x), height):
         rows = slice(start, min(start + height, len(x)))
         yield rows, _block(x[rows], y, squares, metric)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wganalyze.transport.costs import device as on_device
-from wganalyze.transport.costs.blocks import in_blocks
+from wganalyze.transport.costs.blocks import BLOCK_BYTES, in_blocks
 from wganalyze.transport.costs.compiled import ORDERED, kernel
 from wganalyze.transport.costs.device import full, gpu
 from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions
@@ -43,13 +43,20 @@ FEWEST = 64
 
 
 def c_transform(
-    x: Array, y: Array, v: Array, p: float = 1.0, metric: Metric = "euclidean", near: Indices | None = None
+    x: Array,
+    y: Array,
+    v: Array,
+    p: float = 1.0,
+    metric: Metric = "euclidean",
+    near: Indices | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Array:
     """u_i = min_j c(x_i, y_j)^p - v_j, (n,), for any v (m,); v_j = -inf leaves y_j out.
 
-    ``near`` (n,): a j for each i that may attain it, which saves time and changes nothing.
+    ``near`` (n,): a j for each i that may attain it, which saves time and changes nothing; ``block_bytes``: what a
+    block of rows takes.
     """
-    return attained_transform(x, y, v, p, metric, near)[0]
+    return attained_transform(x, y, v, p, metric, near, block_bytes=block_bytes)[0]
 
 
 def attained_transform(
@@ -60,23 +67,28 @@ def attained_transform(
     metric: Metric = "euclidean",
     near: Indices | None = None,
     stop: Flag | None = None,
+    most: int = OPEN,
+    block_bytes: int = BLOCK_BYTES,
 ) -> tuple[Array, Indices]:
-    """The c-transform, and for each i a j that attains it; Unfinished once ``stop[0]`` is set."""
+    """The c-transform, and for each i a j that attains it; Unfinished once ``stop[0]`` is set.
+
+    ``most``: exact costs of a row, beyond which its products are taken in float64.
+    """
     stop = np.zeros(1, np.uint8) if stop is None else stop
     exponent, factor = p, 1.0
     if metric == "cosine":  # 1 - cos is half the squared distance of the directions
         x, y, exponent, factor, metric = directions(x), directions(y), 2 * p, 0.5**p, "euclidean"
     if metric != "euclidean" or min(len(x), len(y)) < FEWEST:
-        return _by_blocks(x, y, v, exponent, metric, factor, stop)
-    u, at = _euclidean(x, y, v / factor, exponent, near, stop)
+        return _by_blocks(x, y, v, exponent, metric, factor, stop, block_bytes)
+    u, at = _euclidean(x, y, v / factor, exponent, near, stop, most, block_bytes)
     return factor * u, at
 
 
 def _by_blocks(
-    x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float, stop: Flag
+    x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float, stop: Flag, block_bytes: int
 ) -> tuple[Array, Indices]:
     u, at = np.empty(len(x)), np.empty(len(x), np.intp)
-    for rows, costs in cost_blocks(x, y, metric):
+    for rows, costs in cost_blocks(x, y, metric, block_bytes):
         heed(stop)
         values = factor * costs**p - v[None]
         at[rows] = values.argmin(axis=1)
@@ -85,7 +97,7 @@ def _by_blocks(
 
 
 def _euclidean(
-    x: Array, y: Array, v: Array, exponent: float, near: Indices | None, stop: Flag
+    x: Array, y: Array, v: Array, exponent: float, near: Indices | None, stop: Flag, most: int, block_bytes: int
 ) -> tuple[Array, Indices]:
     u, at = np.empty(len(x)), np.empty(len(x), np.intp)
     hints = np.full(len(x), -1, np.intp) if near is None else near.astype(np.intp)
@@ -95,15 +107,16 @@ def _euclidean(
     rows: Any = slice(None)
     if device is not None or LEAST_DIMENSION <= x.shape[1] <= MOST_DIMENSION:
         many = np.zeros(len(x), np.bool_)
-        _Exclusion(x, y, v, exponent, few, OPEN).run(x, hints, u, at, many, stop, device)
+        _Exclusion(x, y, v, exponent, few, most, block_bytes).run(x, hints, u, at, many, stop, device)
         rows = np.flatnonzero(many)
         if not len(rows):
             return u, at
     # Where float32 leaves many pairs open, products in float64 leave few.
-    found, place = u[rows], at[rows]
-    none = np.zeros(len(found), np.bool_)
-    _Exclusion(x, y, v, exponent, np.float64, len(y) + 1).run(x[rows], hints[rows], found, place, none, stop)
-    u[rows], at[rows] = found, place
+    rest_u, rest_at = u[rows], at[rows]
+    none = np.zeros(len(rest_u), np.bool_)
+    wide = _Exclusion(x, y, v, exponent, np.float64, len(y) + 1, block_bytes)
+    wide.run(x[rows], hints[rows], rest_u, rest_at, none, stop)
+    u[rows], at[rows] = rest_u, rest_at
     return u, at
 
 
@@ -113,7 +126,10 @@ class _Exclusion:
     A row that would need more than ``most`` exact costs is given up.
     """
 
-    def __init__(self, x: Array, y: Array, v: Array, exponent: float, kind: type[np.floating[Any]], most: int):
+    def __init__(
+        self, x: Array, y: Array, v: Array, exponent: float, kind: type[np.floating[Any]], most: int, block_bytes: int
+    ):
+        self._block_bytes = block_bytes
         self._centre = y.mean(axis=0, dtype=np.float64)
         self._unit = max(self._reach(x), self._reach(y)) or 1.0
         self._y, self._v, self._exponent, self._kind, self._most = y, v / self._unit**exponent, exponent, kind, most
@@ -122,7 +138,7 @@ class _Exclusion:
         squares = np.einsum("ij,ij->i", points, points, dtype=np.float64)
         eps, d = float(np.finfo(kind).eps), y.shape[1]
         # Rounding to ``kind`` may lengthen x; d is an upper end of its squared norm in any case.
-        self._farthest = farthest = min(self._farthest_square(x), float(d)) * (1 + 4 * eps)
+        farthest = min(self._farthest_square(x), float(d)) * (1 + 4 * eps)
         # Of the product, of the two roundings of each factor, and of the sums of three terms.
         error = (d * eps / (1 - d * eps) + 2 * eps) * 2 * np.sqrt(farthest * squares) + 8 * eps * (farthest + squares)
         self._offset = (squares - error).astype(kind)
@@ -149,20 +165,21 @@ class _Exclusion:
                 self._exponent, self._unit, near[rows], self._most, u[rows], at[rows], many[rows],
             )  # fmt: skip
 
-        in_blocks(len(x), self._columns.itemsize * len(self._y), block)
+        in_blocks(len(x), self._columns.itemsize * len(self._y), block, self._block_bytes)
 
     def _run_on(self, device: Any, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag) -> None:
         there = on_device.Exclusion(
             self._y, self._columns.T, self._offset, self._v, self._slack, self._exponent, self._unit, device
         )
-        height = max(1, on_device.BLOCK_BYTES // (4 * self._columns.itemsize * len(self._y) + 64 * OPEN * x.shape[1]))
+        row_bytes = 4 * self._columns.itemsize * len(self._y) + 64 * self._most * x.shape[1]
+        height = max(1, on_device.BLOCK_BYTES // row_bytes)
         for start in range(0, len(x), height):
             heed(stop)
             rows = slice(start, min(start + height, len(x)))
             points = self._scaled(x[rows])
             squares = np.einsum("ij,ij->i", points, points, dtype=np.float64).astype(self._kind)
-            found, at[rows], many[rows] = there.run(x[rows], points, squares, np.maximum(near[rows], 0), self._most)
-            u[rows] = found * self._unit**self._exponent
+            least, at[rows], many[rows] = there.run(x[rows], points, squares, np.maximum(near[rows], 0), self._most)
+            u[rows] = least * self._unit**self._exponent
 
     def _scaled(self, points: Array) -> Array:
         moved = points - self._centre
@@ -180,7 +197,7 @@ class _Exclusion:
             points = (x[rows] - self._centre) / self._unit
             largest[0] = max(largest[0], float(np.einsum("ij,ij->i", points, points).max()))
 
-        in_blocks(len(x), 8 * x.shape[1], block)
+        in_blocks(len(x), 8 * x.shape[1], block, self._block_bytes)
         return float(largest[0])
 
 
@@ -205,25 +222,25 @@ def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, rounded: 
     bound = np.empty(WIDTH, products.dtype)
     for i in range(rows):
         own = x_squares[i]
-        found, nearest, open_ = np.inf, 0, 0
+        least, nearest, open_ = np.inf, 0, 0
         first = near[i]
         if first >= 0 and v[first] > -np.inf:
-            found, nearest = _exact(x[i], y[first], exponent, unit) - v[first], first
+            least, nearest = _exact(x[i], y[first], exponent, unit) - v[first], first
         for start in range(0, m, WIDTH):
             product = products[i, start : start + WIDTH]
             square_of, taken = offset[start : start + WIDTH], rounded[start : start + WIDTH]
             count = len(product)
-            least = less_potential(product, own, square_of, taken, exponent, bound)
-            while least - slack < found:  # the best bound first: what it gives excludes most of the others
+            lowest = less_potential(product, own, square_of, taken, exponent, bound)
+            while lowest - slack < least:  # the best bound first: what it gives excludes most of the others
                 best = 0
                 for k in range(1, count):
                     if bound[k] < bound[best]:
                         best = k
-                least = bound[best]
-                if least - slack < found:
+                lowest = bound[best]
+                if lowest - slack < least:
                     value = _exact(x[i], y[start + best], exponent, unit) - v[start + best]
-                    if value < found:
-                        found, nearest = value, start + best
+                    if value < least:
+                        least, nearest = value, start + best
                     bound[best] = np.inf
                     open_ += 1
                     if open_ > most:
@@ -231,5 +248,5 @@ def _least(products: Any, x: Any, y: Any, x_squares: Any, offset: Any, rounded: 
                         break
             if many[i]:
                 break
-        u[i] = found * unit**exponent
+        u[i] = least * unit**exponent
         at[i] = nearest

@@ -18,16 +18,21 @@ RATIO = 4
 
 
 def coarse_start(
-    pricing: Pricing, a: Array, b: Array, solve: Callable[[Pricing, Array, Array], Flow], seed: int
+    pricing: Pricing,
+    a: Array,
+    b: Array,
+    solve: Callable[[Pricing, Array, Array], Flow],
+    seed: int,
+    ratio: int = RATIO,
 ) -> tuple[Array, Indices, Indices]:
     """v (m,), and the pairs of a coupling of a (n,) and b (m,), both near the optimal ones.
 
-    ``solve`` finds the flow of the smaller problem. v is the c-transform of its potential; the coupling moves the mass
-    of each group of points as the flow moves that of its representative.
+    ``solve`` finds the flow of the smaller problem, of one point in ``ratio``. v is the c-transform of its potential;
+    the coupling moves the mass of each group of points as the flow moves that of its representative.
     """
     n, m = pricing.shape
     rng = np.random.default_rng([seed, n, m])
-    chosen, among = (np.sort(rng.permutation(k)[: max(1, k // RATIO)]) for k in (n, m))
+    chosen, among = (np.sort(rng.permutation(k)[: max(1, k // ratio)]) for k in (n, m))
     group, rows = _groups(pricing.within(), chosen)
     other, columns = _groups(pricing.turned().within(), among)
     flow = solve(
@@ -62,5 +67,5 @@ def refined(flow: Flow, group: Indices, other: Indices, a: Array, b: Array) -> t
 def _north_west(a: Array, b: Array) -> tuple[Indices, Indices, Array]:
     from wganalyze.transport.coupling import joined
 
-    found = joined(a, b)
-    return found.row, found.col, found.data
+    coupling = joined(a, b)
+    return coupling.row, coupling.col, coupling.data

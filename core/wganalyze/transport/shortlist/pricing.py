@@ -63,9 +63,9 @@ class Pricing(Protocol):
 def pricing(x: Array, y: Array, p: float, metric: Metric, stop: Flag) -> Pricing:
     """For x (n, d) and y (m, d) under metric ** p."""
     if metric == "cosine":  # 1 - cos is half the squared distance of the directions
-        found = Products.of(directions(x), directions(y), 2 * p, stop)
-        found.scale *= 0.5**p
-        return found
+        prices = Products.of(directions(x), directions(y), 2 * p, stop)
+        prices.scale *= 0.5**p
+        return prices
     if metric == "euclidean":
         return Products.of(x, y, p, stop)
     return Blocks.of(x, y, p, metric, stop)
