@@ -128,11 +128,16 @@ def whole_texts(value: Any) -> tuple[str, ...]:
 def assignments(value: Any) -> dict[str, str]:
     """``PATTERN=ROLE`` texts, or a mapping, as a mapping."""
     problem = "write PATTERN=ROLE with the role generator, critic or ignore"
-    mapped = isinstance(value, Mapping)
-    pairs = [*value.items()] if mapped else [text.rpartition("=")[::2] for text in _texts(value, problem)]
-    if any(not pattern or assigned not in ASSIGNMENTS for pattern, assigned in pairs):
+    assigned: dict[str, str] = {}
+    if isinstance(value, Mapping):
+        assigned |= value
+    else:
+        for text in _texts(value, problem):
+            pattern, _, role = text.rpartition("=")
+            assigned[pattern] = role
+    if "" in assigned or not {*assigned.values()} <= {*ASSIGNMENTS}:
         raise ValueError(problem)
-    return dict(pairs)
+    return assigned
 
 
 def options(value: Any) -> dict[str, Any]:

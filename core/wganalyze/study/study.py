@@ -32,6 +32,10 @@ T = TypeVar("T")
 Cache = dict[Hashable, Any]
 
 
+HEAD, ORIENTATION = "head", "orientation"
+"""Of the cache: what was looked at has been assumed."""
+
+
 class SnapshotStudy:
     """What an analyzer is given. ``deal`` None: no data; ``shared``: the cache that a run's studies have in common."""
 
@@ -189,12 +193,12 @@ class SnapshotStudy:
 
     # The critic
 
-    @cached_property
+    @property
     def head(self) -> ReadyCritic:
         """The critic made ready: float64, eval, a final sigmoid cut; and the shape of its input."""
         if self.snapshot.make_critic is None:
             raise NotMeasurable(self.lacks(Need.CRITIC))
-        return prepare_critic(self.snapshot, self._input_shapes(), self.device)
+        return self.cached(HEAD, lambda: prepare_critic(self.snapshot, self._input_shapes(), self.device))
 
     def _input_shapes(self) -> list[tuple[int, ...]]:
         shapes: list[tuple[int, ...]] = []
@@ -242,7 +246,7 @@ class SnapshotStudy:
 
         return self.cached(("gradient", samples.key, mode), make) if samples.key else make()
 
-    @cached_property
+    @property
     def orientation(self) -> Literal[1, -1]:
         """+1 where real is scored high; where the user did not say it, found from the first replicate's AUC.
 
@@ -250,20 +254,20 @@ class SnapshotStudy:
         """
         if self.snapshot.orientation is not None:
             return self.snapshot.orientation
-        return -1 if self.orientation_auc < 0.5 - 3 / math.sqrt(6 * self.n) else 1
+        return self.cached(ORIENTATION, lambda: -1 if self.orientation_auc < 0.5 - 3 / math.sqrt(6 * self.n) else 1)
 
-    @cached_property
+    @property
     def orientation_auc(self) -> float:
         """P(score of a real > score of a fake), ties counted half, on the first replicate in eval mode."""
-        return auc(self.scores(self.real()), self.scores(self.fake()))
+        return self.cached("orientation auc", lambda: auc(self.scores(self.real()), self.scores(self.fake())))
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """Everything that was guessed about this snapshot, as far as it was needed until now."""
         assumed = list(self.snapshot.assumptions)
-        if "head" in self.__dict__:
+        if HEAD in self._own:
             assumed += self.head.assumptions
-        if "orientation" in self.__dict__ and self.snapshot.orientation is None:
+        if ORIENTATION in self._own:
             side = "high" if self.orientation == 1 else "low"
             assumed.append(f"critic scores real {side}: found from the data, see auc (set [critic] orientation)")
         return tuple(assumed)
