@@ -56,8 +56,8 @@ def write_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wr
 @pytest.fixture
 def own_plugins() -> tuple[str, ...]:
     """The names of the plugins that come with wganalyze."""
-    found = entry_points(group="wganalyze")
-    return tuple(entry.name for entry in found if entry.dist is not None and entry.dist.name == "wganalyze")
+    entries = entry_points(group="wganalyze")
+    return tuple(entry.name for entry in entries if entry.dist is not None and entry.dist.name == "wganalyze")
 
 
 class Rows(FiniteSource):

@@ -5,24 +5,26 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import torch
 from torch import nn
 
 import wganalyze
 from wganalyze import api
+from wganalyze.cli.options import make_request
 from wganalyze.cli.run import run as command
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
 from wganalyze.report.reading import Report
 from wganalyze.running.request import Request
-from wganalyze.settings.facts import Said
+from wganalyze.settings.facts import Said, facts
+from wganalyze.settings.toml import read_config
 
 WritePlugin = Callable[..., Path]
 
@@ -44,73 +46,123 @@ def request_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Request]:
     return call
 
 
-def test_every_option_of_the_command_is_an_argument() -> None:
-    """By the same name, but for dashes, plurals of what may be repeated, and what only a command line has."""
-    names = {
-        option.name: max(option.opts, key=len).removeprefix("--").replace("-", "_")
-        for option in command.params
-        if isinstance(option, click.Option)
-    }
-    renamed = {"role": "roles", "option": "options", "no_plugin": "no_plugins"}
-    expected = {renamed.get(text, text) for text in names.values()} - {"debug", "help"}
-    assert {*inspect.signature(api.run).parameters} - {"path", "progress"} == expected
+def test_every_fact_is_an_argument_and_is_documented() -> None:
+    parameters = inspect.signature(wganalyze.run).parameters
+    assert [*parameters] == ["path", "progress", *facts()]
+    assert all(parameter.default is None for name, parameter in parameters.items() if name != "path")
+    assert parameters["latent"].annotation == "Sequence[int] | None"
+    for name, fact in facts().items():
+        assert f"``{name}``: {fact.help}" in (wganalyze.run.__doc__ or "")
+
+
+def test_another_argument_is_none() -> None:
+    with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'onyl'"):
+        api.run("ckpt", onyl=["snapshot"])  # type: ignore[call-arg]
 
 
 def test_what_is_unsaid_stays_unsaid(request_of: Callable[..., Request]) -> None:
-    request = request_of("ckpt")
-    assert request == Request(Path("ckpt"), options=[], command=["wganalyze.run", "ckpt"])
-    assert request.config == Said()
+    assert request_of("ckpt") == Request(Path("ckpt"), Said(), ["wganalyze.run", "ckpt"])
 
 
 def test_the_call_is_recorded_as_it_was_made(request_of: Callable[..., Request]) -> None:
     request = request_of(Path("ckpt"), data="digits", n=50, range=(-1, 1), seed=None)
     assert request.command == ["wganalyze.run", "ckpt", "data='digits'", "n=50", "range=(-1, 1)"]
+    assert request.said == Said(data="digits", n=50, range=(-1, 1))
 
 
-def test_what_is_said_arrives(request_of: Callable[..., Request]) -> None:
-    request = request_of(
-        "ckpt", data="digits", generator="t:G", critic="t:D", only=["a"], skip=["b"], out="o", n=9, replicates=4,
-        seed=0, device="cpu", options={"a.x": 1, "a.y": ["p", "q"], "a.z": (1, 2), "a.w": True, "a.v": None},
-        range=(0, 1), normalize=([0.5], [0.25]), latent=[64, 1, 1], latent_law="uniform", classes=10,
-        label_encoding="onehot", weights="raw", generator_mode="train", output="logit", orientation=-1,
-        gradient_penalty=10, held_out=False, roles={"*": "critic"}, config="c.toml", trust=True, allow="m:C",
-        infer=True, loader="l", no_plugins=["p"],
-    )  # fmt: skip
-    assert replace(request, command=()) == Request(
-        Path("ckpt"),
-        Path("o"),
-        Said(
-            generator=Net("t:G"),
-            critic=Net("t:D"),
-            weights="raw",
-            generator_mode="train",
-            output="logit",
-            orientation=-1,
-            latent_law="uniform",
-            latent=(64, 1, 1),
-            classes=10,
-            label_encoding="onehot",
-            data="digits",
-            range=(0, 1),
-            normalize=((0.5,), (0.25,)),
-            held_out=False,
-            gradient_penalty=10,
-            n=9,
-            replicates=4,
-            seed=0,
-            roles={"*": "critic"},
-        ),
-        Path("c.toml"),
-        ["a"],
-        ["b"],
-        ["a.x=1", "a.y=p,q", "a.z=1,2", "a.w=True", "a.v=None"],
-        "cpu",
-        True,
-        ["m:C"],
-        True,
-        "l",
-        ["p"],
-    )
+# Command line, Python and toml say the same
+
+
+@dataclass(frozen=True)
+class Way:
+    """A fact, said in each of the three ways; ``toml`` None: it stands in none."""
+
+    line: Sequence[str]
+    python: Any
+    toml: str | None
+    value: Any
+
+
+WAYS: dict[str, Way] = {
+    "generator": Way(["--generator", "t:G(4)"], "t:G(4)", '[generator]\nfactory = "t:G(4)"', Net("t:G(4)")),
+    "critic": Way(["--critic", "t:D"], "t:D", '[critic]\nfactory = "t:D"', Net("t:D")),
+    "weights": Way(["--weights", "raw"], "raw", '[generator]\nweights = "raw"', "raw"),
+    "generator_mode": Way(["--generator-mode", "train"], "train", '[generator]\nmode = "train"', "train"),
+    "output": Way(["--output", "logit"], "logit", '[critic]\noutput = "logit"', "logit"),
+    "orientation": Way(["--orientation", "-1"], -1, "[critic]\norientation = -1", -1),
+    "latent": Way(["--latent", "64,1,1"], [64, 1, 1], "[latent]\nshape = [64, 1, 1]", (64, 1, 1)),
+    "latent_law": Way(["--latent-law", "uniform"], "uniform", '[latent]\nlaw = "uniform"', "uniform"),
+    "classes": Way(["--classes", "10"], 10, "[latent]\nclasses = 10", 10),
+    "label_encoding": Way(["--label-encoding", "onehot"], "onehot", '[latent]\nencoding = "onehot"', "onehot"),
+    "gradient_penalty": Way(["--gradient-penalty", "10"], 10, "[training]\ngradient_penalty = 10", 10.0),
+    "data": Way(["--data", "npz:a.npz#x"], "npz:a.npz#x", '[data]\nsource = "npz:a.npz#x"', "npz:a.npz#x"),
+    "range": Way(["--range", "-1,1"], (-1, 1), "[data]\nrange = [-1, 1]", (-1.0, 1.0)),
+    "normalize": Way(
+        ["--normalize", "0.5,0.4,0.25,0.2"],
+        ([0.5, 0.4], [0.25, 0.2]),
+        "[data]\nnormalize = { mean = [0.5, 0.4], std = [0.25, 0.2] }",
+        ((0.5, 0.4), (0.25, 0.2)),
+    ),
+    "held_out": Way(["--training-data"], False, "[data]\nheld_out = false", False),
+    "n": Way(["--n", "max"], "max", '[run]\nn = "max"', "max"),
+    "budget": Way(["--budget", "2m"], 120, "[run]\nbudget = 120", 120.0),
+    "replicates": Way(["--replicates", "7"], 7, "[run]\nreplicates = 7", 7),
+    "seed": Way(["--seed", "0"], 0, "[run]\nseed = 0", 0),
+    "only": Way(["--only", "a,b", "--only", "c"], ["a", "b", "c"], '[run]\nanalyzers = "a,b,c"', ("a", "b", "c")),
+    "skip": Way(["--skip", "d"], "d", '[run]\nskip = ["d"]', ("d",)),
+    "options": Way(
+        ["--option", "a.x=p", "--option", "a.y=q"],
+        {"a.x": "p", "a": {"y": "q"}},
+        '[run.options]\na.x = "p"\n"a.y" = "q"',
+        {"a.x": "p", "a.y": "q"},
+    ),
+    "roles": Way(
+        ["--role", "*.pt=critic", "--role", "b=ignore"],
+        {"*.pt": "critic", "b": "ignore"},
+        '[files]\n"*.pt" = "critic"\nb = "ignore"',
+        {"*.pt": "critic", "b": "ignore"},
+    ),
+    "out": Way(["--out", "o"], "o", None, Path("o")),
+    "device": Way(["--device", "cpu"], "cpu", None, "cpu"),
+    "config": Way(["--config", "c.toml"], "c.toml", None, Path("c.toml")),
+    "trust": Way(["--trust"], True, None, True),
+    "allow": Way(["--allow", "m:C"], "m:C", None, ("m:C",)),
+    "infer": Way(["--infer"], True, None, True),
+    "loader": Way(["--loader", "l"], "l", None, "l"),
+    "no_plugins": Way(["--no-plugin", "p"], ["p"], None, ("p",)),
+}
+
+
+def on_the_line(*arguments: str) -> Said:
+    """What a command line says."""
+    context = command.make_context("run", ["ckpt", *arguments], help_option_names=["-h", "--help"])
+    return make_request(context.params.pop("path"), context.params).said
+
+
+def without_folder(said: Said) -> dict[str, Any]:
+    """A factory that a file names is looked for beside that file."""
+    return {name: replace(value, folder=None) if isinstance(value, Net) else value for name, value in said.items()}
+
+
+@pytest.mark.parametrize("name", facts())
+def test_a_fact_is_the_same_wherever_it_is_said(request_of: Callable[..., Request], tmp_path: Path, name: str) -> None:
+    way = WAYS[name]
+    assert on_the_line(*way.line) == {name: way.value}
+    assert request_of("ckpt", **{name: way.python}).said == {name: way.value}
+    assert (way.toml is None) == (facts()[name].toml is None)
+    if way.toml is not None:
+        file = tmp_path / "facts.toml"
+        file.write_text(way.toml)
+        assert without_folder(read_config(file, trusted=True)) == {name: way.value}
+
+
+def test_all_at_once_are_the_same_too(request_of: Callable[..., Request]) -> None:
+    expected = {name: way.value for name, way in WAYS.items()}
+    assert request_of("ckpt", **{name: way.python for name, way in WAYS.items()}).said == expected
+    assert on_the_line(*(text for way in WAYS.values() for text in way.line)) == expected
+
+
+# Options
 
 
 SOURCE = '''
@@ -130,10 +182,13 @@ class Optional(Analyzer):
         sizes: tuple[int, ...] = field(default=(1,), metadata={"help": "Sizes."})
         twice: bool = field(default=False, metadata={"help": "Twice?"})
         limit: int | None = field(default=5, metadata={"help": "A limit."})
+        names: tuple[str, ...] = field(default=(), metadata={"help": "Names."})
+        widths: list[int] = field(default_factory=list, metadata={"help": "Widths."})
 
     def measure(self, study):
         options = self.options
-        yield Measurement("total", sum(options.sizes) * (2 if options.twice else 1) + (options.limit or 0))
+        sizes = [*options.sizes, *options.widths, 100 * len(options.names)]
+        yield Measurement("total", sum(sizes) * (2 if options.twice else 1) + (options.limit or 0))
 
 
 @hookimpl
@@ -149,6 +204,10 @@ def wganalyze_analyzers():
         ({"optional.sizes": (3, 4)}, 12),
         ({"optional.sizes": [3], "optional.twice": True, "optional.limit": None}, 6),
         ({"optional.limit": 1}, 2),
+        ({"optional": {"limit": 1, "sizes": [2]}}, 3),
+        ({"optional.names": ["p,q", "r"]}, 206),
+        ({"optional.names": "p,q,r"}, 306),
+        ({"optional.widths": [10, 20]}, 36),
     ],
 )
 def test_options_are_python_values(
@@ -171,7 +230,8 @@ def test_every_name_is_there_and_documented() -> None:
     assert {*wganalyze.__all__} <= {*dir(wganalyze)}
     for name in wganalyze.__all__:
         thing = getattr(wganalyze, name)
-        assert name == "hookimpl" or (thing.__doc__ or "").strip(), name
+        alias = typing.get_origin(thing) is not None  # whose words stand in its source
+        assert alias or name == "hookimpl" or (thing.__doc__ or "").strip(), name
 
 
 def test_an_unknown_name() -> None:

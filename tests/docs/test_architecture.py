@@ -22,7 +22,8 @@ def test_every_place_that_it_names_is_there() -> None:
     core = ROOT / "core" / "wganalyze"
     files = set(re.findall(r"`((?:\w+/)+\w+\.py)`", PAGE))
     assert len(files) > 20
-    assert [name for name in files if not (any((root / name).is_file() for root in (core, ROOT, ROOT / "checkpoints")))] == []
+    places = (core, ROOT, ROOT / "checkpoints")
+    assert [name for name in files if not any((place / name).is_file() for place in places)] == []
 
 
 def test_every_room_has_its_paragraph() -> None:

@@ -26,7 +26,9 @@ from wganalyze.contracts.samples import Split, Values
 from wganalyze.statistics import student_t
 from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
-from wganalyze.transport import solvers, wasserstein_batch
+from wganalyze.transport import Transport, wasserstein, wasserstein_batch
+from wganalyze.transport.exact import as_problem, certified
+from wganalyze.transport.solvers import by_pot
 from wganalyze_plugins.critic_gap import CriticGap
 from wganalyze_plugins.exact_w import ALPHA, ExactW, _solvers
 from wganalyze_plugins.funnel import Funnel
@@ -211,10 +213,12 @@ def test_every_value_is_certified(
 def test_a_solver_that_stops_early_leaves_a_bracket_and_says_so(
     ask: Call, rows: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(solvers.Problem, "choice", property(lambda _: "pot"))
+    def stopped(x: Any, y: Any, p: float = 1, metric: str = "euclidean") -> Transport:
+        return certified(as_problem(x, y, p, metric=metric), partial(by_pot, iterations=200))
+
     study = shifted_gaussians(dim=2, n=150)
     truth = value(rows(ask(shifted_gaussians(dim=2, n=150)))["w1"])
-    monkeypatch.setattr(solvers, "ITERATIONS", 200)
+    monkeypatch.setattr(transport, "wasserstein", stopped)
     outcome = ask(study)
     found = rows(outcome)
     assert value(found["w1_lower"]) < truth < value(found["w1"])
@@ -356,7 +360,10 @@ def test_a_floor_of_0_has_no_exponent(ask: Call, study_of: Call, rows: Call) -> 
 
 
 def test_every_solver_that_took_part_is_named(ask: Call, rows: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solvers, "DENSE_SIZE", 40)
+    def by_size(x: Any, y: Any, p: float = 1, metric: str = "euclidean") -> Transport:
+        return wasserstein(x, y, p, metric=metric, solver="dense" if len(x) <= 40 else "shortlist")
+
+    monkeypatch.setattr(transport, "wasserstein", by_size)
     outcome = ask(shifted_gaussians(n=64))
     assert [row["solver"] for row in outcome.rows["sweep"]] == ["shortlist", "dense", "dense"]
     assert rows(outcome)["w1"].solver == "shortlist"

@@ -25,7 +25,7 @@ class Headline:
     ``legend``: what the column says, for the line under the table; "" where the title says it.
     ``interval``: is it shown with its interval?
     ``end``: "low" or "high" for the ends of a bracket; "" for a number of its own.
-    ``share_of``: the metric of which it is shown as a percentage; "" for the number itself.
+    ``share_of``: the headline of the same snapshot that it is shown as a percentage of; "" for the number itself.
     ``rank``: columns stand by it, from the left; those of strangers come behind ours.
     """
 
@@ -130,6 +130,10 @@ class Measurement:
                 f"metric {self.metric!r}: {self.value} is not a number; "
                 "yield Measurement.absent(metric, reason) where there is none"
             )
+        for name in ("n", "dim", "replicates"):
+            count = getattr(self, name)
+            if count is not None and count != int(count):
+                raise ValueError(f"metric {self.metric!r}: {name} = {count} is no whole number")
 
     @classmethod
     def of(

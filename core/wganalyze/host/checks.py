@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections import Counter
 from collections.abc import Mapping
@@ -39,6 +40,10 @@ BASES: Mapping[str, type[Any]] = {
     "data": DataSource,
 }
 """The contract of each."""
+
+
+_FILE_NAME = re.compile(r"[\w.-]+")
+"""Names stand in options, in the plan of a report, and in the names of files."""
 
 
 class PluginFault(Exception):
@@ -92,6 +97,8 @@ def validate(kind: str, given: Any) -> None:
     base, name = BASES[kind], getattr(given, "name", None)
     if not isinstance(name, str) or not name:
         raise PluginFault(f"a {kind} has no name: {given!r}")
+    if not _FILE_NAME.fullmatch(name):
+        raise PluginFault(f"{kind}: the name {name!r} is none; write letters, digits, - and _")
     if not (isinstance(given, type) and issubclass(given, base)):
         raise PluginFault(f"{kind} {name!r} is not a subclass of {base.__name__}")
     if inspect.isabstract(given):
@@ -125,6 +132,9 @@ def _validate_analyzer(analyzer: type[Analyzer]) -> None:
         strange = [item for item in getattr(analyzer, attribute) if not isinstance(item, declared)]
         if strange:
             raise PluginFault(f"analyzer {name!r}: {attribute} holds {strange[0]!r}, which is no {declared.__name__}")
+    for table in analyzer.tables:
+        if not _FILE_NAME.fullmatch(table.name):
+            raise PluginFault(f"analyzer {name!r}: a table is called {table.name!r}; write letters, digits, - and _")
     twice = [metric for metric, count in Counter(m.name for m in analyzer.metrics).items() if count > 1]
     if twice:
         raise PluginFault(f"analyzer {name!r} declares a metric twice: {', '.join(sorted(twice))}")

@@ -14,12 +14,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.cells.key import cell_key, data_id, source_digest
+from wganalyze.cells.key import cell_key, loading_key, source_digest, unkeyed
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.measurement import Yielded
-from wganalyze.contracts.samples import Preprocessing, Values
+from wganalyze.contracts.samples import Values
 from wganalyze.contracts.snapshot import Latent, Snapshot
+from wganalyze.contracts.study import Study
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
@@ -35,7 +36,7 @@ class Asked(Analyzer):
     class Options:
         power: int = field(default=1, metadata={"help": "A power."})
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         yield from ()
 
 
@@ -96,10 +97,15 @@ def deal(change: float = 0.0, **said: Any) -> Deal:
 
 
 def key(
-    snapshot: Snapshot = SNAPSHOT, data: Deal | None = None, analyzer: Analyzer | None = None, device: str = "cpu"
+    snapshot: Snapshot = SNAPSHOT,
+    data: Deal | None = None,
+    analyzer: type[Analyzer] = Asked,
+    power: int = 1,
+    device: str = "cpu",
 ) -> str:
     """The key of a cell that differs from the reference in what is given."""
-    return cell_key(SnapshotStudy(snapshot, data or deal(), device=device), analyzer or Asked())
+    study = SnapshotStudy(snapshot, data or deal(), device=device)
+    return cell_key(study, analyzer, analyzer.Options(power=power))
 
 
 REFERENCE = key()
@@ -109,7 +115,6 @@ def test_the_key_is_repeatable_and_fit_for_a_folder_name() -> None:
     assert key() == REFERENCE
     assert len(REFERENCE) == 32
     assert set(REFERENCE) <= set("0123456789abcdef")
-    assert key(analyzer=Asked(Asked.Options(power=1))) == REFERENCE
 
 
 def test_the_key_is_the_same_for_any_number_of_threads() -> None:
@@ -122,16 +127,16 @@ def test_the_key_is_the_same_for_any_number_of_threads() -> None:
 
 
 CHANGES: dict[str, Callable[[], str]] = {
-    "an option": lambda: key(analyzer=Asked(Asked.Options(power=2))),
-    "the analyzer's version": lambda: key(analyzer=Newer()),
-    "the analyzer": lambda: key(analyzer=Renamed()),
+    "an option": lambda: key(power=2),
+    "the analyzer's version": lambda: key(analyzer=Newer),
+    "the analyzer": lambda: key(analyzer=Renamed),
     "the seed": lambda: key(data=deal(seed=1)),
     "n": lambda: key(data=deal(n=21)),
     "the replicates": lambda: key(data=deal(replicates=3)),
     "held out": lambda: key(data=deal(held_out=True)),
     "a value of the data": lambda: key(data=deal(1e-9)),
     "the preprocessing": lambda: key(data=deal(normalize=((0.5,), (0.5,)))),
-    "no data": lambda: cell_key(SnapshotStudy(SNAPSHOT, None), Asked()),
+    "no data": lambda: cell_key(SnapshotStudy(SNAPSHOT, None), Asked, Asked.Options()),
     "the network's text": lambda: key(replace(SNAPSHOT, make_critic=lambda: nn.Sequential(Leaky(0.2)))),
     "the network's outputs": lambda: key(replace(SNAPSHOT, make_critic=lambda: Leaky(0.1))),
     "a weight": lambda: key(replace(SNAPSHOT, make_critic=lambda: Leaky(0.2, 1e-3))),
@@ -183,13 +188,33 @@ def test_the_kind_of_device_counts_and_not_its_index() -> None:
     assert cpu != first
 
 
-def test_the_identity_of_data_is_content_and_preprocessing() -> None:
-    def of(data: Deal | None) -> str:
-        return data_id(SnapshotStudy(SNAPSHOT, data))
+def test_a_network_that_breaks_has_a_key_and_a_file_or_source_that_does_not_has_none(tmp_path: Path) -> None:
+    """What an analyzer may do without is in the key as its error; what every cell rests on is the fault of the cell."""
 
-    assert of(None) == ""
-    assert of(deal()) == of(deal(n=10, seed=3, replicates=1))
-    assert len({of(deal()), of(deal(1e-9)), of(replace(deal(), preprocessing=Preprocessing((0.0,), (2.0,))))}) == 3
+    def broken() -> nn.Module:
+        raise RuntimeError("it broke")
+
+    assert key(replace(SNAPSHOT, make_critic=broken)) != REFERENCE
+    with pytest.raises(FileNotFoundError):
+        key(replace(SNAPSHOT, files=(tmp_path / "gone.pt",)))
+
+
+def test_a_cell_without_a_key_has_a_name_of_its_own() -> None:
+    study = SnapshotStudy(SNAPSHOT, None)
+    names = {
+        unkeyed(study, Asked),
+        unkeyed(study, Renamed),
+        unkeyed(SnapshotStudy(replace(SNAPSHOT, label="other"), None), Asked),
+        unkeyed(SnapshotStudy(replace(SNAPSHOT, step=4), None), Asked),
+    }
+    assert len(names) == 4
+    assert unkeyed(study, Asked) in names
+
+
+def test_what_loading_showed_is_keyed_by_what_it_says() -> None:
+    told = {"assumptions": ["latent law: standard normal"]}
+    assert loading_key("s", told) == loading_key("s", dict(told))
+    assert len({loading_key("s", told), loading_key("t", told), loading_key("s", {"assumptions": []})}) == 3
 
 
 def test_the_source_of_an_analyzer_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

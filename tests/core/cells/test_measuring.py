@@ -7,44 +7,43 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from wganalyze.cells.measuring import Outcome, measure
+from wganalyze.cells.measuring import Outcome, Question, failed, finding_row, measure, tables_of
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
-from wganalyze.contracts.study import Need
+from wganalyze.contracts.study import Need, Study
 from wganalyze.errors import CheckpointError, DataError, NotMeasurable
-from wganalyze.host.registry import Plugin
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
 from wganalyze.statistics import Interval
 from wganalyze.study.study import SnapshotStudy
-from wganalyze.testing import shifted_gaussians
-
-PLUGIN = Plugin("tested", "tested-distribution", "7.1", "ok")
+from wganalyze.testing import Gaussian, shifted_gaussians
 
 
-def yielding(*things: object, error: BaseException | None = None, needs: frozenset[Need] = frozenset()) -> Analyzer:
-    """An analyzer that yields these things and then raises."""
+def yielding(*things: object, error: BaseException | None = None, needs: frozenset[Need] = frozenset()) -> Question:
+    """The question of an analyzer that yields these things and then raises."""
 
     class Tested(Analyzer):
         """Yields what it is told."""
 
         name = "tested"
-        metrics = (Metric("gap", "A gap.", "nats", "lower"), Metric("dim_free", "No number."))
+        metrics = (Metric("gap", "A gap.", "nats", "lower", correction="holm"), Metric("dim_free", "No number."))
         tables = (Table("rows", "Details.", {"layer": "string", "norm": "float64"}),)
 
         @dataclass(frozen=True)
         class Options:
             power: int = field(default=2, metadata={"help": "A power."})
 
-        def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+        def measure(self, study: Study) -> Iterator[Yielded]:
             yield from things  # type: ignore[misc]
             if error is not None:
                 raise error
 
     Tested.needs = needs
-    return Tested()
+    return Question(Tested, Tested.Options(), "tested-distribution", "7.1")
 
 
 def run(*things: object, error: BaseException | None = None) -> Outcome:
@@ -102,10 +101,11 @@ def test_what_is_not_declared_fails_the_cell(thing: object, reason: str) -> None
         (RuntimeError("two\n  lines"), "failed", "RuntimeError: two lines"),
         (MemoryError("12 GiB"), "failed", "out of memory (12 GiB); use a smaller --n"),
         (FileNotFoundError(2, "No such file or directory", "a.npz"), "failed", "a.npz: No such file or directory"),
-        (AssertionError(), "failed", "AssertionError: "),
+        (AssertionError(), "failed", "AssertionError:"),
+        (SystemExit(3), "failed", "SystemExit: 3"),
     ],
 )
-def test_what_is_raised_stays_in_the_cell(error: Exception, status: str, message: str) -> None:
+def test_what_is_raised_stays_in_the_cell(error: BaseException, status: str, message: str) -> None:
     outcome = run(GAP, error=error)
     assert (outcome.status, outcome.message) == (status, message)
     assert outcome.measurements == []
@@ -124,6 +124,49 @@ def test_an_interruption_goes_through() -> None:
         run(GAP, error=KeyboardInterrupt())
 
 
+class Unready(Analyzer):
+    """Cannot be made."""
+
+    name = "unready"
+
+    def __init__(self, options: object = None) -> None:
+        raise RuntimeError("no model was downloaded")
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        yield from ()
+
+
+def test_the_constructor_of_an_analyzer_is_its_own_code_too() -> None:
+    outcome = measure(shifted_gaussians(), Question(Unready, Unready.Options()))
+    assert (outcome.status, outcome.message) == ("failed", "RuntimeError: no model was downloaded")
+
+
+def test_an_instance_is_made_for_each_study() -> None:
+    class Counting(Analyzer):
+        """Remembers what it has seen."""
+
+        name = "counting"
+        metrics = (Metric("seen", "Studies seen."),)
+
+        def __init__(self, options: object = None) -> None:
+            super().__init__(options)
+            self.seen = 0
+
+        def measure(self, study: Study) -> Iterator[Yielded]:
+            self.seen += 1
+            yield Measurement("seen", self.seen)
+
+    question = Question(Counting, Counting.Options())
+    values = [measure(shifted_gaussians(), question).measurements[0].value for _ in range(2)]
+    assert values == [1, 1]
+
+
+def test_a_cell_that_failed_before_it_was_measured() -> None:
+    outcome = failed(FileNotFoundError(2, "No such file or directory", "G.pt"), 1.5)
+    assert (outcome.status, outcome.message, outcome.seconds) == ("failed", "G.pt: No such file or directory", 1.5)
+    assert "FileNotFoundError" in outcome.trace
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])
 def test_a_number_that_is_none_fails_the_cell(value: float | None) -> None:
     class Sloppy(Analyzer):
@@ -132,10 +175,10 @@ def test_a_number_that_is_none_fails_the_cell(value: float | None) -> None:
         name = "sloppy"
         metrics = (Metric("gap", "A gap."),)
 
-        def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+        def measure(self, study: Study) -> Iterator[Yielded]:
             yield Measurement("gap", value)
 
-    outcome = measure(shifted_gaussians(), Sloppy())
+    outcome = measure(shifted_gaussians(), Question(Sloppy, Sloppy.Options()))
     assert outcome.status == "failed"
     assert "metric 'gap'" in outcome.message
     assert "Measurement.absent" in outcome.message
@@ -144,8 +187,7 @@ def test_a_number_that_is_none_fails_the_cell(value: float | None) -> None:
 def test_a_missing_need_skips_before_anything_is_run() -> None:
     study = shifted_gaussians()
     bare = SnapshotStudy(replace(study.snapshot, make_critic=None, missing={"critic": "say --critic"}), None)
-    analyzer = yielding(error=RuntimeError("was run"), needs=frozenset({Need.CRITIC}))
-    outcome = measure(bare, analyzer)
+    outcome = measure(bare, yielding(error=RuntimeError("was run"), needs=frozenset({Need.CRITIC})))
     assert (outcome.status, outcome.message) == ("skipped", "no critic: say --critic")
     outcome = measure(bare, yielding(error=RuntimeError("was run"), needs=frozenset({Need.REAL})))
     assert outcome.status == "skipped"
@@ -156,8 +198,9 @@ def test_a_missing_need_skips_before_anything_is_run() -> None:
 
 
 def test_the_rows_of_an_ok_cell() -> None:
-    study, analyzer = shifted_gaussians(dim=3, seed=9), yielding()
-    full = Measurement("gap", 1.5, Interval(1.0, 2.0, "Student t"), 3, 200, space="critic input", certificate="exact")
+    study = shifted_gaussians(dim=3, seed=9, n=150)
+    interval = Interval(1.0, 2.0, "Student t")
+    full = Measurement("gap", 1.5, interval, 3, 200, space="critic input", certificate="exact", scope="data")
     things = (
         full,
         Measurement("gap", 2.5, dim=1),
@@ -165,8 +208,8 @@ def test_the_rows_of_an_ok_cell() -> None:
         Finding("fault", "code", "text", ("gap",)),
         Rows("rows", [{"layer": "a", "norm": 1.0}]),
     )
-    outcome = measure(study, yielding(*things))
-    tables = outcome.tables(study, analyzer, "KEY", "RUN", PLUGIN)
+    question = yielding(*things)
+    tables = tables_of(measure(study, question), study, question, "RUN", "KEY")
     assert tables.measurements.schema.equals(arrow(MEASUREMENTS))
     assert tables.findings.schema.equals(arrow(FINDINGS))
     first, second, absent = tables.measurements.to_pylist()
@@ -175,24 +218,26 @@ def test_the_rows_of_an_ok_cell() -> None:
         "analyzer": "tested", "metric": "gap", "value": 1.5, "ci_low": 1.0, "ci_high": 2.0, "ci_method": "Student t",
         "replicates": 3, "n": 200, "dim": 3, "unit": "nats", "direction": "lower", "space": "critic input",
         "certificate": "exact", "status": "ok", "seed": 9, "plugin": "tested-distribution", "plugin_version": "7.1",
-        "device": "cpu",
+        "device": "cpu", "scope": "data", "correction": "holm", "n_split": 150,
     }  # fmt: skip
     assert {key: first[key] for key in expected} == expected
     assert json.loads(first["options"]) == {"power": 2}
-    assert first["data_id"]
-    assert (second["dim"], second["ci_low"]) == (1, None)
+    assert first["data_id"] == study.data_id != ""
+    assert (second["dim"], second["ci_low"], second["scope"]) == (1, None, "snapshot")
+    assert absent["correction"] == "none"
     assert (absent["value"], absent["status"], absent["message"]) == (None, "skipped", "there is none")
     (finding,) = tables.findings.to_pylist()
     assert (finding["level"], finding["evidence"], finding["cell"]) == ("fault", ["gap"], "KEY")
+    assert (finding["analyzer"], finding["kind"]) == ("tested", "conclusion")
     (detail,) = tables.details["tested.rows"].to_pylist()
     assert (detail["layer"], detail["norm"], detail["snapshot"]) == ("a", 1.0, "shifted-gaussians")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broke"), NotMeasurable("cannot")])
 def test_a_cell_without_numbers_is_one_row_with_its_reason(error: Exception) -> None:
-    study = shifted_gaussians()
-    outcome = measure(study, yielding(GAP, error=error))
-    tables = outcome.tables(study, yielding(), "KEY", "RUN", PLUGIN)
+    study, question = shifted_gaussians(), yielding(GAP, error=error)
+    outcome = measure(study, question)
+    tables = tables_of(outcome, study, question, "RUN", "KEY")
     assert tables.measurements.schema.equals(arrow(MEASUREMENTS))
     (row,) = tables.measurements.to_pylist()
     assert (row["value"], row["status"], row["message"]) == (None, outcome.status, outcome.message)
@@ -200,3 +245,68 @@ def test_a_cell_without_numbers_is_one_row_with_its_reason(error: Exception) -> 
     assert tables.findings.num_rows == 0
     assert tables.details["tested.rows"].num_rows == 0
     assert "norm" in tables.details["tested.rows"].column_names
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Rows("rows", [{"layer": "a", "norm": "many"}]),
+        Rows("rows", [{"layer": 3, "norm": 1.0}]),
+        Measurement("gap", 1.0, n="many"),  # type: ignore[arg-type]
+        Measurement("gap", 1.0, message=["text"]),  # type: ignore[arg-type]
+        Finding("info", "code", "text", (3,)),  # type: ignore[arg-type]
+    ],
+)
+def test_values_that_no_column_takes_raise_and_the_cell_can_still_be_written(thing: object) -> None:
+    study, question = shifted_gaussians(), yielding(GAP, thing)
+    outcome = measure(study, question)
+    assert outcome.status == "ok"
+    with pytest.raises((pa.ArrowException, TypeError, ValueError)) as caught:
+        tables_of(outcome, study, question, "RUN", "KEY")
+    tables = tables_of(failed(caught.value), study, question, "RUN", "KEY~001")
+    (row,) = tables.measurements.to_pylist()
+    assert (row["status"], row["metric"], row["cell"]) == ("failed", "", "KEY~001")
+
+
+def test_a_table_of_a_type_that_there_is_not() -> None:
+    class Misspelt(Analyzer):
+        """Declares a column of no type."""
+
+        name = "misspelt"
+        tables = (Table("rows", "Details.", {"layer": "sting"}), Table("good", "Details.", {"norm": "float64"}))
+
+        def measure(self, study: Study) -> Iterator[Yielded]:
+            yield from ()
+
+    study, question = shifted_gaussians(), Question(Misspelt, Misspelt.Options())
+    with pytest.raises(ValueError, match="sting") as caught:
+        tables_of(measure(study, question), study, question, "RUN", "KEY")
+    tables = tables_of(failed(caught.value), study, question, "RUN", "KEY~001")
+    assert tables.measurements.to_pylist()[0]["status"] == "failed"
+    assert [*tables.details] == ["misspelt.good"]
+
+
+class BrokenSource(Gaussian):
+    """Has no digest."""
+
+    @property
+    def digest(self) -> str:
+        raise OSError("the disk is on fire")
+
+
+def test_what_is_broken_is_left_out_of_the_row_that_says_so(tmp_path: Path) -> None:
+    known = shifted_gaussians(dim=3)
+    assert known.deal is not None
+    gone = replace(known.snapshot, files=(tmp_path / "gone.pt",))
+    study = SnapshotStudy(gone, replace(known.deal, source=BrokenSource(3)))
+    (row,) = tables_of(failed(OSError("x")), study, yielding(), "RUN", "KEY").measurements.to_pylist()
+    assert (row["digest"], row["data_id"], row["dim"], row["seed"]) == (None, None, 3, 0)
+
+
+def test_a_finding_as_it_is_stored() -> None:
+    finding = Finding("info", "assumed", "assumed: x", ("a", "b"))
+    row = finding_row(finding, {"snapshot": "s"}, "", "assumption")
+    assert row == {
+        "snapshot": "s", "analyzer": "", "level": "info", "code": "assumed", "message": "assumed: x",
+        "evidence": ["a", "b"], "kind": "assumption",
+    }  # fmt: skip

@@ -17,10 +17,10 @@ Command = Callable[..., Any]
 def test_the_documented_keys_of_the_json(command: Command, trainer: Any) -> None:
     answer = command("inspect", trainer.folder, "--json")
     assert (answer.code, answer.err) == (0, "")
-    found = json.loads(answer.out)
-    assert {"files", "snapshots"} <= found.keys()
-    assert len(found["files"]) == 4
-    for file in found["files"]:
+    described = json.loads(answer.out)
+    assert {"files", "snapshots"} <= described.keys()
+    assert len(described["files"]) == 4
+    for file in described["files"]:
         assert {"path", "kind", "role", "step", "parameters", "problems"} <= file.keys()
         assert file["kind"] == "torch-state-dict"
         assert file["problems"] == []
@@ -28,8 +28,8 @@ def test_the_documented_keys_of_the_json(command: Command, trainer: Any) -> None
         assert file["role"] == ("generator" if name.startswith("G") else "critic")
         assert file["step"] == (2 if name.endswith("_2.pt") else 10)
         assert file["parameters"] == (4 * 64 + 64 if name.startswith("G") else 64 + 1)
-    assert [snapshot["step"] for snapshot in found["snapshots"]] == [2, 10]
-    assert [snapshot["label"] for snapshot in found["snapshots"]] == ["step_2", "step_10"]
+    assert [snapshot["step"] for snapshot in described["snapshots"]] == [2, 10]
+    assert [snapshot["label"] for snapshot in described["snapshots"]] == ["step_2", "step_10"]
 
 
 def test_the_table_says_the_same(command: Command, trainer: Any) -> None:
@@ -88,9 +88,9 @@ def test_the_json_is_json_whatever_the_file_holds(command: Command, tmp_path: Pa
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    found = json.loads(command("inspect", tmp_path, "--json").out, parse_constant=refuse)
-    assert found["files"][0]["facts"]["loss"] == str(value)
-    assert found["snapshots"][0]["penalty"] is None
+    described = json.loads(command("inspect", tmp_path, "--json").out, parse_constant=refuse)
+    assert described["files"][0]["facts"]["loss"] == str(value)
+    assert described["snapshots"][0]["penalty"] is None
 
 
 def test_where_nothing_is_recognised(command: Command, tmp_path: Path) -> None:

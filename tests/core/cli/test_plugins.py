@@ -104,6 +104,8 @@ def test_one_as_json_in_full(command: Command, counter: None) -> None:
         "unit": "samples",
         "direction": "higher",
         "source": "Doe 2020, eq. 4",
+        "headline": None,
+        "correction": "none",
     }
     assert [table["columns"] for table in analyzer["tables"]] == [{"index": "int64", "norm": "float64"}]
     assert [(o["name"], o["default"], o["help"]) for o in analyzer["options"]] == [

@@ -32,6 +32,13 @@ def test_what_is_no_number_is_refused_with_the_way_out(value: float | None) -> N
         Measurement("gap", value)
 
 
+@pytest.mark.parametrize("count", ["n", "dim", "replicates"])
+def test_a_count_is_a_whole_number(count: str) -> None:
+    assert getattr(Measurement("gap", 1.0, **{count: 3}), count) == 3
+    with pytest.raises(ValueError, match=rf"metric 'gap': {count} = 2\.5 is no whole number"):
+        Measurement("gap", 1.0, **{count: 2.5})
+
+
 @given(st.text(), st.text())
 def test_an_absent_number_keeps_its_reason(metric: str, reason: str) -> None:
     absent = Measurement.absent(metric, reason)

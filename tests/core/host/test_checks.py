@@ -57,6 +57,14 @@ BROKEN: dict[str, tuple[str | dict[str, str], str]] = {
         {"@hookimpl": "Mine.tables = ('rows',)\n\n\n@hookimpl"},
         r"analyzer 'beta': tables holds 'rows', which is no Table",
     ),
+    "a table whose name is a path": (
+        {"@hookimpl": "from wganalyze import Table\nMine.tables = (Table('a/b', 'rows', {}),)\n\n\n@hookimpl"},
+        r"analyzer 'beta': a table is called 'a/b'; write letters, digits, - and _",
+    ),
+    "a name that is two": (
+        {'name = "beta"': 'name = "be\\tta"'},
+        r"analyzer: the name 'be\\tta' is none; write letters, digits, - and _",
+    ),
     "a need that is text": (
         {"@hookimpl": "Mine.needs = frozenset(['real'])\n\n\n@hookimpl"},
         r"analyzer 'beta': needs holds 'real', which is no Need",

@@ -1,6 +1,6 @@
 """Commits a cell and is killed before its first change on disk, then again before its second, and so on.
 
-Run by test_cells.py as a program of its own, which forks: ``kill_everywhere.py FOLDER``. Prints the number of kills.
+Run by test_store.py as a program of its own, which forks: ``kill_everywhere.py FOLDER``. Prints the number of kills.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OLD, NEW, OTHER = "0" * 32, "1" * 32, "2" * 32
 def cell(key: str, snapshot: str) -> CellTables:
     """Two numbers with a finding, and a row of details."""
     place = {"run_id": "r", "snapshot": snapshot, "step": 1, "cell": key, "analyzer": "a"}
-    numbers = [{**place, "metric": metric, "value": 0.5, "status": "ok", "unit": "p-value"} for metric in ("m", "n")]
+    numbers = [{**place, "metric": metric, "value": 0.5, "status": "ok", "correction": "holm"} for metric in ("m", "n")]
     finding = {**place, "level": "fault", "code": "c", "message": f"{key} is a warning", "evidence": ["m"]}
     details = {"a.rows": table_of({"cell": "string", "snapshot": "string"}, [place])}
     if key == OLD:

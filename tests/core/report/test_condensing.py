@@ -7,7 +7,9 @@ import pandas as pd
 from wganalyze.report.condensing import condense
 
 
-def finding(snapshot: str, step: int | None, code: str, message: str, level: str = "info") -> dict[str, object]:
+def finding(
+    snapshot: str, step: int | None, code: str, message: str, level: str = "info", kind: str | None = "conclusion"
+) -> dict[str, object]:
     """A row of a report's findings."""
     return {
         "snapshot": snapshot,
@@ -16,6 +18,7 @@ def finding(snapshot: str, step: int | None, code: str, message: str, level: str
         "code": code,
         "message": message,
         "level": level,
+        "kind": kind,
         "evidence": ["w1"],
     }
 
@@ -56,7 +59,13 @@ def test_levels_come_in_order_and_assumptions_are_left_to_their_own_section() ->
         finding("a", None, "x", "i"),
         finding("a", None, "y", "f", level="fault"),
         finding("a", None, "z", "w", level="warning"),
-        finding("a", None, "assumed", "latent law"),
+        finding("a", None, "assumed", "latent law", kind="assumption"),
+        finding("a", None, "assumed", "an analyzer may use the word", kind=None),
         finding("b", None, "x", "not asked for"),
     ]
-    assert [line.message for line in condense(pd.DataFrame(rows), ["a"])] == ["f", "w", "i"]
+    assert [line.message for line in condense(pd.DataFrame(rows), ["a"])] == [
+        "f",
+        "w",
+        "i",
+        "an analyzer may use the word",
+    ]

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from wganalyze.errors import UsageError, WganalyzeError
-from wganalyze.report.headlines import select
 from wganalyze.report.reading import Report, open_report
 
 WriteCell = Callable[..., str]
@@ -80,7 +79,7 @@ def test_a_report_that_is_planned_and_has_no_cells_yet_is_empty(report: Path, wr
     assert opened.summary.empty
     assert opened._repr_html_()
     with pytest.raises(UsageError, match="--metric w1: nothing in the report matches; there are: none"):
-        select(opened, ["w1"])
+        opened.select(["w1"])
 
 
 def test_damage_is_told_in_one_line(report: Path, write_cell: WriteCell) -> None:

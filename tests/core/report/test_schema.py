@@ -13,14 +13,26 @@ from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arro
 
 PROMISED = """
     run_id snapshot step step_unit analyzer metric value ci_low ci_high ci_method replicates n dim unit direction
-    space mode method certificate solver status message seed options digest data_id plugin plugin_version device
-    seconds cell
+    space mode method certificate solver status message scope correction seed options digest data_id n_split
+    plugin plugin_version device seconds cell
 """
 
 
 def test_the_columns_are_those_that_users_were_promised() -> None:
     assert list(MEASUREMENTS) == PROMISED.split()
-    assert {"level", "code", "message", "evidence"} <= set(FINDINGS)
+    assert list(FINDINGS) == [
+        "run_id",
+        "snapshot",
+        "step",
+        "analyzer",
+        "level",
+        "code",
+        "kind",
+        "message",
+        "evidence",
+        "cell",
+    ]
+    assert SCHEMA_VERSION == "2"
 
 
 @pytest.mark.parametrize("columns", [MEASUREMENTS, FINDINGS])

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from wganalyze.report.format import bracket, where
+from wganalyze.contracts.measurement import Metric
 from wganalyze.report.reading import open_report
 from wganalyze.report.terminal import render
 
 WriteCell = Callable[..., str]
 Show = Callable[..., str]
+Metrics = tuple[Metric, ...]
 
 FIGURES = {
     "w1": {"value": 12.3456, "ci_low": 12.101, "ci_high": 12.602, "n": 2000, "space": "euclidean, range [-1, 1]"},
@@ -51,9 +52,9 @@ def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("width", [None, 140, 118, 100, 80, 50])
 @pytest.mark.parametrize("label", ["G.pt", "wgan-gp/some_run/checkpoints/G_epoch_0000100.pt"])
 def test_no_number_is_cut_at_any_width(
-    width: int | None, label: str, report: Path, write_cell: WriteCell, show: Show
+    width: int | None, label: str, report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics
 ) -> None:
-    write_cell(report, label, FIGURES, step=100000)
+    write_cell(report, label, FIGURES, step=100000, metrics=wgan_metrics)
     for chosen in ({}, {"metrics": ["*"]}):
         text = show(report, width, **chosen)
         assert "…" not in text
@@ -64,24 +65,39 @@ def test_no_number_is_cut_at_any_width(
     assert "100000" in show(report, width)
 
 
-def test_a_wide_terminal_has_a_snapshot_on_a_line(report: Path, write_cell: WriteCell, show: Show) -> None:
-    write_cell(report, "G_100.pt", FIGURES, step=100)
+def test_a_wide_terminal_has_a_snapshot_on_a_line(
+    report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics
+) -> None:
+    write_cell(report, "G_100.pt", FIGURES, step=100, metrics=wgan_metrics)
     for width in (None, 140):
         text = show(report, width)
         assert re.search(r"G_100\.pt\D+100\D+12\.35 \[12\.10, 12\.60\]\D+11\.99\D.*\[1\.234, 1\.23e\+05\]", text)
         for title in ("W1 [95% CI]", "floor", "p (Holm)", "dual/W1", "best (f=0)", "Lipschitz K", "ckpt-report"):
             assert title in text
         assert "n = 2000. Space: euclidean, range [-1, 1]." in text
-        assert "W1 between two real samples" in " ".join(text.split())
+        assert "W1: the distance. floor: W1 between two real samples. p: told apart?" in " ".join(text.split())
         assert "pd.read_parquet(" in text
 
 
-def test_what_has_no_number_is_a_dash_and_an_open_end_is_said(report: Path, write_cell: WriteCell, show: Show) -> None:
-    write_cell(report, "G.pt", {"w1": 1.0, "lipschitz_lower": 2.0}, step=None)
-    assert re.search(r"G\.pt +│\s+- │\s+1\.000 │\s+- │\s+- │\s+- │\s+- │\s+- │\s+\[2\.000, none\]", show(report))
-    assert bracket(2.0, 3.0) == "[2.000, 3.000]"
-    assert bracket(float("nan"), 3.0) == "[0, 3.000]"
-    assert bracket(float("nan"), float("nan")) == "-"
+def test_what_has_no_number_is_a_dash_and_an_open_end_is_said(
+    report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics
+) -> None:
+    write_cell(report, "G.pt", {"w1": 1.0, "lipschitz_lower": 2.0}, step=None, metrics=wgan_metrics)
+    write_cell(report, "H.pt", dict.fromkeys(FIGURES, 1.0), analyzer="other", step=None)
+    dashes = r"\s+- │" * 5
+    assert re.search(rf"G\.pt +│\s+- │\s+1\.000 │{dashes}\s+\[2\.000, none\]", show(report))
+
+
+def test_a_strangers_numbers_are_shown_and_no_column_of_dashes(
+    report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics
+) -> None:
+    write_cell(report, "G.pt", {"sharpness": 3.5, "spread": 2.25}, metrics=(Metric("sharpness", "help"),))
+    write_cell(report, "G.pt", analyzer="not run", metrics=wgan_metrics)
+    text = show(report)
+    assert re.search(r"snapshot ┃ step ┃ sharpness ┃ +spread", text)
+    assert re.search(r"G\.pt +│ +1 │ +3\.500 │ +2\.250", text)
+    assert not re.search(r"│ +- ", text)
+    assert "W1" not in text
 
 
 def test_findings_are_ranked_grouped_and_name_their_evidence(report: Path, write_cell: WriteCell, show: Show) -> None:
@@ -90,11 +106,11 @@ def test_findings_are_ranked_grouped_and_name_their_evidence(report: Path, write
     for label in ("a", "b", "c"):
         write_cell(report, label, {"w1": 1.0}, findings=[same, fault] if label == "c" else [same], step=None)
     text = show(report)
-    found = text[text.index("Findings") :]
-    assert re.search(r"fault\s+c: weak duality fails  \(w1, dual_c\)", found)
-    assert re.search(r"info\s+a and 2 more: not told apart at n = 64  \(w1_pvalue\)", found)
-    assert found.index("fault") < found.index("info")
-    assert found.count("not told apart") == 1
+    told = text[text.index("Findings") :]
+    assert re.search(r"fault\s+c: weak duality fails  \(w1, dual_c\)", told)
+    assert re.search(r"info\s+a and 2 more: not told apart at n = 64  \(w1_pvalue\)", told)
+    assert told.index("fault") < told.index("info")
+    assert told.count("not told apart") == 1
     only = show(report, snapshots=["a"])
     assert "weak duality" not in only
     assert re.search(r"info\s+a: not told apart", only)
@@ -114,10 +130,13 @@ def test_failed_and_skipped_analyzers_are_told_with_their_reason(
     assert "Findings" not in text
 
 
-def test_a_headline_without_a_number_has_its_reason(report: Path, write_cell: WriteCell, show: Show) -> None:
+def test_a_headline_without_a_number_has_its_reason(
+    report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics
+) -> None:
     for label in ("a", "b", "c"):
         absent = {"value": None, "status": "skipped", "message": "1: no rule for GroupSort"}
-        write_cell(report, label, {"lipschitz_lower": 1.0, "lipschitz_upper": absent, "unseen": absent})
+        numbers = {"lipschitz_lower": 1.0, "lipschitz_upper": absent, "unseen": absent}
+        write_cell(report, label, numbers, metrics=wgan_metrics)
     text = show(report)
     assert "no lipschitz_upper of a and 2 more: 1: no rule for GroupSort" in text
     assert text.count("GroupSort") == 1
@@ -178,7 +197,15 @@ def test_an_empty_report_is_shown_empty(report: Path, show: Show) -> None:
         assert "Findings" not in text
 
 
-def test_a_few_labels_are_named_and_many_are_counted() -> None:
-    assert where(["a"]) == "a"
-    assert where(["a", "b"]) == "a, b"
-    assert where(["a", "b", "c"]) == "a and 2 more"
+@pytest.mark.parametrize("n", [64, None])
+def test_too_few_permutations_are_said_once(
+    report: Path, write_cell: WriteCell, show: Show, wgan_metrics: Metrics, n: int | None
+) -> None:
+    """Of a test of the data alone there is one, whichever snapshots carry it."""
+    p = {"value": 0.04, "correction": "holm", "n": n, "seed": 0, "data_id": "d", "options": "{}"}
+    for label in ("a", "b"):
+        write_cell(report, label, {"w1_pvalue": {**p, "scope": "snapshot"}}, metrics=wgan_metrics)
+    assert show(report).count("Holm: over 2 tests the least p of 0.04 becomes 0.08") == 1
+    for label in ("a", "b"):
+        write_cell(report, label, {"w1_pvalue": {**p, "scope": "data"}}, key=f"{label}" * 32)
+    assert "Holm: over" not in show(report)

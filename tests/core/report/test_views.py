@@ -12,16 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from wganalyze.contracts.measurement import OF_THE_DATA
 from wganalyze.errors import WganalyzeError
-from wganalyze.report.holm import DERIVED
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, table_of
 from wganalyze.report.store import CellStore, slot
 from wganalyze.report.views import Views
-from wganalyze.statistics import holm
 
 WriteCell = Callable[..., str]
 
@@ -133,7 +128,7 @@ def test_a_view_that_is_damaged_inside_is_read_from_the_cells(report: Path, writ
 
 
 def test_views_that_are_up_to_date_are_read_without_the_cells(report: Path, write_cell: WriteCell) -> None:
-    name = write_cell(report, numbers={"m": {"value": 0.5, "unit": "p-value"}}, details={"rows": [{"x": 1.0}]})
+    name = write_cell(report, numbers={"m": {"value": 0.5, "correction": "holm"}}, details={"rows": [{"x": 1.0}]})
     made = views_of(report).read()
     (report / "cells" / name / "measurements.parquet").write_bytes(b"")
     again = views_of(report).read()
@@ -273,81 +268,3 @@ def test_ten_thousand_cells_are_read_by_plain_pandas_within_two_seconds(report: 
     start = time.perf_counter()
     assert views_of(report).read()["measurements"].num_rows == cells * each
     assert time.perf_counter() - start < 2
-
-
-# ---- Holm
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_is_its_definition(pvalues: list[float]) -> None:
-    """Holm 1979: the largest, over those not above it, of (how many are not below) times p; at most 1."""
-    found = holm(pvalues)
-    for p, adjusted in zip(pvalues, found, strict=True):
-        # Ties: the k-th smallest of equal values is met first with the largest factor.
-        below = [(sum(q >= r for q in pvalues)) * r for r in pvalues if r <= p]
-        assert adjusted == pytest.approx(min(1.0, max(below)))
-        assert p <= adjusted <= 1
-    # Rejecting adjusted values at 5% is the step-down procedure itself.
-    order = np.argsort(pvalues, kind="stable")
-    rejected = set()
-    for rank, index in enumerate(order):
-        if pvalues[index] * (len(pvalues) - rank) > 0.05:
-            break
-        rejected.add(int(index))
-    assert {i for i, q in enumerate(found) if q <= 0.05} == rejected
-
-
-def test_holm_of_known_values() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.8, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_a_hypothesis_tested_once_for_all_snapshots_counts_once(report: Path, write_cell: WriteCell) -> None:
-    once = {"value": 0.005, "unit": "p-value", "n": 64, "seed": 0, "data_id": "d", "options": "{}"}
-    once["method"] = f"199 permutations; {OF_THE_DATA}"
-    for label in ("a", "b", "c"):
-        write_cell(report, label, {"p": once})
-    views_of(report).refresh(force=True)
-    numbers = pd.read_parquet(report / "measurements")
-    corrected = numbers[numbers["metric"] == "p_holm"]
-    assert list(corrected["value"]) == [0.005] * 3
-    assert set(corrected["method"]) == {"Holm over 1 tests of p"}
-
-
-@pytest.mark.parametrize(("snapshots", "noted"), [(10, False), (11, True)])
-def test_too_few_permutations_for_so_many_snapshots_are_said(
-    snapshots: int, noted: bool, report: Path, write_cell: WriteCell
-) -> None:
-    for label in range(snapshots):
-        write_cell(report, f"s{label}", {"p": {"value": 0.005, "unit": "p-value", "message": "training data"}})
-    views_of(report).refresh(force=True)
-    numbers = pd.read_parquet(report / "measurements")
-    (message,) = set(numbers.loc[numbers["metric"] == "p_holm", "message"])
-    told = (
-        "Holm: over 11 tests the least p of 0.005 becomes 0.055, so that none is below 0.05: ask for more permutations"
-    )
-    assert message == (f"{told}; training data" if noted else "training data")
-
-
-def test_pvalues_are_corrected_over_the_snapshots_of_each_metric(report: Path, write_cell: WriteCell) -> None:
-    for snapshot, p in (("a", 0.01), ("b", 0.02), ("c", 0.5)):
-        write_cell(report, snapshot, {"p": {"value": p, "unit": "p-value", "ci_low": 0.0, "ci_method": "x"}, "w": 1.0})
-    write_cell(report, "d", {"p": {"value": None, "unit": "p-value", "status": "skipped"}})
-    write_cell(report, "a", {"q": {"value": 0.04, "unit": "p-value"}}, analyzer="z")
-    views = views_of(report)
-    views.refresh(force=True)
-    views.refresh(force=True)
-    numbers = pd.read_parquet(report / "measurements")
-    corrected = numbers[numbers["plugin"] == DERIVED].set_index(["snapshot", "metric"])
-    assert corrected["value"].to_dict() == {
-        ("a", "p_holm"): pytest.approx(0.03),
-        ("b", "p_holm"): pytest.approx(0.04),
-        ("c", "p_holm"): pytest.approx(0.5),
-        ("a", "q_holm"): pytest.approx(0.04),
-    }
-    assert corrected["method"].to_dict()["a", "p_holm"] == "Holm over 3 tests of p"
-    assert corrected["ci_low"].isna().all()
-    assert corrected["ci_method"].isna().all()
-    # Cells stay as they were measured.
-    assert len(numbers) == 8 + 4

@@ -161,19 +161,19 @@ def test_a_thousand_checkpoints_take_five_seconds(
     folder = tmp_path / "ckpt"
     folder.mkdir()
     write(folder)
-    found = inspect(folder)
-    if found.seconds > MOST_SECONDS:  # other work may slow this one down, and nothing makes it faster than it is
-        found = min((inspect(folder) for _ in range(2)), key=lambda again: again.seconds)
+    inspection = inspect(folder)
+    if inspection.seconds > MOST_SECONDS:  # other work may slow this one down, and nothing makes it faster than it is
+        inspection = min((inspect(folder) for _ in range(2)), key=lambda again: again.seconds)
     shutil.rmtree(folder)
-    files = found.description["files"]
+    files = inspection.description["files"]
     assert [file["kind"] for file in files] == ["torch-state-dict"] * FILES
     assert {file["role"] for file in files} == ({"generator", "critic"} if write is pairs else {"both"})
     assert [file["problems"] for file in files] == [[]] * FILES
-    assert len(found.description["snapshots"]) == snapshots
-    assert found.seconds <= MOST_SECONDS
-    assert found.memory <= MOST_MEMORY
-    assert found.modules & {"torch", "pandas", "scipy", "sklearn"} == set()
-    assert "wganalyze_checkpoints" in found.modules
+    assert len(inspection.description["snapshots"]) == snapshots
+    assert inspection.seconds <= MOST_SECONDS
+    assert inspection.memory <= MOST_MEMORY
+    assert inspection.modules & {"torch", "pandas", "scipy", "sklearn"} == set()
+    assert "wganalyze_checkpoints" in inspection.modules
 
 
 def test_the_copies_are_files_that_torch_reads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From text to frozen Options."""
+"""From what was said of an analyzer's options to its frozen Options."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Yielded
+from wganalyze.contracts.study import Study
 from wganalyze.errors import UsageError
-from wganalyze.settings.options import convert, make_options, split_options
-from wganalyze.study.study import SnapshotStudy
+from wganalyze.settings.options import by_analyzer, make_options
+from wganalyze.settings.values import Text, options
 
 
 class Able(Analyzer):
@@ -29,12 +30,14 @@ class Able(Analyzer):
         sizes: tuple[int, ...] = field(default=(1, 2), metadata={"help": "Whole numbers."})
         deep: bool = field(default=False, metadata={"help": "Yes or no."})
         long_name: str = field(default="", metadata={"help": "Text."})
+        names: tuple[str, ...] = field(default=(), metadata={"help": "Texts."})
+        widths: list[int] = field(default_factory=list, metadata={"help": "Whole numbers, as a list."})
 
         def __post_init__(self) -> None:
             if self.count < 1:
                 raise ValueError(f"count is {self.count}; at least 1")
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         yield from ()
 
 
@@ -43,69 +46,49 @@ class Plain(Analyzer):
 
     name = "plain"
 
-    def measure(self, study: SnapshotStudy) -> Iterator[Yielded]:
+    def measure(self, study: Study) -> Iterator[Yielded]:
         yield from ()
 
 
-def test_texts_are_sorted_by_analyzer() -> None:
-    found = split_options(["able.count=4", "exact-w.metric=l1", "able.long-name=a=b.c", "able.count=5"])
-    assert found == {"able": {"count": "5", "long_name": "a=b.c"}, "exact-w": {"metric": "l1"}}
+def of_texts(*texts: str) -> dict[str, dict[str, Any]]:
+    """As the command line says them."""
+    return by_analyzer(options([*texts]))
 
 
-@pytest.mark.parametrize("text", ["count=4", "able.count", "able", ".count=4", "able.=4", "=", ""])
-def test_a_text_of_another_form_is_refused(text: str) -> None:
+def test_they_are_sorted_by_analyzer() -> None:
+    texts = of_texts("able.count=4", "exact-w.metric=l1", "able.long-name=a=b.c", "able.count=5")
+    assert texts == {"able": {"count": "5", "long_name": "a=b.c"}, "exact-w": {"metric": "l1"}}
+    values = by_analyzer({"able.sizes": (3,), "able.limit": None, "plain.x": True})
+    assert values == {"able": {"sizes": (3,), "limit": None}, "plain": {"x": True}}
+
+
+@pytest.mark.parametrize("name", ["count", "able", ".count", "able.", "", "."])
+def test_a_name_of_another_form_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"write ANALYZER\.KEY=VALUE"):
-        split_options([text])
+        by_analyzer({name: 4})
 
 
-@pytest.mark.parametrize(
-    ("text", "kind", "value"),
-    [
-        ("7", int, 7),
-        ("-7", int, -7),
-        ("7", float, 7.0),
-        ("1e-3", float, 1e-3),
-        ("text", str, "text"),
-        ("l1", Literal["l1", "l2"], "l1"),
-        ("2", Literal[1, 2], 2),
-        ("none", float | None, None),
-        ("None", float | None, None),
-        ("2.5", float | None, 2.5),
-        ("1, 2,3", tuple[int, ...], (1, 2, 3)),
-        ("", tuple[int, ...], ()),
-        ("a,b", tuple[str, ...], ("a", "b")),
-        ("1,2", tuple[int, ...] | None, (1, 2)),
-        ("YES", bool, True),
-        ("off", bool, False),
-    ],
-)
-def test_conversions(text: str, kind: Any, value: object) -> None:
-    found = convert(text, kind)
-    assert found == value
-    assert type(found) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "reason"),
-    [
-        ("1.5", int, "not a whole number"),
-        ("much", float, "not a number"),
-        ("maybe", bool, "write true or false"),
-        ("l3", Literal["l1", "l2"], "choose one of: l1, l2"),
-        ("1,x", tuple[int, ...], "not a whole number"),
-        ("none", float, "not a number"),
-    ],
-)
-def test_a_value_of_the_wrong_kind_is_refused(text: str, kind: Any, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        convert(text, kind)
-
-
-def test_options_are_made_with_their_types_and_defaults() -> None:
-    options = make_options(Able, {"count": "4", "limit": "2", "sizes": "8,9", "deep": "true", "metric": "l1"})
-    assert options == Able.Options(4, 0.5, "l1", 2.0, (8, 9), True, "")
+def test_texts_are_read_by_the_types_of_the_options() -> None:
+    texts = ["count=4", "limit=2", "sizes=8,9", "deep=true", "metric=l1", "names=p,q", "widths=1,2"]
+    made = make_options(Able, of_texts(*(f"able.{text}" for text in texts))["able"])
+    assert made == Able.Options(4, 0.5, "l1", 2.0, (8, 9), True, "", ("p", "q"), [1, 2])
+    assert type(made.long_name) is str
     assert make_options(Able, {}) == Able.Options()
     assert make_options(Plain, {}) == Plain.Options()
+
+
+def test_python_values_keep_their_types() -> None:
+    """A comma in a text parts it on the command line alone, and None is no text."""
+    given = {"names": ["p,q", "r"], "limit": None, "widths": [1, 2], "sizes": [3], "deep": False, "long_name": "none"}
+    made = make_options(Able, given)
+    assert made == Able.Options(names=("p,q", "r"), limit=None, widths=[1, 2], sizes=(3,), long_name="none")
+    assert (type(made.names), type(made.widths), type(made.sizes)) == (tuple, list, tuple)
+    assert make_options(Able, {"limit": Text("none"), "names": Text("p,q,r")}) == Able.Options(names=("p", "q", "r"))
+
+
+def test_a_default_may_be_none_and_another_value_be_put_in_its_place() -> None:
+    assert make_options(Able, {"limit": 3}).limit == 3.0
+    assert make_options(Able, {"rate": 1}) == Able.Options(rate=1.0)
 
 
 def test_an_unknown_option_is_answered_with_what_there_is() -> None:
@@ -117,8 +100,9 @@ def test_an_unknown_option_is_answered_with_what_there_is() -> None:
         make_options(Plain, {"count": "4"})
 
 
-def test_errors_name_the_option_and_the_value() -> None:
-    with pytest.raises(UsageError, match=r"--option able\.count=many: not a whole number"):
-        make_options(Able, {"count": "many"})
+@pytest.mark.parametrize("value", [Text("many"), "many", 1.5])
+def test_errors_name_the_option_and_the_value(value: object) -> None:
+    with pytest.raises(UsageError, match=rf"--option able\.count={value}: not a whole number"):
+        make_options(Able, {"count": value})
     with pytest.raises(UsageError, match=r"--option of able: count is 0; at least 1"):
-        make_options(Able, {"count": "0"})
+        make_options(Able, {"count": 0})

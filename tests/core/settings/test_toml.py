@@ -1,4 +1,4 @@
-"""The facts of a ``wganalyze.toml``, and which of two configurations has the last word."""
+"""What a ``wganalyze.toml`` says."""
 
 from __future__ import annotations
 
@@ -32,16 +32,20 @@ encoding = "onehot"
 
 [data]
 source = "digits"
-normalize = { mean = [0.5, 0.4, 0.3], std = 0.5 }
+normalize = { mean = [0.5, 0.4, 0.3], std = [0.5, 0.5, 0.25] }
 held_out = false
 
 [training]
 gradient_penalty = 10
 
 [run]
+analyzers = ["exact-w", "kmeans"]
+skip = ["kmeans"]
 n = 500
+budget = "2m"
 replicates = 4
 seed = 7
+options = { "exact-w.metric" = "l1", "exact-w.sizes" = [1, 2] }
 
 [files]
 "method_*.pt" = "critic"
@@ -69,12 +73,16 @@ def test_every_fact_is_read(tmp_path: Path) -> None:
         classes=10,
         label_encoding="onehot",
         data="digits",
-        normalize=((0.5, 0.4, 0.3), (0.5,)),
+        normalize=((0.5, 0.4, 0.3), (0.5, 0.5, 0.25)),
         held_out=False,
         gradient_penalty=10,
+        only=("exact-w", "kmeans"),
+        skip=("kmeans",),
         n=500,
+        budget=120.0,
         replicates=4,
         seed=7,
+        options={"exact-w.metric": "l1", "exact-w.sizes": [1, 2]},
         roles={"method_*.pt": "critic", "*.bak": "ignore"},
     )
 
@@ -86,33 +94,47 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
 def test_trust_is_what_the_caller_says(tmp_path: Path) -> None:
     path = written(tmp_path, '[critic]\nfactory = "a:B"\n')
     for trusted in (True, False):
-        critic = read_config(path, trusted=trusted).critic
-        assert critic is not None
-        assert critic.trusted is trusted
+        critic = read_config(path, trusted=trusted)["critic"]
+        assert critic == Net("a:B", trusted=trusted, folder=tmp_path)
+
+
+def test_options_may_stand_in_sections_of_their_own(tmp_path: Path) -> None:
+    text = '[run.options]\nable.count = 4\n"other.deep" = true\n[run.options.third]\nname = "p,q"\n'
+    said = read_config(written(tmp_path, text), trusted=True)
+    assert said == Said(options={"able.count": 4, "other.deep": True, "third.name": "p,q"})
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("[latnet]\nlaw = 'normal'", r"no section is called \[latnet\]; did you mean 'latent'"),
-        ("[zzz]", r"no section is called \[zzz\]; there are: generator, critic"),
+        ("[zzz]", r"no section is called \[zzz\]; there are: data, run, generator, critic"),
         ("n = 3", r"no section is called \[n\]"),
         ("run = 3", r"no section is called \[run\]"),
         ("[run]\nreplicate = 3", r"\[run\] has no key 'replicate'; did you mean 'replicates'"),
-        ("[run]\nn = 'many'", r"\[run\] n = 'many'; write a number"),
-        ("[run]\nn = 1.5", r"\[run\] n = 1\.5 is of the wrong type"),
-        ("[run]\nn = true", r"\[run\] n = True is of the wrong type"),
-        ("[critic]\norientation = true", r"\[critic\] orientation = True is of the wrong type"),
-        ("[critic]\norientation = 0", r"\[critic\] orientation = 0; choose one of: 1, -1"),
-        ("[training]\ngradient_penalty = true", r"gradient_penalty = True is of the wrong type"),
-        ("[critic]\noutput = 'logits'", r"output = 'logits'; choose one of: score, logit, probability"),
-        ("[latent]\nlaw = 'gauss'", r"choose one of: normal, uniform"),
-        ("[latent]\nshape = ['a']", r"a value is of the wrong form"),
-        ("[latent]\nshape = [1.5]", r"a value is of the wrong form"),
-        ("[data]\nrange = [0]", r"a value is of the wrong form"),
-        ("[data]\nnormalize = {mean = 0.5}", r"a value is of the wrong form .*std"),
-        ("[files]\n'*.pt' = 'judge'", r"\[files\] maps patterns to one of generator, critic, ignore"),
-        ("files = 3", r"\[files\] maps patterns"),
+        ("[run]\nn = 'many'", r"\[run\] n = 'many': write a whole number from 2 on, or max"),
+        ("[run]\nn = 1.5", r"\[run\] n = 1\.5: write a whole number"),
+        ("[run]\nn = true", r"\[run\] n = True: write a whole number"),
+        ("[run]\nanalyzers = [3]", r"\[run\] analyzers = \[3\]: write names"),
+        ("[run]\nanalyzers = 3", r"\[run\] analyzers = 3: write names"),
+        ("[run]\noptions = 3", r"\[run\] options = 3: write ANALYZER\.KEY=VALUE"),
+        ("[run]\ndevice = 'cpu'", r"\[run\] has no key 'device'"),
+        ("[critic]\norientation = true", r"\[critic\] orientation = True: choose one of: 1, -1"),
+        ("[critic]\norientation = 0", r"\[critic\] orientation = 0: choose one of: 1, -1"),
+        ("[critic]\nfactory = 3", r"\[critic\] factory = 3 is of the wrong type"),
+        ("[critic]\narguments = 3", r"\[critic\] arguments = 3 is of the wrong type"),
+        ("[training]\ngradient_penalty = true", r"gradient_penalty = True: write a number from 0 on"),
+        ("[critic]\noutput = 'logits'", r"output = 'logits': choose one of: score, logit, probability"),
+        ("[latent]\nlaw = 'gauss'", r"law = 'gauss': choose one of: normal, uniform"),
+        ("[latent]\nshape = ['a']", r"shape = \['a'\]: write whole numbers"),
+        ("[latent]\nshape = [1.5]", r"shape = \[1\.5\]: write whole numbers"),
+        ("[data]\nrange = [0]", r"range = \[0\]: write LOW,HIGH"),
+        ("[data]\nnormalize = {mean = 0.5}", r"normalize = {'mean': 0\.5}: write MEAN,STD"),
+        ("[data]\nheld_out = 1", r"held_out = 1: not of the type bool"),
+        ("[data]\nsource = 1", r"source = 1: not of the type str"),
+        ("[files]\n'*.pt' = 'judge'", r"\[files\]: write PATTERN=ROLE with the role generator, critic or ignore"),
+        ("[files]\n'*.pt' = 3", r"\[files\]: write PATTERN=ROLE"),
+        ("files = 3", r"no section is called \[files\]"),
         ("[run", r"not a TOML file"),
     ],
 )
@@ -130,23 +152,3 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes("# Größe\n".encode("latin-1"))
     with pytest.raises(UsageError, match="not a TOML file"):
         read_config(path, trusted=True)
-
-
-def test_what_is_said_first_wins_and_the_unsaid_is_taken_over() -> None:
-    first = Said(n=10, held_out=False, generator=Net("a:B"))
-    second = Said(n=20, seed=3, held_out=True, generator=Net("c:D"), critic=Net("e:F"))
-    assert first.over(second) == Said(n=10, seed=3, held_out=False, generator=Net("a:B"), critic=Net("e:F"))
-    assert Said().over(second) == second
-    assert second.over(Said()) == second
-
-
-def test_a_range_replaces_a_normalisation_and_the_other_way_round() -> None:
-    ranged, normalised = Said(range=(0, 1)), Said(normalize=((0.5,), (0.5,)))
-    assert ranged.over(normalised) == ranged
-    assert normalised.over(ranged) == normalised
-    assert Said(n=3).over(ranged) == Said(n=3, range=(0, 1))
-
-
-def test_the_patterns_said_first_are_asked_first() -> None:
-    line, file = Said(roles={"d_*.pt": "critic"}), Said(roles={"*.pt": "ignore", "d_*.pt": "generator"})
-    assert list(line.over(file).roles.items()) == [("d_*.pt", "critic"), ("*.pt", "ignore")]

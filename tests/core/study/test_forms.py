@@ -198,5 +198,5 @@ def test_joined_labels_are_constant_planes_behind_the_sample(n: int, channels: i
 
 def test_outputs_are_found_with_their_places() -> None:
     a, b, c = torch.ones(1), torch.ones(2), torch.ones(3)
-    found = dict(tensors_of((a, {"x": b, "y": [c, None]}, 7)))
-    assert {place: t.numel() for place, t in found.items()} == {(0,): 1, (1, "x"): 2, (1, "y", 0): 3}
+    outputs = dict(tensors_of((a, {"x": b, "y": [c, None]}, 7)))
+    assert {place: t.numel() for place, t in outputs.items()} == {(0,): 1, (1, "x"): 2, (1, "y", 0): 3}

@@ -10,20 +10,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
+from tests.core.transport.conftest import uphill
 
-from wganalyze.transport import METRICS, batch, cost_matrix, limits, wasserstein
+from wganalyze.transport import METRICS, batch, cost_matrix, wasserstein
 from wganalyze.transport.batch import Transports, wasserstein_batch
 from wganalyze.transport.certificate import CertificateError
 from wganalyze.transport.costs.metrics import Metric
 
 Array = npt.NDArray[np.float64]
 POWERS = (1, 2, 1.5, 3)
-
-
-def blunt(x: Array, y: Array) -> Array:
-    """A cost that is not symmetric."""
-    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
 
 
 def check(found: Transports, xs: Array, ys: Array, p: float = 1, metric: Metric = "euclidean") -> None:
@@ -46,7 +41,7 @@ def check(found: Transports, xs: Array, ys: Array, p: float = 1, metric: Metric 
         assert found.lower[k] ** p == pytest.approx(u.mean() + v.mean(), rel=1e-9, abs=1e-13 * top)
 
 
-@pytest.mark.parametrize("metric", [*METRICS, blunt])
+@pytest.mark.parametrize("metric", [*METRICS, uphill])
 @pytest.mark.parametrize("p", POWERS)
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 def test_each_is_what_it_is_alone(metric: Metric, p: float, kind: Any) -> None:
@@ -54,7 +49,7 @@ def test_each_is_what_it_is_alone(metric: Metric, p: float, kind: Any) -> None:
     xs, ys = rng.standard_normal((6, 13, 21)).astype(kind), (0.4 + rng.standard_normal((6, 13, 21))).astype(kind)
     found = wasserstein_batch(xs, ys, p, metric)
     check(found, xs, ys, p, metric)
-    assert (found.p, found.metric) == (p, metric if isinstance(metric, str) else "blunt")
+    assert (found.p, found.metric) == (p, metric if isinstance(metric, str) else "uphill")
 
 
 @given(st.integers(0, 10**6), st.sampled_from(POWERS), st.booleans(), st.integers(-12, 12))
@@ -101,11 +96,10 @@ def test_data_at_an_offset(offset: float) -> None:
     check(wasserstein_batch(xs, ys), xs, ys)
 
 
-def test_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_change_nothing() -> None:
     xs, ys = np.random.default_rng(5).standard_normal((2, 9, 8, 3))
     whole = wasserstein_batch(xs, ys)
-    monkeypatch.setattr(batch, "CHUNK_BYTES", 2 * 16 * 8 * 8)
-    parted = wasserstein_batch(xs, ys)
+    parted = wasserstein_batch(xs, ys, chunk_bytes=2 * 16 * 8 * 8)
     np.testing.assert_array_equal(parted.value, whole.value)
     np.testing.assert_array_equal(parted.lower, whole.lower)
     np.testing.assert_array_equal(parted.columns, whole.columns)
@@ -154,11 +148,9 @@ def test_bad_input_is_refused(arguments: dict[str, Any], message: str) -> None:
         wasserstein_batch(**{**good, **arguments})
 
 
-def test_one_problem_that_does_not_fit_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_problem_that_does_not_fit_is_refused_before_it_starts() -> None:
     """128 MiB at a time hold no problem of n = 50,000, whose two matrices are 40 GB."""
     xs, ys = np.random.default_rng(8).standard_normal((2, 3, 50, 2))
-    monkeypatch.setattr(limits, "MEMORY_BYTES", 16 * 50 * 50)
-    assert wasserstein_batch(xs, ys).exact.all()
-    monkeypatch.setattr(limits, "MEMORY_BYTES", 16 * 50 * 50 - 1)
+    assert wasserstein_batch(xs, ys, memory=16 * 50 * 50).exact.all()
     with pytest.raises(MemoryError, match="50"):
-        wasserstein_batch(xs, ys)
+        wasserstein_batch(xs, ys, memory=16 * 50 * 50 - 1)

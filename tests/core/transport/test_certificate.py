@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from wganalyze.transport import METRICS, certificate, cost_matrix, dual_value, feasible_potentials
-from wganalyze.transport.costs import metrics
+from wganalyze.transport import METRICS, cost_matrix, dual_value, feasible_potentials
+from wganalyze.transport.costs.transforms import c_transform
 
 
 @given(st.sampled_from(METRICS), st.sampled_from([1.0, 1.5, 2.0]), st.floats(-3, 3), st.integers(0, 10**6))
@@ -48,12 +48,12 @@ def test_a_start_of_minus_infinity_binds_nobody_and_is_raised() -> None:
     np.testing.assert_allclose(u, [1.5, 0.5, 0.5])
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_the_transforms_whatever_the_blocks() -> None:
     rng = np.random.default_rng(1)
     x, y, u = rng.standard_normal((17, 20)), rng.standard_normal((9, 20)), rng.standard_normal(17)
     whole = feasible_potentials(x, y, u)
-    monkeypatch.setattr(metrics, "BLOCK_BYTES", 4 * 8 * 9)
-    np.testing.assert_allclose(np.concatenate(certificate.feasible_potentials(x, y, u)), np.concatenate(whole))
+    v = c_transform(y, x, u, block_bytes=4 * 8 * 9)
+    np.testing.assert_allclose(np.concatenate([c_transform(x, y, v, block_bytes=4 * 8 * 9), v]), np.concatenate(whole))
 
 
 def test_the_dual_value_keeps_its_digits_under_a_large_constant() -> None:

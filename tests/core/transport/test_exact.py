@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,22 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linear_sum_assignment, linprog
-from scipy.spatial.distance import cdist
 from scipy.stats import norm
+from tests.core.transport.conftest import ground
 
-from wganalyze.transport import METRICS, Transport, cost_matrix, exact, limits, solvers, wasserstein
+from wganalyze.transport import METRICS, Transport, cost_matrix, exact, wasserstein
 from wganalyze.transport.certificate import CertificateError
 from wganalyze.transport.costs import metrics
+from wganalyze.transport.costs.working import Flag
+from wganalyze.transport.exact import as_problem, certified
+from wganalyze.transport.solvers import Problem, Solution, by_pot
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]
 DIMS = (1, 2, 16, 17, 64)
-
-
-def ground(x: Array, y: Array, metric: str = "euclidean") -> Array:
-    """Costs of scipy's own."""
-    names: Any = {"euclidean": "euclidean", "l1": "cityblock", "cosine": "cosine"}
-    return np.asarray(cdist(x.astype(float), y.astype(float), names[metric]))
 
 
 def assignment(x: Array, y: Array, p: float = 1, metric: str = "euclidean") -> float:
@@ -288,7 +287,7 @@ def test_scalings_by_large_and_small_factors() -> None:
 
 @pytest.mark.parametrize("iterations", [1, 2, 20, 100, 300])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_solver_stopped_early_is_seen(iterations: int, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_stopped_early_is_seen(iterations: int, weighted: bool) -> None:
     """POT then returns what it has, with a part of the mass still unmoved; the bracket holds all the same."""
     rng = np.random.default_rng(12)
     x, y = rng.standard_normal((200, 5)), 0.3 + rng.standard_normal((150, 5))
@@ -296,8 +295,7 @@ def test_a_solver_stopped_early_is_seen(iterations: int, weighted: bool, monkeyp
     b = rng.integers(0, 3, 150) / 1.0 if weighted else np.ones(150)
     done = wasserstein(x, y, a=a, b=b)
     assert done.exact
-    monkeypatch.setattr(solvers, "ITERATIONS", iterations)
-    early = wasserstein(x, y, a=a, b=b)
+    early = certified(as_problem(x, y, a=a, b=b), partial(by_pot, iterations=iterations))
     assert early.value > done.value * (1 + 1e-6)
     assert early.lower <= done.lower * (1 + 1e-12)
     assert early.gap == pytest.approx(early.value - early.lower)
@@ -307,20 +305,16 @@ def test_a_solver_stopped_early_is_seen(iterations: int, weighted: bool, monkeyp
 
 
 @pytest.mark.parametrize("p", [1, 2])
-def test_potentials_of_another_problem_are_seen(p: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_potentials_of_another_problem_are_seen(p: int) -> None:
     """A right plan with wrong potentials is a value without a proof."""
-    import ot
-
     x, y = np.random.default_rng(13).standard_normal((2, 60, 3))
-    solve = ot.emd
 
-    def wrong(*arguments: Any, **options: Any) -> Any:
-        plan, log = solve(*arguments, **options)
-        return plan, {**log, "v": np.roll(log["v"], 1)}
+    def wrong(problem: Problem, stop: Flag) -> Solution:
+        solution = by_pot(problem, stop)
+        return replace(solution, v=np.roll(solution.v, 1))
 
     right = wasserstein(x, y, p, solver="pot")
-    monkeypatch.setattr(ot, "emd", wrong)
-    w = wasserstein(x, y, p, solver="pot")
+    w = certified(as_problem(x, y, p), wrong)
     assert w.value == right.value
     assert w.lower < right.lower
     assert not w.exact
@@ -355,17 +349,15 @@ def test_bad_input_is_refused(arguments: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "needed"), [("pot", r"134\.1"), ("dense", r"53\.6")])
-def test_what_does_not_fit_in_memory_is_refused_before_it_starts(
-    name: str, needed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_in_memory_is_refused_before_it_starts(name: str, needed: str) -> None:
     x = np.zeros((60_000, 1))
     message = rf"60000 x 60000 points need {needed} GiB for the solver {name}, the limit is 12"
     with pytest.raises(MemoryError, match=message):
         wasserstein(x, x, solver=name)
-    monkeypatch.setattr(limits, "MEMORY_BYTES", 5 * 8 * 30 * 20)
-    assert wasserstein(np.zeros((30, 2)), np.ones((20, 2))).exact
+    room = 5 * 8 * 30 * 20
+    assert wasserstein(np.zeros((30, 2)), np.ones((20, 2)), memory=room).exact
     with pytest.raises(MemoryError):
-        wasserstein(np.zeros((30, 2)), np.ones((21, 2)))
+        wasserstein(np.zeros((30, 2)), np.ones((21, 2)), memory=room)
 
 
 def test_tensors_and_integers_give_what_arrays_give() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,32 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from tests.core.transport.conftest import ground, uphill
 
-from wganalyze.transport import Transport, limits, solvers, wasserstein
+from wganalyze.transport import Transport, solvers, wasserstein
 from wganalyze.transport.costs.metrics import Metric
-from wganalyze.transport.shortlist import bytes_held, coarse, solving
-from wganalyze.transport.solvers import SOLVERS, Problem
+from wganalyze.transport.exact import as_problem, certified
+from wganalyze.transport.shortlist import Tuning, bytes_held
+from wganalyze.transport.solvers import SOLVERS, Problem, by_shortlists, solve
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]
 POWERS = (1.0, 2.0, 1.5, 3.0)
 KINDS = ("cloud", "grid", "duplicates", "line", "near", "constant", "two places", "clusters")
-
-
-def blunt(x: Array, y: Array) -> Array:
-    """A cost that is not symmetric, and no metric."""
-    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
-
-
-def ground(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
-    """By differences, in float64, of scipy's own."""
-    x, y = x.astype(float), y.astype(float)
-    if callable(metric):
-        return np.asarray(metric(x, y))
-    if metric == "cosine":
-        x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
-        return np.asarray(cdist(x, y, "sqeuclidean") / 2)
-    return np.asarray(cdist(x, y, "cityblock" if metric == "l1" else "euclidean"))
 
 
 def by_scipy(costs: Array, a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> float:
@@ -130,7 +117,7 @@ def data(least: int = 1, most: int = 12, square: bool = False) -> st.SearchStrat
 # ---- two independent solvers
 
 
-@given(data(), st.sampled_from(POWERS), st.sampled_from(["euclidean", "cosine", "l1", blunt]))
+@given(data(), st.sampled_from(POWERS), st.sampled_from(["euclidean", "cosine", "l1", uphill]))
 @settings(max_examples=200)
 def test_any_sizes(problem: Data, p: float, metric: Metric) -> None:
     x, y = problem.samples()
@@ -156,7 +143,7 @@ def test_weights_with_zeros(problem: Data, p: float) -> None:
         agree(wasserstein(x, y, p, a, b, solver=name), x, y, "euclidean", a, b)
 
 
-@given(data(3, 30, square=True), st.sampled_from(POWERS), st.sampled_from(["euclidean", "cosine", "l1", blunt]))
+@given(data(3, 30, square=True), st.sampled_from(POWERS), st.sampled_from(["euclidean", "cosine", "l1", uphill]))
 @settings(max_examples=100)
 def test_every_solver_of_equal_sizes(problem: Data, p: float, metric: Metric) -> None:
     x, y = problem.samples()
@@ -176,18 +163,14 @@ def test_lists_that_are_short_of_the_truth(problem: Data, p: float, weighted: bo
     rng = np.random.default_rng(problem.seed + 1)
     a = rng.integers(1, 4, len(x)) if weighted else np.ones(len(x), np.int64)
     b = rng.permutation(a)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solving, "LISTED", 2)
-        patch.setattr(solving, "ACTIVE", 1)
-        patch.setattr(solving, "BASE", 5)
-        patch.setattr(coarse, "RATIO", 20)
-        w = wasserstein(x, y, p, a, b, solver="shortlist")
+    tuning = Tuning(listed=2, active=1, base=5, ratio=20)
+    w = certified(as_problem(x, y, p, a, b), partial(by_shortlists, tuning=tuning))
     assert w.solver == "shortlist"
     agree(w, x, y, "euclidean", a, b)
 
 
 @pytest.mark.parametrize("p", POWERS)
-@pytest.mark.parametrize("metric", ["euclidean", "cosine", "l1", blunt])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "l1", uphill])
 @pytest.mark.parametrize("name", ["shortlist", "dense"])
 @pytest.mark.parametrize("dim", [5, 64])
 def test_at_some_hundreds_of_points(p: float, metric: Metric, name: str, dim: int) -> None:
@@ -271,7 +254,7 @@ def uniform(n: int, m: int, dim: int, metric: Metric = "euclidean") -> Problem:
     ("problem", "choice"),
     [
         (uniform(10, 10, 64), "dense"),
-        (uniform(10, 10, 64, blunt), "dense"),
+        (uniform(10, 10, 64, uphill), "dense"),
         (uniform(10, 11, 64), "pot"),
         (uniform(solvers.DENSE_SIZE, solvers.DENSE_SIZE, 64), "dense"),
         (uniform(solvers.DENSE_SIZE, 2, 64), "pot"),
@@ -280,7 +263,7 @@ def uniform(n: int, m: int, dim: int, metric: Metric = "euclidean") -> Problem:
         (uniform(5000, 5000, 64, "cosine"), "shortlist"),
         (uniform(5000, 5000, 2), "shortlist"),
         (uniform(5000, 5000, 64, "l1"), "shortlist"),
-        (uniform(5000, 5000, 64, blunt), "shortlist"),
+        (uniform(5000, 5000, 64, uphill), "shortlist"),
         (uniform(5000, 4999, 64), "shortlist"),
     ],
 )
@@ -356,45 +339,40 @@ def test_a_function_that_gives_no_costs_is_refused(cost: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "needed"), [("dense", 2 * 8 * 50 * 50), ("pot", 5 * 8 * 50 * 50), ("shortlist", 0)])
-def test_memory_is_refused_by_the_formula(name: str, needed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_refused_by_the_formula(name: str, needed: int) -> None:
     x, y = np.random.default_rng(9).standard_normal((2, 50, 6))
     needed = needed or bytes_held(50, 50, 6)
-    monkeypatch.setattr(limits, "MEMORY_BYTES", needed)
-    assert wasserstein(x, y, solver=name).exact
-    monkeypatch.setattr(limits, "MEMORY_BYTES", needed - 1)
-    monkeypatch.setattr(solvers, "SOLVERS", {name: lambda *_: pytest.fail("started")})
+    assert wasserstein(x, y, solver=name, memory=needed).exact
     with pytest.raises(MemoryError, match=f"50 x 50 points need .* GiB for the solver {name}, the limit is"):
-        wasserstein(x, y, solver=name)
+        wasserstein(x, y, metric=lambda *_: pytest.fail("started"), solver=name, memory=needed - 1)
 
 
 # ---- a shortlist that does not finish
+
+UNPROVED = partial(by_shortlists, tuning=Tuning(proofs=0))
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("p", [1.0, 2.0])
 @pytest.mark.parametrize("m", [120, 80])
-def test_without_proof_pot_answers(metric: str, p: float, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proof_pot_answers(metric: str, p: float, m: int) -> None:
     rng = np.random.default_rng(11)
     x, y = rng.standard_normal((120, 10)), 0.4 + rng.standard_normal((m, 10))
-    monkeypatch.setattr(solving, "PROOFS", 0)
-    w = wasserstein(x, y, p, metric=metric, solver="shortlist")
+    w = certified(as_problem(x, y, p, metric=metric), partial(solve, solver=UNPROVED))
     assert w.solver == "pot, after shortlist did not finish"
     agree(w, x, y, metric)
 
 
-def test_where_pot_would_not_fit_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_pot_would_not_fit_it_says_so() -> None:
     x, y = np.random.default_rng(11).standard_normal((2, 300, 10))
-    monkeypatch.setattr(solving, "PROOFS", 0)
-    problem = Problem(x, y, np.full(300, 1 / 300), np.full(300, 1 / 300), 1.0, "euclidean")
-    monkeypatch.setattr(limits, "MEMORY_BYTES", problem.bytes_held("pot") - 1)
+    problem = as_problem(x, y)
     with pytest.raises(
         MemoryError, match=r"do not get to an end on these 300 points, and POT would need .* take fewer"
     ):
-        solvers.solve(problem, "shortlist", np.zeros(1, np.uint8))
+        solve(problem, np.zeros(1, np.uint8), UNPROVED, problem.bytes_held("pot") - 1)
 
 
 def test_pot_is_not_called_after_an_interruption() -> None:
     x, y = np.random.default_rng(13).standard_normal((2, 30, 8))
-    problem = Problem(x, y, np.full(30, 1 / 30), np.full(30, 1 / 30), 1.0, "euclidean")
     with pytest.raises(KeyboardInterrupt):
-        solvers.solve(problem, "shortlist", np.ones(1, np.uint8))
+        solve(as_problem(x, y), np.ones(1, np.uint8), by_shortlists)

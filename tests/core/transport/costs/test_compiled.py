@@ -16,7 +16,8 @@ THREADS = """
 import json, threading
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from wganalyze.transport import batch, dense, transforms, wasserstein
+from wganalyze.transport import batch, dense, wasserstein
+from wganalyze.transport.costs import transforms
 from wganalyze.transport.shortlist import kernels
 
 rng = np.random.default_rng(0)

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wganalyze.transport import METRICS, cost_blocks, cost_matrix, paired_cost
-from wganalyze.transport.costs import metrics
 
 Array = npt.NDArray[np.float64]
 DIMS = (1, 2, 16, 17, 64)
@@ -68,16 +67,14 @@ def test_metrics_are_what_their_names_say(metric: str, dim: int) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_cost_does_not_depend_on_the_block_it_lies_in(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cost_does_not_depend_on_the_block_it_lies_in(metric: str) -> None:
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((23, 20)), rng.standard_normal((11, 20))
     whole = cost_matrix(x, y, metric)
-    monkeypatch.setattr(metrics, "BLOCK_BYTES", 5 * 8 * 11)
-    blocks = list(cost_blocks(x, y, metric))
+    blocks = list(cost_blocks(x, y, metric, block_bytes=5 * 8 * 11))
     assert [rows.stop - rows.start for rows, _ in blocks] == [5, 5, 5, 5, 3]
     np.testing.assert_allclose(np.concatenate([block for _, block in blocks]), whole, rtol=1e-13)
-    monkeypatch.setattr(metrics, "BLOCK_BYTES", 1)
-    assert len(list(cost_blocks(x, y, metric))) == 23
+    assert len(list(cost_blocks(x, y, metric, block_bytes=1))) == 23
 
 
 @given(st.integers(1, 30), st.floats(1e-3, 1e3), st.integers(0, 10**6))

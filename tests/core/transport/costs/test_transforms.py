@@ -10,28 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
+from tests.core.transport.conftest import ground
 
 from wganalyze.transport import METRICS
-from wganalyze.transport.costs import blocks, transforms
+from wganalyze.transport.costs import transforms
 from wganalyze.transport.costs.metrics import Metric
 from wganalyze.transport.costs.transforms import FEWEST, attained_transform, c_transform
 from wganalyze.transport.costs.working import Unfinished
 
 Array = npt.NDArray[np.float64]
 POWERS = (1.0, 2.0, 1.5, 3.0)
-
-
-def ground(x: Array, y: Array, metric: Metric) -> Array:
-    """By differences in float64."""
-    x, y = x.astype(float), y.astype(float)
-    if callable(metric):
-        return np.asarray(metric(x, y))
-    if metric == "l1":
-        return np.asarray(cdist(x, y, "cityblock"))
-    if metric == "euclidean":
-        return np.asarray(cdist(x, y))
-    x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
-    return np.asarray(cdist(x, y, "sqeuclidean") / 2)
 
 
 def check(x: Array, y: Array, v: Array, p: float = 1, metric: Metric = "euclidean", rel: float = 1e-12) -> None:
@@ -126,14 +114,14 @@ def test_minus_infinity_leaves_out(metric: Metric, sizes: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("dim", [3, 50])
 @pytest.mark.parametrize("p", POWERS)
-def test_blocks_change_nothing(dim: int, p: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("n", [1, 3, FEWEST + 1, FEWEST + 3, 77])
+def test_blocks_change_nothing(dim: int, p: float, n: int) -> None:
+    """Of one row, of some and of all; where rows are many, the last block has one, three or some."""
     rng = np.random.default_rng(4)
-    x, y, v = rng.standard_normal((77, dim)), rng.standard_normal((88, dim)), rng.standard_normal(88)
+    x, y, v = rng.standard_normal((n, dim)), rng.standard_normal((88, dim)), rng.standard_normal(88)
     whole = c_transform(x, y, v, p)
-    for size, least in ((1, 1), (1, 3), (8 * 88 * 10, 1)):
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-        monkeypatch.setattr(blocks, "LEAST_ROWS", least)
-        np.testing.assert_allclose(c_transform(x, y, v, p), whole, rtol=1e-15, atol=1e-15)
+    for size in (1, 8 * 88 * 10, 8 * 88 * 30):
+        np.testing.assert_allclose(c_transform(x, y, v, p, block_bytes=size), whole, rtol=1e-15, atol=1e-15)
 
 
 # ---- where it is attained
@@ -189,9 +177,8 @@ def test_rows_that_float32_gives_up_have_the_same_minimum(
         given_up.append(int(many.sum()))
 
     monkeypatch.setattr(transforms._Exclusion, "run", counted)
-    monkeypatch.setattr(transforms, "OPEN", most)
     for near in (None, at, rng.integers(0, 140, 90)):
-        again, place = attained_transform(x, y, v, p, near=near)
+        again, place = attained_transform(x, y, v, p, near=near, most=most)
         np.testing.assert_array_equal(again, u)
         np.testing.assert_array_equal(place, at)
     check(x, y, v, p)

@@ -10,10 +10,10 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.spatial.distance import cdist
+from tests.core.transport.shortlist.conftest import all_costs
 
 from wganalyze.transport.costs.metrics import Metric, metric_name
-from wganalyze.transport.shortlist import coarse
-from wganalyze.transport.shortlist.coarse import coarse_start, refined
+from wganalyze.transport.shortlist.coarse import RATIO, coarse_start, refined
 from wganalyze.transport.shortlist.pricing import Pricing, pricing
 from wganalyze.transport.shortlist.simplex import Arcs, Flow, simplex
 
@@ -30,11 +30,6 @@ def whole(prices: Pricing, a: Array, b: Array) -> Flow:
 
 def prices_of(x: Array, y: Array, p: float = 1.0, metric: Metric = "euclidean") -> Pricing:
     return pricing(x, y, p, metric, np.zeros(1, np.uint8))
-
-
-def matrix(prices: Pricing) -> Array:
-    n, m = prices.shape
-    return prices.costs(*np.divmod(np.arange(n * m), m)).reshape(n, m)
 
 
 def allows(rows: Array, columns: Array, a: Array, b: Array) -> bool:
@@ -99,7 +94,7 @@ def test_it_proves_most_of_the_distance(dim: int, p: float, metric: Metric) -> N
     prices = prices_of(x, y, p, metric)
     ones = np.ones(400)
     v, rows, columns = coarse_start(prices, ones, ones, whole, 0)
-    costs = matrix(prices)
+    costs = all_costs(prices)
     best = costs[linear_sum_assignment(costs)].sum()
     proved = (costs - v).min(axis=1).sum() + v.sum()
     assert 0.9 * best <= proved <= best * (1 + 1e-12)
@@ -117,7 +112,7 @@ def test_unequal_sizes_and_weights(shape: tuple[int, int]) -> None:
     v, rows, columns = coarse_start(prices, a, b, whole, 0)
     assert v.shape == (m,)
     assert allows(rows, columns, a, b)
-    proved = a @ (matrix(prices) - v).min(axis=1) + b @ v
+    proved = a @ (all_costs(prices) - v).min(axis=1) + b @ v
     best = (whole(prices, a, b).masses * prices.costs(*_ends(whole(prices, a, b)))).sum()
     assert 0.7 * best <= proved <= best * (1 + 1e-12)
 
@@ -155,15 +150,14 @@ def test_the_smaller_problem_has_all_mass_and_a_quarter_of_the_points() -> None:
 
     coarse_start(prices_of(x, y), a, b, smaller, 0)
     # A representative is nearest to itself at least.
-    assert seen == [(200 // coarse.RATIO, 120 // coarse.RATIO)]
+    assert seen == [(200 // RATIO, 120 // RATIO)]
 
 
-def test_with_every_point_chosen_it_is_the_solution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coarse, "RATIO", 1)
+def test_with_every_point_chosen_it_is_the_solution() -> None:
     rng = np.random.default_rng(6)
     x, y, ones = rng.standard_normal((60, 5)), 1 + rng.standard_normal((60, 5)), np.ones(60)
     prices = prices_of(x, y)
-    v, rows, columns = coarse_start(prices, ones, ones, whole, 0)
+    v, rows, columns = coarse_start(prices, ones, ones, whole, 0, ratio=1)
     costs = cdist(x, y) / prices.scale
     best = costs[linear_sum_assignment(costs)].sum()
     assert costs[rows, columns].sum() == pytest.approx(best, rel=1e-12)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.spatial.distance import cdist
+from tests.core.transport.conftest import ground, uphill
+from tests.core.transport.shortlist.conftest import all_costs
 
 from wganalyze.transport.costs.metrics import Metric, metric_name
 from wganalyze.transport.costs.working import Unfinished
@@ -16,33 +17,12 @@ from wganalyze.transport.shortlist.pricing import LOW_DIMENSION, Blocks, Pricing
 Array = npt.NDArray[Any]
 
 
-def uphill(x: Array, y: Array) -> Array:
-    """A cost that is not symmetric."""
-    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
-
-
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "l1", uphill)
 POWERS = (1.0, 2.0, 3.0)
 
 
-def ground(x: Array, y: Array, p: float, metric: Metric) -> Array:
-    """By differences, in float64, of scipy's own."""
-    x, y = x.astype(float), y.astype(float)
-    if callable(metric):
-        return np.asarray(metric(x, y)) ** p
-    if metric == "cosine":
-        x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
-        return np.asarray(cdist(x, y, "sqeuclidean") / 2) ** p
-    return np.asarray(cdist(x, y, "cityblock" if metric == "l1" else "euclidean")) ** p
-
-
 def running() -> npt.NDArray[np.uint8]:
     return np.zeros(1, np.uint8)
-
-
-def all_costs(prices: Pricing) -> Array:
-    n, m = prices.shape
-    return prices.costs(*np.divmod(np.arange(n * m), m)).reshape(n, m)
 
 
 def check(prices: Pricing, matrix: Array, v: Array, size: int, rounding: float) -> None:
@@ -72,7 +52,7 @@ def test_parts_and_turns_are_those_of_the_matrix(metric: Metric, p: float, dim: 
     x, y = 0.4 + rng.standard_normal((57, dim)), rng.standard_normal((301, dim))
     prices = pricing(x, y, p, metric, running())
     assert isinstance(prices, Products if metric in ("euclidean", "cosine") else Blocks)
-    matrix, other = ground(x, y, p, metric), ground(x, x, p, metric)
+    matrix, other = ground(x, y, metric) ** p, ground(x, x, metric) ** p
     exact = not isinstance(prices, Products) or dim <= LOW_DIMENSION
     rounding = 1e-11 if exact else 1e-3
     v = 0.3 * rng.standard_normal(301)
@@ -88,7 +68,7 @@ def test_parts_and_turns_are_those_of_the_matrix(metric: Metric, p: float, dim: 
     # The distance of a point to itself is the square root of rounding.
     near = 1e-6 if exact else 1e-2
     check(prices.within(), other, v[:57], 9, near)
-    check(prices.turned().within(), ground(y, y, p, metric).T, v, 9, near)
+    check(prices.turned().within(), (ground(y, y, metric) ** p).T, v, 9, near)
     check(prices.sharp(), matrix, v, 9, 1e-11)
     check(prices.sharp().restricted(rows, columns), matrix[np.ix_(rows, columns)], v[columns], 9, 1e-11)
 
@@ -144,7 +124,7 @@ def test_costs_of_near_duplicates_are_exact(metric: Metric, dim: int, kind: type
 def test_points_far_from_0_are_centred_before_they_are_multiplied(kind: type[Any]) -> None:
     rng = np.random.default_rng(3)
     x, y = (1e4 + rng.standard_normal((50, 100))).astype(kind), (1e4 + rng.standard_normal((70, 100))).astype(kind)
-    check(pricing(x, y, 1, "euclidean", running()), ground(x, y, 1, "euclidean"), np.zeros(70), 5, 1e-3)
+    check(pricing(x, y, 1, "euclidean", running()), ground(x, y), np.zeros(70), 5, 1e-3)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "l1", uphill])

@@ -11,39 +11,24 @@ import numpy.typing as npt
 import ot
 import pytest
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
+from tests.core.transport.conftest import ground, uphill
 
 from wganalyze.transport.costs.metrics import Metric, metric_name
 from wganalyze.transport.costs.working import Flag, Unfinished
-from wganalyze.transport.shortlist import Solved, bytes_held, coarse, solve, solving
+from wganalyze.transport.shortlist import TUNING, Solved, Tuning, bytes_held, solve
 from wganalyze.transport.shortlist.pricing import Products
-from wganalyze.transport.shortlist.solving import ARC_BYTES, COORDINATE_BYTES, HELD, PASSES, PROOFS
+from wganalyze.transport.shortlist.solving import ARC_BYTES, COORDINATE_BYTES, Search
 
 Array = npt.NDArray[Any]
 
 
-def uphill(x: Array, y: Array) -> Array:
-    """A cost that is not symmetric."""
-    return np.asarray(cdist(x, y, "chebyshev") + np.maximum(x[:, :1] - y[None, :, 0], 0))
-
-
-def ground(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
-    x, y = x.astype(float), y.astype(float)
-    if callable(metric):
-        return np.asarray(metric(x, y))
-    if metric == "cosine":
-        x, y = (z / np.linalg.norm(z, axis=1)[:, None] for z in (x, y))
-        return np.asarray(cdist(x, y, "sqeuclidean") / 2)
-    return np.asarray(cdist(x, y, "cityblock" if metric == "l1" else "euclidean"))
-
-
 def solved(x: Array, y: Array, p: float = 1.0, metric: Metric = "euclidean", a: Any = None, b: Any = None,
-           stop: Flag | None = None) -> Solved:  # fmt: skip
+           stop: Flag | None = None, tuning: Tuning = TUNING) -> Solved:  # fmt: skip
     """Uniform masses are whole numbers."""
     shared = np.gcd(len(x), len(y))
     a = np.full(len(x), len(y) / shared) if a is None else a
     b = np.full(len(y), len(x) / shared) if b is None else b
-    return solve(x, y, a, b, p, metric, np.zeros(1, np.uint8) if stop is None else stop)
+    return solve(x, y, a, b, p, metric, np.zeros(1, np.uint8) if stop is None else stop, tuning)
 
 
 def check(
@@ -117,13 +102,13 @@ def test_points_of_any_size(size: float, dim: int, p: float, kind: type[Any]) ->
     check(solved(x, y, p), x, y, p)
 
 
-@pytest.mark.parametrize("n", [1, 2, 30, solving.BASE, solving.BASE + 1])
-@pytest.mark.parametrize("m", [1, 3, solving.BASE + 1])
+@pytest.mark.parametrize("n", [1, 2, 30, TUNING.base, TUNING.base + 1])
+@pytest.mark.parametrize("m", [1, 3, TUNING.base + 1])
 def test_few_points(n: int, m: int) -> None:
     x, y = clouds(n, m, 5)
     found = solved(x, y)
     check(found, x, y)
-    if max(n, m) <= solving.BASE:
+    if max(n, m) <= TUNING.base:
         assert found.arcs == n * m
 
 
@@ -145,24 +130,17 @@ def test_far_from_0_and_near_each_other(dim: int) -> None:
 @pytest.mark.parametrize("metric", ["euclidean", "l1"])
 @pytest.mark.parametrize("shape", [(200, 200), (150, 220)])
 @pytest.mark.parametrize("p", [1.0, 2.0])
-def test_it_costs_rounds_and_not_the_truth(
-    dim: int, metric: Metric, shape: tuple[int, int], p: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_costs_rounds_and_not_the_truth(dim: int, metric: Metric, shape: tuple[int, int], p: float) -> None:
     x, y = clouds(*shape, dim)
     good = solved(x, y, p, metric)
-    for name, value in {"LISTED": 2, "ACTIVE": 1, "BASE": 5}.items():
-        monkeypatch.setattr(solving, name, value)
-    monkeypatch.setattr(coarse, "RATIO", 20)
-    poor = solved(x, y, p, metric)
+    poor = solved(x, y, p, metric, tuning=Tuning(listed=2, active=1, base=5, ratio=20))
     check(poor, x, y, p, metric)
     assert poor.rounds > good.rounds
 
 
-def test_without_any_pass_of_pricing_the_proofs_find_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solving, "PASSES", 0)
-    monkeypatch.setattr(solving, "PROOFS", 1000)
+def test_without_any_pass_of_pricing_the_proofs_find_the_rest() -> None:
     x, y = clouds(200, 200, 20)
-    check(solved(x, y), x, y)
+    check(solved(x, y, tuning=Tuning(passes=0, proofs=1000)), x, y)
 
 
 # ---- where it ends
@@ -191,10 +169,9 @@ def test_it_stops_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) == 4
 
 
-def test_without_a_proof_it_is_not_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solving, "PROOFS", 0)
+def test_without_a_proof_it_is_not_finished() -> None:
     with pytest.raises(Unfinished):
-        solved(*clouds(150, 150, 20))
+        solved(*clouds(150, 150, 20), tuning=Tuning(proofs=0))
 
 
 def degenerate(kind: str) -> tuple[Array, Array]:
@@ -233,7 +210,7 @@ def test_degenerate_points_end_soon(kind: str, p: float, single: bool) -> None:
         x, y = x.astype(np.float32), y.astype(np.float32)
     found = solved(x, y, p)
     check(found, x, y, p)
-    assert found.rounds <= PASSES + PROOFS
+    assert found.rounds <= TUNING.passes + TUNING.proofs
 
 
 @pytest.mark.parametrize("dim", [17, 784])
@@ -266,8 +243,8 @@ def test_memory_grows_with_points_and_not_with_pairs() -> None:
     """By copies of the points, and the arcs; of either side alike."""
     assert bytes_held(0, 0, 10) == 0
     for n, m in ((10, 10), (10**6, 10**6), (3, 10**5)):
-        assert bytes_held(n + 1, m, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + HELD * ARC_BYTES
-        assert bytes_held(n, m + 1, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + HELD * ARC_BYTES
+        assert bytes_held(n + 1, m, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + TUNING.held * ARC_BYTES
+        assert bytes_held(n, m + 1, 8) - bytes_held(n, m, 8) == 8 * COORDINATE_BYTES + TUNING.held * ARC_BYTES
         assert bytes_held(n, m, 9) - bytes_held(n, m, 8) == COORDINATE_BYTES * (n + m)
 
 
@@ -325,19 +302,18 @@ def test_arcs_that_are_given_up_are_priced_again(
     dim: int, shape: tuple[int, int], metric: Metric, p: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lists of 32 come in, and few are held: what goes must come back where it is needed."""
-    monkeypatch.setattr(solving, "ACTIVE", 1)
-    monkeypatch.setattr(solving, "HELD", 2)
+    few = Tuning(active=1, held=2)
     x, y = clouds(*shape, dim)
     pruned: list[int] = []
-    real = solving.Search._prune
+    real = Search._prune
 
-    def counted(self: solving.Search) -> None:
+    def counted(self: Search) -> None:
         before = len(self.arcs)
         real(self)
         pruned.append(before - len(self.arcs))
         if metric == "euclidean":  # L1 has ties
-            assert len(self.arcs) <= solving.HELD * sum(self._pricing.shape)
+            assert len(self.arcs) <= few.held * sum(self._pricing.shape)
 
-    monkeypatch.setattr(solving.Search, "_prune", counted)
-    check(solved(x, y, p, metric), x, y, p, metric)
+    monkeypatch.setattr(Search, "_prune", counted)
+    check(solved(x, y, p, metric, tuning=few), x, y, p, metric)
     assert max(pruned) > 0

@@ -1,0 +1,125 @@
+"""The record of a run, which the next run into the same folder goes on from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.report.reading import Report
+
+WritePlugin = Callable[..., Path]
+WriteAnalyzers = Callable[..., None]
+
+
+def test_the_record_of_a_run(trainer: Any, write_plugin: WritePlugin) -> None:
+    write_plugin("broken_plugin", "import a_module_that_nobody_has\n", entry="broken")
+    (trainer.folder / "damaged.pt").write_bytes((trainer.folder / "G_step_2.pt").read_bytes()[:300])
+    record = trainer.run().run
+    assert record["status"] == "complete"
+    assert record["source"] == str(trainer.folder)
+    assert record["command"][:2] == ["wganalyze.run", str(trainer.folder)]
+    assert record["versions"]["wganalyze"]
+    assert torch.__version__.startswith(record["versions"]["torch"].partition("+")[0])
+    plugins = {plugin["name"]: plugin for plugin in record["plugins"]}
+    assert plugins["broken"]["status"] == "failed"
+    assert "a_module_that_nobody_has" in plugins["broken"]["reason"]
+    assert plugins["snapshot"]["status"] == "ok"
+    assert record["data"]["source"] == "digits"
+    assert (record["data"]["n"], record["data"]["replicates"], record["data"]["seed"]) == (40, 2, 0)
+    assert record["cells"] == {"ok": 3, "failed": 0, "skipped": 0, "reused": 0}
+    assert len(record["problems"]) == 1
+    assert "damaged.pt" in record["problems"][0]
+    assert [snapshot["label"] for snapshot in record["snapshots"]] == [f"step_{step}" for step in trainer.steps]
+    first = record["snapshots"][0]
+    assert first["designs"]["critic"] == f"D_step_2.pt: factory {trainer.factories}:Critic"
+    assert any("latent law" in text for text in first["assumptions"])
+
+
+def test_what_reused_cells_assumed_is_still_on_record(trainer: Any, write_analyzers: WriteAnalyzers) -> None:
+    write_analyzers(oriented="study.orientation")
+
+    def assumed(report: Report) -> list[list[str]]:
+        return [snapshot["assumptions"] for snapshot in report.run["snapshots"]]
+
+    first = trainer.run("oriented")
+    assert all(any("critic scores real" in text for text in texts) for texts in assumed(first))
+    again = trainer.run("oriented")
+    assert again.run["cells"]["reused"] == 3
+    assert assumed(again) == assumed(first)
+    said = trainer.run("oriented", orientation=1)
+    assert not any("critic scores real" in text for texts in assumed(said) for text in texts)
+
+
+def test_what_was_measured_on_files_that_are_gone_stays_and_is_said(trainer: Any) -> None:
+    trainer.run()
+    for file in trainer.folder.glob("*_step_2.pt"):
+        file.unlink()
+    report = trainer.run()
+    assert "step_2: the files are gone; what was measured earlier stays in the report" in trainer.events.notes
+    assert len(report.summary) == len(trainer.steps)
+
+
+def test_the_versions_of_everything_that_plugins_require(trainer: Any, write_plugin: WritePlugin) -> None:
+    """Of a stranger's requirements as of ours, and of nothing that is not there."""
+    requires = ["pytest>=7", "nobody-has-this>=1", 'hypothesis ; extra == "more"']
+    write_plugin("quick_plugin", "from wganalyze import hookimpl\n", release="4.5", requires=requires)
+    versions = trainer.run().run["versions"]
+    assert versions["quick-plugin"] == "4.5"
+    for name in ("wganalyze", "torch", "numpy", "pytest", "hypothesis"):
+        assert versions[name] == version(name)
+    assert "nobody-has-this" not in versions
+
+
+def test_what_each_analyzer_declares_is_on_record(trainer: Any, write_analyzers: WriteAnalyzers) -> None:
+    write_analyzers(quick="pass")
+    declared = {"name": "value", "help": "A value.", "unit": "", "direction": "none", "source": "", "headline": None}
+    assert trainer.run("quick").run["metrics"] == {"quick": [declared | {"correction": "none"}]}
+    both = trainer.run("snapshot").run["metrics"]
+    assert [*both] == ["quick", "snapshot"], "the report still holds what the first run measured"
+    assert "real_min" in [metric["name"] for metric in both["snapshot"]]
+
+
+# The folder of the report
+
+
+def test_a_folder_with_another_report_is_left_alone(trainer: Any, tmp_path: Path) -> None:
+    trainer.run()
+    before = {path: path.read_bytes() for path in trainer.report.rglob("*") if path.is_file()}
+    other = tmp_path / "other"
+    shutil.copytree(trainer.folder, other)
+    moved = replace(trainer, folder=other)
+    with pytest.raises(UsageError, match=rf"--out .*: holds the report of {trainer.folder}; name another folder"):
+        moved.run(out=trainer.report)
+    assert {path: path.read_bytes() for path in trainer.report.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(trainer: Any, tmp_path: Path) -> None:
+    for out in (trainer.folder, tmp_path):
+        with pytest.raises(UsageError, match="is not empty and holds no report; name another folder"):
+            trainer.run(out=out)
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        trainer.run(out=trainer.factories)
+    assert not (trainer.folder / "cells").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "plan.json"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", "{", "null", '{"slots": 3}'])
+def test_a_damaged_report_is_named(trainer: Any, name: str, content: str) -> None:
+    trainer.run()
+    (trainer.report / name).write_text(content)
+    with pytest.raises(WganalyzeError, match=rf"ckpt-report.*{name}.* is damaged"):
+        trainer.run()
+
+
+def test_a_report_inside_the_folder_is_no_checkpoint(trainer: Any) -> None:
+    inside = trainer.folder / "report"
+    trainer.run(out=inside)
+    assert trainer.run(out=inside).run["cells"]["reused"] == 3
