@@ -95,11 +95,13 @@ def read_record(file: BinaryIO, info: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def parse_json(content: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The document; ValueError where it is none, or has more values than that of any network.
+def parse_json(
+    content: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None, most: int = MAX_VALUES
+) -> Any:
+    """The document; ValueError where it is none, or has more than ``most`` values.
 
     ``pairs`` makes a table of its keys and values, in order.
     """
-    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise ValueError(f"a description of more than {MAX_VALUES:,} values")
+    if sum(map(content.count, (b",", b"[", b"{"))) > most:
+        raise ValueError(f"a description of more than {most:,} values")
     return json.loads(content.decode(), object_pairs_hook=pairs)

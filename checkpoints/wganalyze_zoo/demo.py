@@ -50,7 +50,7 @@ def demo(context: click.Context, out: Path, seed: int, debug: bool) -> int:
     return code
 
 
-def train_all(folder: Path, seed: int) -> None:
+def train_all(folder: Path, seed: int, save_at: Mapping[str, Sequence[int]] = SAVE_AT) -> None:
     """Both trainers; one whose checkpoints are all there, of these settings, is left as it is."""
     import torch
 
@@ -64,7 +64,7 @@ def train_all(folder: Path, seed: int) -> None:
     torch.set_num_threads(1)
     try:
         for trainer in trainers:
-            steps, place = SAVE_AT[trainer.name], folder / trainer.name
+            steps, place = save_at[trainer.name], folder / trainer.name
             settings = Settings(save_at=steps, seed=seed)
             if is_trained(trainer, settings, place):
                 click.echo(f"{place}: trained already", err=True)

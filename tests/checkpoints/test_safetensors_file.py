@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import struct
 import tracemalloc
@@ -20,8 +21,7 @@ from torch import Tensor, nn
 
 from wganalyze.contracts.loader import Part, TensorSpec
 from wganalyze.errors import CheckpointError
-from wganalyze_checkpoints import safetensors_file
-from wganalyze_checkpoints.safetensors_file import Safetensors
+from wganalyze_checkpoints.safetensors_file import MAX_HEADER, Safetensors
 from wganalyze_checkpoints.torch.state_dict import TorchStateDict
 
 LOADER = Safetensors()
@@ -329,9 +329,11 @@ def test_claims_of_length_are_checked_before_they_are_believed(write: Callable[.
             tracemalloc.stop()
 
 
-def test_a_header_larger_than_any_network_needs(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(safetensors_file, "MAX_HEADER", 20)
-    assert "a header of 61 bytes" in refused(write(headed({"w": entry()}, bytes(8))))
+def test_a_header_larger_than_any_network_needs(write: Callable[..., Path]) -> None:
+    for length, reason in ((MAX_HEADER, "Expecting"), (MAX_HEADER + 1, "a header of 33,554,433 bytes")):
+        path = write(headed(b'{"w": ', length=length))
+        os.truncate(path, 8 + length)
+        assert reason in refused(path)
 
 
 def test_a_file_without_tensors(write: Callable[..., Path]) -> None:

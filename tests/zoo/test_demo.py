@@ -171,10 +171,8 @@ def test_a_second_call_trains_and_computes_nothing(ran: Demo) -> None:
 # ---- without training for long
 
 
-@pytest.fixture
-def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both trainers stop after two steps."""
-    monkeypatch.setattr(demo, "SAVE_AT", {"wgan-gp": (1, 2), "wgan": (1, 2)})
+BRIEFLY = {"wgan-gp": (1, 2), "wgan": (1, 2)}
+"""Both trainers stop after two steps."""
 
 
 @pytest.fixture
@@ -191,28 +189,26 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     return names
 
 
-@pytest.mark.usefixtures("briefly")
 def test_only_what_is_missing_is_trained(tmp_path: Path, trained: list[str]) -> None:
-    demo.train_all(tmp_path, seed=0)
-    demo.train_all(tmp_path, seed=0)
+    demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
+    demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
     assert trained == ["wgan-gp", "wgan"]
     files = {path: path.read_bytes() for path in tmp_path.rglob("*.pt")}
     gone = checkpoint_path(tmp_path / "wgan", 1)
     gone.unlink()
-    demo.train_all(tmp_path, seed=0)
+    demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
     assert trained == ["wgan-gp", "wgan", "wgan"]
     gone.write_bytes(b"PK\x03\x04 and then nothing")
-    demo.train_all(tmp_path, seed=0)
+    demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
     assert trained == ["wgan-gp", "wgan", "wgan", "wgan"]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.pt")} == files
 
 
-@pytest.mark.usefixtures("briefly")
 def test_another_seed_is_another_training(tmp_path: Path, trained: list[str]) -> None:
     """Checkpoints of the seed before are not passed off as those of this one."""
-    demo.train_all(tmp_path, seed=0)
+    demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
     before = checkpoint_path(tmp_path / "wgan", 2).read_bytes()
-    demo.train_all(tmp_path, seed=1)
+    demo.train_all(tmp_path, seed=1, save_at=BRIEFLY)
     assert trained == ["wgan-gp", "wgan"] * 2
     assert checkpoint_path(tmp_path / "wgan", 2).read_bytes() != before
     assert demo.is_trained(WganGp(), Settings((1, 2), seed=1), tmp_path / "wgan-gp")
@@ -220,12 +216,11 @@ def test_another_seed_is_another_training(tmp_path: Path, trained: list[str]) ->
     assert not demo.is_trained(ClippedWgan(), Settings((1, 2), seed=1), tmp_path / "wgan-gp")
 
 
-@pytest.mark.usefixtures("briefly")
 def test_the_threads_of_the_user_are_left_as_they_were(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        demo.train_all(tmp_path, seed=0)
+        demo.train_all(tmp_path, seed=0, save_at=BRIEFLY)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

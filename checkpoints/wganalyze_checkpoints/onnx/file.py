@@ -94,12 +94,17 @@ def damaged(path: Path, reason: object) -> CheckpointError:
 def read(path: Path, size: int) -> OnnxFile | None:
     """The structure of ``path``; None where it is not ONNX; CheckpointError where it is damaged."""
     with path.open("rb") as file:
-        try:
-            return _Model(path, Wire(file, size)).read()
-        except _NotOnnx:
-            return None
-        except DamagedModel as error:
-            raise damaged(path, error) from error
+        return parse(path, Wire(file, size))
+
+
+def parse(path: Path, wire: Wire) -> OnnxFile | None:
+    """As ``read``, from a ``wire`` on the open file."""
+    try:
+        return _Model(path, wire).read()
+    except _NotOnnx:
+        return None
+    except DamagedModel as error:
+        raise damaged(path, error) from error
 
 
 @dataclass

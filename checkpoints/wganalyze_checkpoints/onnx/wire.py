@@ -41,14 +41,14 @@ Field = tuple[int, int, int | Span]
 
 
 class Wire:
-    """Reads protobuf fields from a file by a window that moves over it."""
+    """Reads at most ``most`` protobuf fields from a file by a window that moves over it."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, most: int = MAX_FIELDS) -> None:
         self._file = file
         self._window = b""
         self._start = 0
         self.size = size
-        self.left = MAX_FIELDS
+        self.most = self.left = most
 
     def fields(self, span: Span) -> Iterator[Field]:
         """The fields of a message; DamagedModel where one does not fit into it."""
@@ -56,7 +56,7 @@ class Wire:
         while place < span.end:
             self.left -= 1
             if self.left < 0:
-                raise DamagedModel(f"more than {MAX_FIELDS:,} fields")
+                raise DamagedModel(f"more than {self.most:,} fields")
             tag, place = self._varint(place, span.end)
             number, kind = tag >> 3, tag & 7
             value: int | Span = 0
@@ -103,7 +103,7 @@ class Wire:
         while place < value.end:
             self.left -= 1
             if self.left < 0:
-                raise DamagedModel(f"more than {MAX_FIELDS:,} fields")
+                raise DamagedModel(f"more than {self.most:,} fields")
             number, place = self._varint(place, value.end)
             yield number
 

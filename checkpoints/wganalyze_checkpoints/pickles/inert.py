@@ -80,13 +80,13 @@ class Window:
 class Steps:
     """How much work is left for reading one file."""
 
-    def __init__(self) -> None:
-        self.left = MAX_OPCODES
+    def __init__(self, most: int = MAX_OPCODES) -> None:
+        self.most = self.left = most
 
     def spend(self, amount: int) -> None:
         self.left -= amount
         if self.left < 0:
-            raise DamagedPickle(f"more than {MAX_OPCODES} steps")
+            raise DamagedPickle(f"more than {self.most} steps")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,24 +62,29 @@ def read(path: Path) -> TorchFile:
 @lru_cache(maxsize=4)
 def _read(path: Path, size: int, _changed: int) -> TorchFile:
     with path.open("rb") as file:
-        storages = _Storages(file)
-        window = Window(file, MAX_PICKLE, size)
-        known: dict[str, Callable[..., object]] = {**KNOWN, "torch.storage._load_from_bytes": storages.load}
-        unpickler = InertUnpickler(window, known, None, window.skip, storages.steps)
-        try:
-            root = unpickler.load()
-        except ERRORS as error:
-            raise damaged(path, error) from error
+        return parse(path, file, size, Steps())
+
+
+def parse(path: Path, file: BinaryIO, size: int, steps: Steps) -> TorchFile:
+    """As ``read``, of the open file; its storages take their ``steps`` from those of the whole."""
+    storages = _Storages(file, steps)
+    window = Window(file, MAX_PICKLE, size)
+    known: dict[str, Callable[..., object]] = {**KNOWN, "torch.storage._load_from_bytes": storages.load}
+    unpickler = InertUnpickler(window, known, None, window.skip, steps)
+    try:
+        root = unpickler.load()
+    except ERRORS as error:
+        raise damaged(path, error) from error
     return TorchFile(path, "plain", False, root, foreign(unpickler.globals), storages.places)
 
 
 class _Storages:
     """``torch.storage._load_from_bytes`` for bytes that were passed over, each read once."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.steps = Steps()
+    def __init__(self, file: BinaryIO, steps: Steps) -> None:
         self.places: dict[str, str | int] = {}
         self._file = file
+        self._steps = steps
         self._found: dict[int, object] = {}
 
     def load(self, content: object) -> object:
@@ -97,7 +102,7 @@ class _Storages:
         if not has_legacy_magic(self._file):
             raise ValueError("a storage that is no torch file")
         header = min(_LONGEST_HEADER, content.length)
-        root, _, places = read_legacy(self._file, header, content.offset + content.length, self.steps)
+        root, _, places = read_legacy(self._file, header, content.offset + content.length, self._steps)
         if not isinstance(root, Storage):
             return Inert("storage")
         key = str(content.offset)

@@ -114,13 +114,16 @@ def find_state_dicts(file: TorchFile) -> list[StateDict]:
     return _Search(file.path).state_dicts(file.root)
 
 
-def find_facts(root: object, places: Iterable[tuple[object, ...]]) -> dict[str, float | int | str | bool]:
+def find_facts(
+    root: object, places: Iterable[tuple[object, ...]], most: int = _MAX_VISITS
+) -> dict[str, float | int | str | bool]:
     """Scalars beside the state dicts at ``places``, and those of configurations (dicts or namespaces) among them.
 
     Keys are dotted as they lie in the file: "epoch", "model.step", "config.gradient_penalty".
+    ``most``: how many values are looked at.
     """
     facts: dict[str, float | int | str | bool] = {}
-    for place, value in islice(_beside(root, places), _MAX_VISITS):
+    for place, value in islice(_beside(root, places), most):
         _add(facts, place, value)
     return facts
 

@@ -61,13 +61,14 @@ class UpperBound:
         return f"probabilistic({self.delta:g})" if self.delta else "checked"
 
 
-def product_bound(critic: TracedCritic) -> UpperBound:
+def product_bound(critic: TracedCritic, most_work: int = SYMBOL_WORK) -> UpperBound:
     """Bounds along the graph: products along chains, K1 + K2 for a sum, sqrt(K1^2 + K2^2) for a concatenation.
 
     BatchNorm in eval mode is folded: it belongs to the affine chain that it stands in. NoRule, with the reason, where
     a layer has no rule. (Szegedy et al. 1312.6199, sec. 4.3, with operator norms in the place of kernels' norms.)
+    ``most_work``: multiplications that the symbol of a convolution is worth.
     """
-    walk = _Walk(critic, {}, [], {})
+    walk = _Walk(critic, most_work, {}, [], {})
     for node in critic.dependent:
         walk.visit(node)
     value = walk.bound(critic.result) * OUTWARD
@@ -80,6 +81,7 @@ def product_bound(critic: TracedCritic) -> UpperBound:
 @dataclass
 class _Walk:
     critic: TracedCritic
+    most_work: int
     bounds: dict[Node, float]
     stages: list[Stage]
     chains: dict[Node, tuple[Node, list[Node]]]
@@ -193,7 +195,7 @@ class _Walk:
         if not bracket.delta or not isinstance(module, nn.Conv2d) or not _has_symbol(module):
             return norm, None
         stride = (module.stride[0], module.stride[1])
-        if symbol_work(kernel, stride, module.groups) > SYMBOL_WORK:
+        if symbol_work(kernel, stride, module.groups) > self.most_work:
             return norm, None
         upper = symbol_bound(kernel, stride, module.groups)
         return norm, NormBracket(0.0, upper, "symbol of the convolution")
