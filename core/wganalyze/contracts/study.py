@@ -200,7 +200,7 @@ class Study(Protocol):
         ...
 
     def gradient(self, samples: Samples, mode: Mode = "eval") -> Gradients:
-        """Gradient of the score with respect to the input, (n, d), float64."""
+        """Gradient of the score with respect to the input, (n, d), float64 (computed in float32 if finite)."""
         ...
 
     @property

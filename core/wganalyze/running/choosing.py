@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 from wganalyze.cells.measuring import Question
+from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.errors import UsageError, WganalyzeError
 from wganalyze.host.registry import Host
 from wganalyze.settings.facts import Said
 from wganalyze.settings.options import by_analyzer, make_options
+
+LAST = 1000
+"""Behind the headlines of strangers."""
 
 
 def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]:
@@ -24,7 +28,7 @@ def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]
             host.analyzer(name)
         elif name not in skip:
             lost[name] = fault
-    names = list(dict.fromkeys(only)) or sorted(host.analyzers)
+    names = list(dict.fromkeys(only)) or sorted(host.analyzers, key=lambda name: _place(host.analyzers[name]))
     chosen = [name for name in names if name not in skip and name not in lost]
     if not chosen and lost:
         raise WganalyzeError("; ".join(lost.values()))
@@ -38,6 +42,12 @@ def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]
         asked = made[name] if name in made else make_options(analyzer, {})
         questions.append(Question(analyzer, asked, origin.distribution, origin.version))
     return questions, [*lost.values()]
+
+
+def _place(analyzer: type[Analyzer]) -> tuple[int, str]:
+    """In the order of their first headlines, as a reader meets them; those without one come last."""
+    ranks = [metric.headline.rank for metric in analyzer.metrics if metric.headline is not None]
+    return min(ranks, default=LAST), analyzer.name
 
 
 def choose_device(text: str) -> str:

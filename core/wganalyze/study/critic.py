@@ -83,21 +83,33 @@ class ReadyCritic:
         return scores
 
     def gradient(self, samples: Samples, mode: Mode, batch: int = BATCH) -> npt.NDArray[np.float64]:
-        """Gradient of the score with respect to its input, (n, d) float64."""
+        """Gradient of the score with respect to its input, (n, d) float64, computed in float32 where that is finite."""
+        try:
+            gradients = self._gradient(samples, mode, batch, single=True)
+            if np.isfinite(gradients).all():
+                return gradients
+        except (RuntimeError, TypeError, ValueError):  # a program that takes float64 alone
+            pass
+        return self._gradient(samples, mode, batch, single=False)
+
+    def _gradient(self, samples: Samples, mode: Mode, batch: int, *, single: bool) -> npt.NDArray[np.float64]:
         import torch
 
-        module = self.module if mode == "eval" else copy.deepcopy(self.module).train()
+        module = self.module if mode == "eval" and not single else copy.deepcopy(self.module)
+        module = (module.float() if single else module).train(mode == "train")
         parts = []
         with torch.enable_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             for rows in batches_of(len(samples), batch):
                 points, *labels = self.inputs(samples, rows)
+                if single:
+                    points, *labels = [each.float() if each.is_floating_point() else each for each in (points, *labels)]
                 points.requires_grad_(True)
                 scores = first_tensor(module(points.clone(), *labels))
                 if self.invert:
                     scores = torch.logit(scores)
                 (slope,) = torch.autograd.grad(scores.sum(), points)
-                parts.append(slope.reshape(len(slope), -1).cpu().numpy())
+                parts.append(slope.reshape(len(slope), -1).double().cpu().numpy())
         return np.concatenate(parts)
 
 

@@ -157,7 +157,7 @@ def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator
             study,
             n=len(samples[0]),
             mode="eval",
-            method="mean of autograd norms, float64",
+            method="mean of autograd norms, float32",
             message=study.critic_note,
         )
         penalty = study.snapshot.penalty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from wganalyze_plugins.lipschitz.tracing import TracedCritic
 
 STARTS = 32
+ASCENTS = 16
+"""Starts of an ascent on pairs."""
+THOROUGH = 5e5
+"""Operations of a score up to which a climb and an ascent on smoothed copies cost next to nothing."""
 FEW = 8
 
 Places = Mapping[str, Sequence[Samples]]
@@ -35,20 +40,65 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
     starts = steepest(study, [s for each in places.values() for s in each])
     x = points_of(study, starts)
     score = lower.in_its_precision(score_of(study, starts), x)
-    slopes = [lower.steepest_slope(score, x, "gradients at samples")]
     conditional = bool(study.head.latent.classes)
+    few = slice(None if conditional else lower.FINALISTS)  # a conditional score is one for as many points as labels
+    slopes = [lower.steepest_slope(score, x[few], "gradients at samples")]
     if "real" in places and "fake" in places and not conditional:
         real, fake = (points_of(study, places[place][0]) for place in ("real", "fake"))
         slopes.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
-    if steps:
-        slopes.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
-    if steps and traced is not None and not conditional:
+    if not steps:
+        return slopes
+    slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0].value))
+    if _work(score, x) > THOROUGH:
+        return slopes
+    slopes.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
+    if traced is not None and not conditional:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
         # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
         with contextlib.suppress(RuntimeError):
             ascended = lower.ascend(score, smooth, x, steps)
             slopes.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
     return slopes
+
+
+def _ascent_on_pairs(study: Study, starts: Samples, x: Tensor, steps: int, least: float) -> Slope:
+    """Found in single precision; the best pairs, and slopes along the gradients at the best, certified in double.
+
+    ``least``: the slope that it begins with.
+    """
+    few, x = starts.take(slice(ASCENTS)), x[:ASCENTS]
+    conditional = bool(study.head.latent.classes)
+
+    def exact(order: Tensor) -> Score:
+        return lower.in_its_precision(score_of(study, few.take(order.cpu().numpy())), x[: len(order)])
+
+    whole = exact(torch.arange(len(x)))
+    single = _in_single(score_of(study, few, single=True), whole, x)
+    slopes = [least]
+    for stride in lower.STRIDES:
+        order, ends = lower.ascend_pairs(single, x.float(), steps, stride)
+        a, b = (end.double() for end in ends)
+        slopes.append(float(lower.certified_slopes(exact(order) if conditional else whole, a, b).max()))
+        best = torch.cat([a[:1], b[:1], (a + b)[:1] / 2])
+        slopes.append(lower.steepest_slope(exact(order[:1]) if conditional else whole, best, "").value)
+    return Slope(max(slopes), "ascent on pairs")
+
+
+def _in_single(single: Score, score: Score, x: Tensor) -> Score:
+    """``single``, where it runs and is the same function; else ``score``, for points of float32."""
+    with contextlib.suppress(RuntimeError, TypeError, ValueError), torch.no_grad():
+        if torch.allclose(single(x.float()).double(), score(x), rtol=1e-2, atol=1e-3):
+            return single
+    return lambda points: score(points.double()).to(points.dtype)
+
+
+def _work(score: Score, x: Tensor) -> float:
+    """Operations of one score, times the copies that a Gaussian climb makes of each start."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        score(x)
+    return float(counter.get_total_flops()) / len(x) * max(1, lower.CROWD // x[0].numel())
 
 
 def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
@@ -83,13 +133,17 @@ def points_of(study: Study, samples: Samples) -> Tensor:
     return torch.from_numpy(samples.points).to(study.device, torch.float64).reshape(-1, *study.critic_shape)
 
 
-def score_of(study: Study, labelled: Samples) -> Score:
+def score_of(study: Study, labelled: Samples, *, single: bool = False) -> Score:
     """The score that the analyzers see, as a function of tensors: the logit where a probability is inverted.
 
     Of a conditional critic: at the labels of ``labelled``, so for as many points as these, or several times as many.
+    ``single``: computed in float32, for points of float32.
     """
     _, *labels = study.head.inputs(labelled, slice(None))
-    score = flat(study.critic, *labels)
+    critic = copy.deepcopy(study.critic).float() if single else study.critic
+    if single:
+        labels = [label.float() if label.is_floating_point() else label for label in labels]
+    score = flat(critic, *labels)
     if not study.head.invert:
         return score
 

@@ -14,8 +14,17 @@ from torch import Tensor, nn
 from wganalyze.contracts.samples import Samples
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.study.study import SnapshotStudy
+from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.places import sample_places
-from wganalyze_plugins.lipschitz.slopes import STARTS, find_slopes, no_function_of_one_sample, score_of, steepest
+from wganalyze_plugins.lipschitz.slopes import (
+    STARTS,
+    find_slopes,
+    flat,
+    no_function_of_one_sample,
+    points_of,
+    score_of,
+    steepest,
+)
 from wganalyze_plugins.lipschitz.tracing import trace
 
 Call = Callable[..., Any]
@@ -51,14 +60,15 @@ def test_the_methods_by_name(under: Call) -> None:
     study = under(nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 1)))
     traced = trace(study.critic, (2,))
     places = places_of(study)
-    at_samples, pairs, climb, ascent = (
+    at_samples, pairs, on_pairs, climb, ascent = (
         "gradients at samples",
         "pairs of samples",
+        "ascent on pairs",
         "Gaussian climb",
         "ascent on a smoothed copy",
     )
-    assert [s.method for s in find_slopes(study, places, traced, 5)] == [at_samples, pairs, climb, ascent]
-    assert [s.method for s in find_slopes(study, places, None, 5)] == [at_samples, pairs, climb]
+    assert [s.method for s in find_slopes(study, places, traced, 5)] == [at_samples, pairs, on_pairs, climb, ascent]
+    assert [s.method for s in find_slopes(study, places, None, 5)] == [at_samples, pairs, on_pairs, climb]
     assert [s.method for s in find_slopes(study, places, traced, 0)] == [at_samples, pairs]
     del places["real"]
     assert [s.method for s in find_slopes(study, places, traced, 0)] == [at_samples]
@@ -71,6 +81,26 @@ def test_slopes_are_the_same_twice_and_those_of_samples_are_not_steeper_than_the
     found = find_slopes(study, places, None, 20)
     assert found == find_slopes(study, places, None, 20)
     assert found[2].value >= found[0].value
+    assert found[3].value >= found[0].value
+
+
+def test_a_large_critic_is_searched_by_ascents_on_pairs_alone(under: Call) -> None:
+    """Which find no less than a climb and an ascent on smoothed copies do, of a convolutional critic."""
+    torch.manual_seed(2)
+    critic = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 48, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(48, 48, 3, 2, 1),
+        nn.LeakyReLU(0.2), nn.Conv2d(48, 32, 3, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(128, 1),
+    )  # fmt: skip
+    study = under(critic, dim=64)
+    traced, places = trace(study.critic, (64,)), places_of(study)
+    searched = find_slopes(study, places, traced, 60)
+    assert [s.method for s in searched] == ["gradients at samples", "pairs of samples", "ascent on pairs"]
+    x = torch.cat([points_of(study, samples) for each in places.values() for samples in each])[:32]
+    score = flat(study.critic)
+    smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
+    thorough = (lower.hill_climb(score, x, 60), lower.ascend(score, smooth, x, 60))
+    best = max(lower.steepest_slope(score, points, "").value for points in thorough)
+    assert searched[-1].value >= 0.97 * best
 
 
 def test_the_search_starts_at_the_steepest_samples(under: Call) -> None:
@@ -135,7 +165,7 @@ def conditional(under: Call, labels: list[int]) -> tuple[SnapshotStudy, Places]:
 def test_a_conditional_critic_is_steep_at_a_label_and_not_between_labels(under: Call) -> None:
     study, places = conditional(under, [0, 1] * 20)
     found = find_slopes(study, places, None, 5)
-    assert [slope.method for slope in found] == ["gradients at samples", "Gaussian climb"]
+    assert [slope.method for slope in found] == ["gradients at samples", "ascent on pairs", "Gaussian climb"]
     for slope in found:
         assert slope.value == pytest.approx(7, rel=1e-6)
         assert slope.value <= 7
