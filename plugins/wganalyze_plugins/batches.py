@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ REDO = 5
 MOST = 100
 """Batches that are solved against centroids of unequal masses, which takes longest."""
 ROUNDING = 1e-9
+MARGIN = 1e-6
+"""Relative; means that differ by less are equal up to the rounding of float32 samples."""
 
 
 class BlockMatchingError(WganalyzeError):
@@ -44,15 +47,13 @@ class Batches:
     def of(cls, study: Study, m: int) -> Batches:
         """Batches of "x" against those of "x2"; means and centroids of "fit", which is disjoint from both."""
         from wganalyze.transport import wasserstein
-        from wganalyze_plugins.clustering import cluster
+        from wganalyze_plugins.clustering import real_clusters
 
         every = range(study.replicates)
         xs, ys = ([blocks(study.real(replicate=r, split=s), m) for r in every] for s in ("x", "x2"))
         between = [wasserstein_batch(x, y) for x, y in zip(xs, ys, strict=True)]
         fit = study.real(study.fit_size, split="fit").points
-        clusters = study.cached(
-            ("kmeans", len(fit), m, REDO, 0), lambda: cluster(fit, m, seed=0, redo=REDO), scope="data"
-        )
+        clusters = real_clusters(study, m, redo=REDO)
         atoms = clusters.centroids.astype(xs[0].dtype)
         uniform = [wasserstein_batch(x, np.broadcast_to(atoms, x.shape)) for x in xs]
         batches, others = [batch for x in xs for batch in x], [batch for y in ys for batch in y]
@@ -143,6 +144,28 @@ def student(values: Array) -> Estimate:
     if estimate.interval is None:
         return estimate
     return replace(estimate, interval=replace(estimate.interval, method=f"Student t over {len(values)} batches, 95%"))
+
+
+def conditional(estimate: Estimate, what: str) -> Estimate:
+    """The same; its interval says that its replicates share something fitted, and are independent only given that."""
+    if estimate.interval is None:
+        return estimate
+    return replace(estimate, interval=replace(estimate.interval, method=f"{estimate.interval.method}, given {what}"))
+
+
+def paired_pvalue(smaller: Sequence[float], larger: Sequence[float]) -> float:
+    """p of a paired one-sided t test over replicates: is the first smaller in expectation, or only by chance?
+
+    1 below three replicates, and where the means differ by rounding alone.
+    """
+    from scipy.stats import t
+
+    differences = np.subtract(smaller, larger)
+    mean, count = float(differences.mean()), len(differences)
+    if count < 3 or not mean < -MARGIN * max(np.abs(smaller).max(), np.abs(larger).max()):
+        return 1.0
+    error = float(differences.std(ddof=1)) / count**0.5
+    return float(t.cdf(mean / error, count - 1)) if error > 0 else 0.0
 
 
 def ratio_of_means(above: Array, below: Array) -> Estimate:

@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from wganalyze import Study
     from wganalyze.transport import Array
 
 ITERATIONS = 25
+DEFAULT_K = 64
+POINTS_PER_CENTROID = 4
+REDO = 5
+COPY = 1 / 3
+"""A sample this much nearer to its nearest neighbour than to the next is taken for a copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,19 @@ def cluster(points: npt.NDArray[Any], k: int, *, seed: int, redo: int) -> Cluste
     return Clustering(centroids, mass, float((distance**2).mean()), f"faiss {faiss.__version__} k-means on the {where}")
 
 
+def real_clusters(study: Study, k: int, *, redo: int = REDO, seed: int = 0) -> Clustering:
+    """Of all real samples in the split "fit"; computed once a run."""
+    fit = study.real(study.fit_size, split="fit").points
+    return study.cached(
+        ("kmeans", len(fit), k, redo, seed), lambda: cluster(fit, k, seed=seed, redo=redo), scope="data"
+    )
+
+
+def usual_k(points: int) -> int:
+    """64 clusters, or what so many points allow."""
+    return min(DEFAULT_K, max(2, points // POINTS_PER_CENTROID))
+
+
 def nearest(points: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], Array]:
     """For each of ``points`` (n, d), the index of the nearest of ``targets`` (m, d) and its distance, in float64."""
     from wganalyze.transport import cost_blocks
@@ -68,6 +87,20 @@ def nearest(points: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[npt.ND
         index[rows] = costs.argmin(axis=1)
         distance[rows] = costs.min(axis=1)
     return index, distance
+
+
+def share_of_copies(points: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+    """Share of ``points`` (n, d) whose nearest of ``targets`` (m, d), m >= 2, is 3 times as near as the next or nearer.
+
+    The ratio of two neighbours needs no scale (Yoon et al. 2023, 'Diffusion probabilistic models generalize when they
+    fail to memorize'); independent samples have it too, 3^-d of them where the law is smooth: hold it against those.
+    """
+    from wganalyze.transport import cost_blocks
+
+    x, y = np.asarray(points, np.float64), np.asarray(targets, np.float64)
+    near = [np.partition(costs, 1, axis=1)[:, :2] for _, costs in cost_blocks(x, y)]
+    first, second = np.concatenate(near).T
+    return float((first <= COPY * second).mean())
 
 
 def matched_cosines(first: Array, second: Array, centre: Array) -> Array:

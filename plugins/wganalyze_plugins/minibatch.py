@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wganalyze import (
     Analyzer,
     Estimate,
-    Finding,
     Measurement,
     Metric,
     Need,
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 BLUR = "Stanczuk et al. 2103.01678: real batches are farther from each other than from a blur"
 BLOCKS = "SCIENCE: EWD against MBWD"
 DEBIASED = "Fatras et al. 2101.01792: the debiased minibatch loss"
-QUESTION = "are real batches farther from each other than from a blur (2103.01678)? W1 at"
-BIAS = "W1 of real and generated samples, matched inside mini-batches of"
 OF_REAL = {
     "batch_batch": "W1 between two batches of m real samples: also the floor of mbwd.",
     "batch_mean": "W1 between a batch of m real samples and the mean of another one.",
@@ -52,7 +49,6 @@ OF_BOTH = {
 }
 METRICS = {**OF_REAL, **OF_BOTH}
 SOURCES = {**dict.fromkeys(OF_REAL, BLUR), **dict.fromkeys(OF_BOTH, BLOCKS), "mbwd_debiased": DEBIASED}
-BLUR_EVIDENCE = ("batch_batch", "batch_mean", "batch_centroids", "blur_ratio_mean", "blur_ratio_centroids")
 
 
 class MiniBatch(Analyzer):
@@ -80,21 +76,21 @@ class MiniBatch(Analyzer):
                 raise ValueError("sizes are different numbers, each at least 2")
 
     def measure(self, study: Study) -> Iterator[Yielded]:
-        """Yield rows for each m (n of a row: the size of what was matched), the table, and two findings."""
+        """Yield rows for each m (n of a row: the size of what was matched), and the table.
+
+        No findings: neither answer is good or bad news about a generator, and one of the two is always true.
+        """
         sizes = [m for m in sorted(self.options.sizes) if m <= study.n]
         if not sizes:
             raise NotMeasurable(f"minibatch.sizes: all of them are above n = {study.n}; choose smaller ones")
         absent, seen = study.lacks(Need.FAKE), set()
-        blurs, biases = [], []
         for m in sizes:
             batches = self._batches(study, m)
             measured = list(_of_real(study, batches, m))
-            blurs.append(_blur(measured, m))
             try:
                 both = [] if absent else list(_of_both(study, batches, m))
             except NotMeasurable as reason:
                 absent, both = str(reason), []
-            biases += [_bias(measured, both, m)] if both else []
             measured += both
             for row in measured:
                 if (row.metric, row.n) not in seen or row.n is None:  # two m may have one n of ewd
@@ -104,9 +100,6 @@ class MiniBatch(Analyzer):
             yield Rows("sizes", [{"m": m, "batches": batches.between.size, "n": study.n // m * m, **values}])
         for metric in OF_BOTH if absent else ():
             yield Measurement.absent(metric, absent)
-        yield Finding("info", "batches-against-blur", f"{QUESTION} {'; '.join(blurs)}", BLUR_EVIDENCE)
-        if biases:
-            yield Finding("info", "minibatch-bias", f"{BIAS} {'; '.join(biases)}", ("ewd", "mbwd", "batch_batch"))
 
     def _batches(self, study: Study, m: int) -> Batches:
         from wganalyze_plugins.batches import Batches
@@ -133,7 +126,7 @@ def _row(
 
 def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
     """The metrics of real data; ratios only where the blur is at a distance."""
-    from wganalyze_plugins.batches import ratio_of_means, student
+    from wganalyze_plugins.batches import conditional, ratio_of_means, student
 
     pairs = batches.between.ravel()
     for name, values, solver in (
@@ -143,13 +136,18 @@ def _of_real(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
         ("batch_centroids", batches.centroids, batches.solver),
         ("batch_centroids_uniform", batches.uniform, "dense"),
     ):
-        yield _row(study, name, m, student(values), batches.exact, f"mean over {len(values)} batches of {m}", solver)
+        fitted = {"batch_mean": "", "batch_batch": "", "batch_data_mean": "this mean"}.get(name, "these centroids")
+        estimate = conditional(student(values), fitted) if fitted else student(values)
+        yield _row(study, name, m, estimate, batches.exact, f"mean over {len(values)} batches of {m}", solver)
     for name, blur in (("blur_ratio_mean", batches.mean), ("blur_ratio_centroids", batches.centroids)):
         if not blur.mean() > 0:
             yield Measurement.absent(name, "the blur is at distance 0: real samples are equal")
             continue
         method = f"ratio of means over {len(blur)} batches of {m}"
-        yield _row(study, name, m, ratio_of_means(pairs[: len(blur)], blur), batches.exact, method, batches.solver)
+        ratio = ratio_of_means(pairs[: len(blur)], blur)
+        if name.endswith("centroids"):
+            ratio = conditional(ratio, "these centroids")
+        yield _row(study, name, m, ratio, batches.exact, method, batches.solver)
 
 
 def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
@@ -186,28 +184,6 @@ def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
         solver = "dense" if metric in ("mbwd", "mbwd_fake", "mbwd_debiased") else full
         scope: Scope = "data" if metric == "ewd_floor" or all(y.shared for y in fakes) else "snapshot"
         yield _row(study, metric, size, study.estimate(values.__getitem__), exact, method, solver, scope)
-
-
-def _blur(measured: Sequence[Measurement], m: int) -> str:
-    rows = {row.metric: row for row in measured}
-
-    def said(blur: str, what: str) -> str:
-        ratio = rows[f"blur_ratio_{blur}"].interval
-        verdict = "yes" if ratio and ratio.low > 1 else "no" if ratio and ratio.high < 1 else "undecided"
-        return f"{rows[f'batch_{blur}'].value:.4g} from {what} ({verdict})"
-
-    return (
-        f"m = {m}: {rows['batch_batch'].value:.4g} from each other, {said('mean', 'the mean of another batch')}, "
-        f"{said('centroids', f'{m} centroids')}"
-    )
-
-
-def _bias(measured: Sequence[Measurement], both: Sequence[Measurement], m: int) -> str:
-    value = {row.metric: row.value for row in (*measured, *both)}
-    return (
-        f"m = {m}: {value['mbwd']:.4g}, {value['mbwd_bias']:.4g} above that of all {both[0].n} at once "
-        f"(two real samples: {value['batch_batch']:.4g} and {value['ewd_floor']:.4g})"
-    )
 
 
 @hookimpl

@@ -12,10 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from scipy.stats import ttest_rel
 
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
-from wganalyze_plugins.batches import BlockMatchingError, Matching, blocks, first, ratio_of_means, student
+from wganalyze_plugins.batches import (
+    BlockMatchingError,
+    Matching,
+    blocks,
+    conditional,
+    first,
+    paired_pvalue,
+    ratio_of_means,
+    student,
+)
 
 
 def matched(study: SnapshotStudy, m: int) -> Matching:
@@ -118,3 +128,38 @@ def test_an_interval_takes_three_batches_and_says_of_what() -> None:
     found: Any = student(np.array([1.0, 2.0, 3.0]))
     assert found.interval.method == "Student t over 3 batches, 95%"
     assert found.interval.low < 2 < found.interval.high
+
+
+def test_an_interval_says_what_it_is_given() -> None:
+    estimate = student(np.arange(4.0))
+    assert estimate.interval is not None
+    shared = conditional(estimate, "these centroids").interval
+    assert shared is not None
+    assert shared.method == "Student t over 4 batches, 95%, given these centroids"
+    assert (shared.low, shared.high) == (estimate.interval.low, estimate.interval.high)
+    assert conditional(student(np.arange(2.0)), "these centroids").interval is None
+
+
+@given(st.integers(0, 10**6), st.integers(3, 20))
+def test_the_paired_test_is_that_of_scipy(seed: int, count: int) -> None:
+    first, second = np.random.default_rng(seed).standard_normal((2, count))
+    if first.mean() < second.mean():
+        known = ttest_rel(first, second, alternative="less").pvalue
+        assert paired_pvalue(first.tolist(), second.tolist()) == pytest.approx(known, rel=1e-6)
+    else:
+        assert paired_pvalue(first.tolist(), second.tolist()) == 1
+
+
+@pytest.mark.parametrize(
+    ("smaller", "larger", "pvalue"),
+    [
+        ([1.0, 2.0], [5.0, 6.0], 1),  # too few
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 1),  # equal
+        ([1.0, 2.0, 3.0], [1 + 1e-8, 2 + 1e-8, 3 + 1e-8], 1),  # up to rounding
+        ([1.0, 2.0, 3.0], [2.0, 3.0, 4.0], 0),  # for certain
+        ([2.0, 3.0, 4.0], [1.0, 2.0, 3.0], 1),  # the other way round
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], 1),
+    ],
+)
+def test_the_paired_test_at_its_ends(smaller: list[float], larger: list[float], pvalue: float) -> None:
+    assert paired_pvalue(smaller, larger) == pvalue

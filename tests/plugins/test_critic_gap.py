@@ -208,7 +208,6 @@ def test_a_perfect_critic_is_never_called_bad(
     ask: Call,
     study_of: Call,
     values: Call,
-    findings: Call,
     dim: int,
     width: int,
     n: int,
@@ -218,12 +217,8 @@ def test_a_perfect_critic_is_never_called_bad(
     outcome = ask(study_of(funnel, critic=MinusU(funnel), n=n, replicates=3))
     found = values(outcome)
     assert found["dual_ratio_known"] == pytest.approx(1, abs=0.15)
-    assert {finding.level for finding in outcome.findings} == {"info"}
-    message = findings(outcome)["dual-against-known"].message
-    assert message == (
-        f"the critic's loss {found['dual_raw']:.4g} is {found['dual_raw'] / funnel.known_w1:.0%} of the true W1 "
-        f"{funnel.known_w1:.4g}"
-    )
+    assert found["dual_ratio_known"] == pytest.approx(found["dual_raw"] / funnel.known_w1)
+    assert outcome.findings == []
     if dim == 2:
         assert found["dual_information"] > 0.5
     if dim == 128:
@@ -248,7 +243,12 @@ def test_a_critic_that_is_off_by_its_scale_alone_is_as_good_up_to_scale(
     for metric in ("dual_pair", "dual_c_best_scale", "dual_information"):
         assert found[metric] == pytest.approx(perfect[metric], rel=1e-6)
     assert found["best_scale"] == pytest.approx(perfect["best_scale"] / scale, rel=0.02)
-    assert findings(outcome)["dual-against-known"].level == "warning"
+    said = findings(outcome)["dual-against-known"]
+    assert said.level == "warning"
+    assert said.message.startswith(
+        f"the critic's loss {found['dual_raw']:.4g} is {found['dual_raw'] / funnel.known_w1:.0%} of the true W1 "
+        f"{funnel.known_w1:.4g} (p = 0.0"
+    )
     assert ("dual-above-w1" in findings(outcome)) == (scale > 1)
 
 
@@ -411,7 +411,7 @@ def test_the_sigmoid_of_a_discriminator_is_cut_and_its_dual_is_no_estimate(
         assert found[metric].value == pytest.approx(plain[metric], rel=1e-9)
         assert found[metric].message == "final sigmoid cut: the logit is analysed"
     said = findings(outcome)
-    assert set(said) == {"discriminator", "up-to-scale"}
+    assert set(said) == {"discriminator"}
     assert said["discriminator"].level == "info"
     assert "only the bounds up to scale are" in said["discriminator"].message
     assert "dual-above-w1" in findings(ask(known))
@@ -469,43 +469,31 @@ def test_a_loss_above_w1_proves_that_the_critic_is_not_1_lipschitz(ask: Call, va
     assert "w1_floors" not in found
 
 
-def test_where_the_floors_reach_w1_the_ratio_says_nothing(ask: Call, values: Call, findings: Call) -> None:
+def test_where_the_floors_reach_w1_the_row_says_that_the_ratio_cannot_judge(
+    ask: Call, rows: Call, values: Call
+) -> None:
     study = shifted_gaussians(shift=1, dim=32, n=60)
     outcome = ask(study)
-    found, finding = values(outcome), findings(outcome)["floor-dominates"]
-    exact = values(ask(study, analyzer=ExactW, permutations=0))
-    assert found["w1_floors"] == pytest.approx(exact["w1_floor"] + exact["w1_floor_fake"])
-    assert finding.level == "info"
-    assert finding.message == (
-        f"the critic's loss {found['dual_raw']:.4g} is {found['dual_ratio']:.0%} of the sample W1 {exact['w1']:.4g}; "
-        f"but at n = 60 two real samples are {exact['w1_floor']:.4g} apart themselves: so much of W1 may be sampling "
-        "that the ratio cannot judge the critic"
+    floors, exact = rows(outcome)["w1_floors"], values(ask(study, analyzer=ExactW, permutations=0))
+    assert floors.value == pytest.approx(exact["w1_floor"] + exact["w1_floor_fake"])
+    assert floors.message == (
+        f"W1 is {exact['w1']:.4g}: all of it may be sampling at n = 60, so that dual_ratio cannot judge"
     )
+    assert outcome.findings == []
+    assert rows(ask(shifted_gaussians(shift=5, n=60)))["w1_floors"].message == ""
+
+
+def test_a_loss_below_w1_is_held_against_what_sampling_explains(ask: Call, values: Call, findings: Call) -> None:
+    outcome = ask(shifted_gaussians(shift=5, n=80, slope=0.3))
+    finding, found = findings(outcome)["dual-below-w1"], values(outcome)
+    assert finding.level == "warning"
+    assert finding.message.startswith(f"the critic's loss {found['dual_raw']:.4g} is {found['dual_ratio']:.0%} of ")
+    assert f"of which at most {found['w1_floors']:.4g} is sampling: the loss understates W1 (p = " in finding.message
     assert finding.evidence == ("dual_raw", "dual_ratio", "gap", "w1_floors")
-
-
-@pytest.mark.parametrize(
-    ("slope", "code", "level", "ending"),
-    [
-        (0.3, "dual-below-w1", "warning", "is sampling: the loss understates W1"),
-        (0.97, "dual-consistent", "info", "of it may be sampling, so that the loss may be right"),
-    ],
-)
-def test_a_loss_below_w1_is_held_against_what_sampling_explains(
-    ask: Call,
-    values: Call,
-    findings: Call,
-    slope: float,
-    code: str,
-    level: str,
-    ending: str,
-) -> None:
-    outcome = ask(shifted_gaussians(shift=5, n=80, slope=slope))
-    finding = findings(outcome)[code]
-    assert finding.level == level
-    assert finding.message.startswith(f"the critic's loss {values(outcome)['dual_raw']:.4g} is ")
-    assert finding.message.endswith(ending)
-    assert set(findings(outcome)) == {code, "up-to-scale"}
+    assert set(findings(outcome)) == {"dual-below-w1"}
+    # Up to sampling this loss is right; and a test takes three replicates.
+    assert ask(shifted_gaussians(shift=5, n=80, slope=0.97)).findings == []
+    assert ask(shifted_gaussians(shift=5, n=80, slope=0.3, replicates=2)).findings == []
 
 
 @given(st.integers(0, 1000), st.sampled_from([1, 2, 4, 8, 16]), st.floats(0, 5))
@@ -518,14 +506,23 @@ def test_an_optimal_critic_is_never_said_to_understate(
     assert "dual-below-w1" not in said
 
 
-def test_up_to_scale_is_said_in_shares_of_w1(ask: Call, values: Call, findings: Call) -> None:
-    study = shifted_gaussians(shift=3, n=60, slope=0.01)
-    outcome = ask(study)
-    found = values(outcome)
-    assert findings(outcome)["up-to-scale"].message == (
-        f"up to scale the critic certifies {found['dual_c_best_scale'] / w1(study):.0%} of the sample W1; "
-        f"knowing nothing (f = 0) certifies {found['dual_zero'] / w1(study):.0%}"
-    )
+@pytest.mark.parametrize(("slope", "said"), [(1 + 1e-7, False), (1 + 5e-7, False), (1 + 1e-5, True), (1.01, True)])
+def test_the_rounding_of_weights_is_no_slope_and_what_is_above_it_is(
+    ask: Call, study_of: Call, change: Call, findings: Call, slope: float, said: bool
+) -> None:
+    """Linear layers in float32 are off by 6e-8; a hundred thousandth is proved."""
+
+    class Along(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return -slope * x.double().sum(1, keepdim=True) / math.sqrt(3)
+
+    study = change(study_of(Same(moved=30), critic=Along(), n=30, replicates=3), orientation=1)
+    found = findings(ask(study))
+    assert ("dual-above-w1" in found) == said
+    if said:
+        constant = "1 + 1e-05" if slope < 1.001 else "1.01"
+        assert f"is up to {constant} times the sample W1 (" in found["dual-above-w1"].message
+        assert found["dual-above-w1"].message.endswith(f"its K is at least {constant}")
 
 
 def test_without_a_critic_the_cell_is_skipped(ask: Call, study_of: Call) -> None:

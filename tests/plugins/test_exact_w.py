@@ -452,7 +452,8 @@ def test_laws_far_apart_are_told_apart(ask: Call, rows: Call) -> None:
     assert (finding.level, finding.code) == ("info", "told-apart")
     assert finding.message == (
         f"W1 {value(found['w1']):.4g} against a floor of {value(found['w1_floor']):.4g}: told apart at n = 60 "
-        "(p = 0.01, before Holm's correction over the snapshots: w1_pvalue_holm)"
+        "(p = 0.01, before Holm's correction over the snapshots: w1_pvalue_holm); it lies above the floor: farther "
+        "from real samples than other real samples are"
     )
     assert finding.evidence == ("w1", "w1_floor", "w1_pvalue")
 
@@ -497,6 +498,101 @@ def test_the_test_has_an_n_of_its_own(ask: Call, rows: Call) -> None:
     assert value(found["w1_pvalue"]) * 40 == pytest.approx(round(value(found["w1_pvalue"]) * 40))
     assert "not told apart at n = 20 (" in outcome.findings[0].message
     assert ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20).measurements == outcome.measurements
+
+
+def test_without_replicates_the_side_of_the_floor_is_not_tested(ask: Call, findings: Call) -> None:
+    said = findings(ask(shifted_gaussians(shift=2, n=60, replicates=2), permutations=99))
+    assert said["told-apart"].message.endswith(
+        "it lies on neither side of the floor for certain, so that its size alone does not say what differs"
+    )
+
+
+# ---- below the floor: memorised or averaged
+
+
+class Half(nn.Module):
+    """z to ``share`` z: all samples drawn towards their mean, as a blur does."""
+
+    def __init__(self, share: float = 0.5) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.share * z
+
+
+class Stored(FiniteSource):
+    """1,100 points in 64 dimensions, normal."""
+
+    name: ClassVar[str] = "stored"
+    help: ClassVar[str] = "1,100 points, for tests"
+    shape = (64,)
+    value_range = None
+
+    def load(self) -> Values:
+        return Values(np.random.default_rng(0).standard_normal((1100, 64)))
+
+
+class Memory(nn.Module):
+    """One of the stored points for each z."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("points", torch.from_numpy(Stored().load().values))
+
+    def forward(self, z: Tensor) -> Tensor:
+        share = torch.special.ndtr(z[:, 0].double())
+        return self.get_buffer("points")[(share * 1100).long().clamp(max=1099)].to(z.dtype)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ending"),
+    [
+        (True, ""),
+        (False, "; these are training data, so that memorisation is possible too: measure on held-out data"),
+        (
+            None,
+            "; whether these are training data is unknown, so that memorisation is possible too: measure on held-out "
+            "data",
+        ),
+    ],
+)
+def test_a_blur_lies_below_the_floor_and_the_words_say_what_that_is(
+    ask: Call, study_of: Call, values: Call, findings: Call, held_out: bool | None, ending: str
+) -> None:
+    study = study_of(Stored(), Half(), latent=(64,), n=60, replicates=4)
+    outcome = ask(with_held_out(study, held_out), permutations=99)
+    found, said = values(outcome), findings(outcome)
+    assert found["w1"] < found["w1_floor"]
+    assert said["below-floor"].level == "warning"
+    assert said["below-floor"].message.startswith(
+        f"W1 {found['w1']:.4g} lies below its floor {found['w1_floor']:.4g} (paired over 4 replicates, p = "
+    )
+    assert "and no better for it; averaged (blurred): generated samples are " in said["below-floor"].message
+    assert said["below-floor"].message.endswith(ending or f"real ones {said['below-floor'].message[-5:]}")
+    assert said["below-floor"].evidence == ("w1", "w1_floor")
+    assert "memoris" not in said["below-floor"].message or held_out is not True
+    assert "it lies BELOW the floor, as that of averaged (blurred) or memorised" in said["told-apart"].message
+
+
+def test_a_blur_of_an_endless_law_cannot_be_memorised(ask: Call, study_of: Call, findings: Call) -> None:
+    outcome = ask(study_of(Gaussian(16), Half(), latent=(16,), n=60, replicates=3))
+    assert "memoris" not in findings(outcome)["below-floor"].message
+
+
+def test_copies_of_the_data_they_are_judged_on_are_called_memorised(
+    ask: Call, study_of: Call, values: Call, findings: Call
+) -> None:
+    outcome = ask(study_of(Stored(), Memory(), latent=(64,), n=100, replicates=5))
+    found, finding = values(outcome), findings(outcome)["below-floor"]
+    assert found["w1"] < found["w1_floor"]
+    assert "and no better for it; memorised: " in finding.message
+    assert finding.message.endswith("3 times nearer to it than to the next; 0% of other real samples are)")
+
+
+def test_under_another_ground_metric_the_cause_is_left_open(ask: Call, study_of: Call, findings: Call) -> None:
+    outcome = ask(study_of(Stored(), Half(), latent=(64,), n=60, replicates=4), metric="l1")
+    assert "averaged (blurred), or memorised; whether these" in findings(outcome)["below-floor"].message
 
 
 def test_a_collapsed_generator_has_no_variety_and_is_told_apart(ask: Call, study_of: Call, rows: Call) -> None:

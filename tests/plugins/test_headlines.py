@@ -34,7 +34,6 @@ def test_the_columns() -> None:
         ("p (Holm)", ["w1_pvalue"]),
         ("dual", ["dual_raw"]),
         ("dual/W1", ["dual_ratio"]),
-        ("best (f=0)", ["dual_c_best_scale", "dual_zero"]),
         ("Lipschitz K", ["lipschitz_lower", "lipschitz_upper"]),
     ]
 
@@ -46,10 +45,8 @@ def test_how_they_are_shown() -> None:
         "lipschitz_lower": "low",
         "lipschitz_upper": "high",
     }
-    assert {name: headline.share_of for name, headline in shown.items() if headline.share_of} == {
-        "dual_c_best_scale": "w1",
-        "dual_zero": "w1",
-    }
+    # What f certifies beside what f = 0 does is no headline: 96% (96%) at high dimension, for any critic.
+    assert {name: headline.share_of for name, headline in shown.items() if headline.share_of} == {}
 
 
 def test_the_line_under_the_table() -> None:
@@ -58,7 +55,6 @@ def test_the_line_under_the_table() -> None:
         "floor: W1 between two real samples",
         "p: are real and fake told apart at all?",
         "dual: E f(real) - E f(fake), the critic's loss, sign fixed",
-        "best: share of the sample W1 that f certifies at its best scale, and that f = 0 does, which knows nothing",
         "K: bracket of the critic's Lipschitz constant",
     ]
 

@@ -21,7 +21,7 @@ from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.arrays import Idx
 from wganalyze_plugins.funnel import Funnel
-from wganalyze_plugins.snapshot import CLASH, N_WITHOUT_DATA, SnapshotAnalyzer
+from wganalyze_plugins.snapshot import CLASH, N_WITHOUT_DATA, SnapshotAnalyzer, _goes_beyond
 
 Call = Callable[..., Any]
 """What a fixture of the conftest is: called in the test."""
@@ -218,6 +218,55 @@ def test_the_margin_is_a_tenth_at_each_end(values: Call, filling: Call, ratio: f
     beyond, within = ratio + CLASH * 2 * ratio < 1, ratio > 1 + 2 * CLASH
     assert len(clashes(outcome)) == (beyond or within)
     assert bool(values(outcome)["real_out_of_reach"]) is beyond
+
+
+class Unbounded(nn.Module):
+    """A linear generator, whose samples end where chance ends them; ``last``: what stands behind it."""
+
+    def __init__(self, scale: float, *last: nn.Module):
+        super().__init__()
+        self.scale, self.last = scale, nn.Sequential(*last)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        images: torch.Tensor = self.last(self.scale * z)
+        return images.reshape(-1, 1, 4, 4)
+
+
+@pytest.mark.parametrize(("scale", "start"), [(0.05, "real values span [-1, 1], generated ones ["), (3, "generated ")])
+def test_an_output_without_bounds_is_described_and_not_advised_on(study_of: Call, scale: float, start: str) -> None:
+    """Nothing ends a linear layer, so that there is nothing to set --range by."""
+    study = study_of(Bytes(), Unbounded(scale), latent=(16,), n=60, replicates=2, range=(-1, 1))
+    (finding,) = check_analyzer(SnapshotAnalyzer, study).findings
+    assert (finding.level, finding.code) == ("info", "range-clash")
+    assert finding.message.startswith(start)
+    assert "--range" not in finding.message
+    assert "the generator" not in finding.message
+
+
+@pytest.mark.parametrize(
+    "last", [(nn.Tanh(),), (nn.Hardtanh(),), (nn.Tanh(), nn.Flatten()), (nn.Sigmoid(), nn.Identity())]
+)
+def test_an_output_with_bounds_is_advised_on(study_of: Call, last: tuple[nn.Module, ...]) -> None:
+    study = study_of(Bytes(), Unbounded(3, *last), latent=(16,), n=60, replicates=2, normalize=((0.1,), (0.3,)))
+    (message,) = clashes(check_analyzer(SnapshotAnalyzer, study))
+    assert ", the generator ends at [" in message
+    assert message.endswith("; check --range or --normalize")
+
+
+def test_a_tanh_that_is_not_at_its_end_yet_is_described(study_of: Call) -> None:
+    study = study_of(Bytes(), Unbounded(0.05, nn.Tanh()), latent=(16,), n=60, replicates=2, range=(-1, 1))
+    (finding,) = check_analyzer(SnapshotAnalyzer, study).findings
+    assert (finding.level, "--range" in finding.message) == ("info", False)
+
+
+@pytest.mark.parametrize(("bright", "beyond"), [(0, False), (8, False), (9, True)])
+@pytest.mark.parametrize("end", [1, -1])
+def test_a_few_samples_that_reach_further_are_chance(bright: int, beyond: bool, end: int) -> None:
+    """For equal laws the 9 brightest of both sides are all real in 2^-9 of all runs."""
+    points = np.zeros((100, 16))
+    points[:bright, 3] = end
+    points[:4, 5] = -end
+    assert _goes_beyond(points, -0.5, 0.5) == beyond
 
 
 def test_values_without_bounds_do_not_clash() -> None:
