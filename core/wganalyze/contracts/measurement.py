@@ -133,7 +133,7 @@ class Measurement:
             )
         for name in ("n", "dim", "replicates"):
             count = getattr(self, name)
-            if isinstance(count, Real) and count != int(count):
+            if isinstance(count, Real) and float(count) % 1:
                 raise ValueError(f"metric {self.metric!r}: {name} = {count} is no whole number")
 
     @classmethod
