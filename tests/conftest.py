@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,8 @@ def field() -> Path:
     if not FIELD.is_dir():
         pytest.skip(f"no field data at {FIELD}")
     return FIELD
+
+
+# Started in the background of a script, a process ignores Ctrl-C, and so would all that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal, Protocol
 
 from wganalyze.statistics import Estimate, Interval
@@ -132,7 +133,7 @@ class Measurement:
             )
         for name in ("n", "dim", "replicates"):
             count = getattr(self, name)
-            if count is not None and count != int(count):
+            if isinstance(count, Real) and float(count) % 1:
                 raise ValueError(f"metric {self.metric!r}: {name} = {count} is no whole number")
 
     @classmethod

@@ -36,6 +36,7 @@ def test_samples_scores_and_transport_once_a_snapshot_and_floors_once_a_run(
 ) -> None:
     write_analyzers(first=SHARED, second=SHARED)
     counts: Counter[tuple[Any, ...]] = Counter()
+    alive: list[ReadyCritic] = []
     import wganalyze.study.study
     import wganalyze.transport
 
@@ -48,6 +49,7 @@ def test_samples_scores_and_transport_once_a_snapshot_and_floors_once_a_run(
         return generate(snapshot, n, split, **more)
 
     def counted_scores(self: ReadyCritic, samples: Any, *more: Any) -> Any:
+        alive.append(self)  # so that no other gets its id
         if samples.key:  # the fingerprint's probe has none
             counts["scores", id(self), samples.key, more] += 1
         return scores(self, samples, *more)
