@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import prange
 
-from wganalyze.transport.certificate import CertificateError
+from wganalyze.transport.certificate import UNIT, CertificateError, certain, claimed, upper_end, within_rounding
 from wganalyze.transport.costs.compiled import ORDERED, PARALLEL, kernel
 from wganalyze.transport.costs.metrics import (
     Array,
     Metric,
     as_points,
+    by_differences,
     check_metric,
-    cost_matrix,
     directions,
     metric_name,
 )
@@ -28,13 +28,16 @@ from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
 CHUNK_BYTES = 128 * 2**20
 """Of costs that are held at a time."""
 
+REFINEMENTS = 4
+"""Solutions of problems that are not exact yet, at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class Transports:
     """B solved problems of n points a side.
 
-    ``value``, ``lower`` (B,): W_p and what ``potentials`` (u, v), each (B, n), certify of it; ``columns`` (B, n): the y
-    that each x is matched with.
+    ``value``, ``lower`` (B,): W_p and what ``potentials`` (u, v), each (B, n), certify of it, less what rounding may
+    have added; ``columns`` (B, n): the y that each x is matched with.
     """
 
     value: Array
@@ -56,7 +59,7 @@ class Transports:
     @property
     def exact(self) -> npt.NDArray[np.bool_]:
         """(B,): is the gap within rounding, as that of ``Transport.exact``?"""
-        return self.gap <= RELATIVE_GAP * self.value + ROUNDING * self.scale
+        return within_rounding(self.value, self.lower, self.p, self.scale)
 
 
 def wasserstein_batch(
@@ -87,21 +90,86 @@ def wasserstein_batch(
     check_metric(metric, xs.reshape(-1, xs.shape[2]), ys.reshape(-1, ys.shape[2]))
     u, v = np.empty((count, n)), np.empty((count, n))
     columns = np.empty((count, n), np.int32)
-    value, lower, scale = np.empty(count), np.empty(count), np.ones(count)
+    value, lower, scale = np.empty(count), np.empty(count), np.empty(count)
     for part in _parts(count, n, chunk_bytes):
-        x, y = xs[part], ys[part]
+        x, y = (_directions(z) if metric == "cosine" else z for z in (xs[part], ys[part]))
+        with PARALLEL:
+            _radii(x, scale[part])
+        if metric == "cosine":
+            scale[part] = np.minimum(1, 2 * scale[part] ** 2)
         costs = _costs(x, y, metric)
         if p != 1:
             np.power(costs, p, out=costs)
+        batches = _Batches(xs[part], ys[part], costs, float(p), metric, scale[part])
+        batches.solve(u[part], v[part], columns[part], value[part], lower[part])
+    return Transports(value, lower, (u, v), columns, float(p), metric_name(metric), scale)
+
+
+@dataclass(eq=False)
+class _Batches:
+    """Some problems: points (b, n, d), costs ** p (b, n, n), and sizes (b,) that rounding is measured by."""
+
+    x: Array
+    y: Array
+    costs: Array
+    p: float
+    metric: Metric
+    scale: Array
+
+    def solve(self, u: Array, v: Array, columns: npt.NDArray[np.int32], value: Array, lower: Array) -> None:
+        """Fill these, as ``Transports`` has them."""
         with PARALLEL:
-            _solve_all(costs, u[part], v[part], columns[part], value[part], lower[part])
-        if metric != "cosine":
-            with PARALLEL:
-                _radii(x, scale[part])
-    if (lower > value * (1 + RELATIVE_GAP) + ROUNDING * scale**p).any():
-        raise CertificateError("a dual value exceeds the cost of its coupling: a fault of wganalyze; please report it")
-    lower = np.clip(lower, 0, value)
-    return Transports(value ** (1 / p), lower ** (1 / p), (u, v), columns, float(p), metric_name(metric), scale)
+            _solve_all(self.costs, u, v, columns, value, lower)
+        value[:], lower[:] = self._bracket(np.arange(len(value)), u, columns, value, lower)
+        wanting = np.arange(len(value))
+        for _ in range(REFINEMENTS):
+            exact = within_rounding(value[wanting], lower[wanting], self.p, self.scale[wanting])
+            wanting = wanting[~exact & (value[wanting] > 0)]
+            if not len(wanting):
+                return
+            wanting = self._refine(wanting, u, v, columns, value, lower)
+
+    def _refine(self, wanting: Any, u: Array, v: Array, columns: Any, value: Array, lower: Array) -> Any:
+        """Solve these again, under costs up to twice the total of their bijection; which of them got better.
+
+        A solver rounds to the largest cost, which may be far above the value; see ``solvers.Capped``.
+        """
+        ceiling = 2 * np.take_along_axis(self.costs[wanting], columns[wanting, :, None], axis=2).sum(axis=(1, 2))
+        wanting, ceiling = wanting[ceiling > 0], ceiling[ceiling > 0]
+        costs = self.costs[wanting]
+        capped = np.minimum(costs, ceiling[:, None, None]) / ceiling[:, None, None]
+        new_u, new_v, new_columns = u[wanting], v[wanting], columns[wanting]
+        new_value, new_lower = value[wanting], lower[wanting]
+        with PARALLEL:
+            _solve_all(capped, new_u, new_v, new_columns, new_value, new_lower)
+        new_u, new_v = new_u * ceiling[:, None], new_v * ceiling[:, None]
+        paid = np.take_along_axis(costs, new_columns[..., None], axis=2)[..., 0].mean(axis=1)
+        new_value, new_lower = self._bracket(wanting, new_u, new_columns, paid, new_lower * ceiling)
+        cheaper, higher = new_value < value[wanting], new_lower > lower[wanting]
+        better = (new_value < value[wanting] * (1 - RELATIVE_GAP)) | (new_lower > lower[wanting] * (1 + RELATIVE_GAP))
+        value[wanting[cheaper]], columns[wanting[cheaper]] = new_value[cheaper], new_columns[cheaper]
+        lower[wanting[higher]] = new_lower[higher]
+        u[wanting[higher]], v[wanting[higher]] = new_u[higher], new_v[higher]
+        np.minimum(lower, value, out=lower)
+        return wanting[better]
+
+    def _bracket(self, which: Any, u: Array, columns: Any, cost: Array, dual: Array) -> tuple[Array, Array]:
+        """W_p from above and below, from a cost and a dual value in powers."""
+        n, d = self.x.shape[1:]
+        value = cost ** (1 / self.p)
+        if self.metric == "cosine":
+            equal = np.zeros(len(value), np.bool_)
+            for k in np.flatnonzero(value == 0):
+                equal[k] = np.array_equal(self.x[which[k]], self.y[which[k]][columns[k]])
+            value = upper_end(value, equal, self.metric)
+        # The sum over pairs (i, columns[i]) is one of small numbers: n units, and those of each u_i.
+        lower = certain(dual, 2 * UNIT * np.abs(u).mean(axis=1), d + n, self.p, self.metric)
+        allowed = value**self.p * (1 + RELATIVE_GAP) + ROUNDING * self.scale[which] ** self.p
+        if (lower**self.p > allowed).any():
+            raise CertificateError(
+                "a dual value exceeds the cost of its coupling: a fault of wganalyze; please report it"
+            )
+        return value, claimed(value, lower, d + n)
 
 
 def _batches(values: Any, name: str) -> Array:
@@ -112,6 +180,10 @@ def _batches(values: Any, name: str) -> Array:
     return as_points(flat, name).reshape(shape)
 
 
+def _directions(batches: Array) -> Array:
+    return directions(batches.reshape(-1, batches.shape[2])).reshape(batches.shape)
+
+
 def _parts(count: int, n: int, chunk_bytes: int) -> Iterator[slice]:
     height = max(1, chunk_bytes // (16 * n * n))
     for start in range(0, count, height):
@@ -119,11 +191,9 @@ def _parts(count: int, n: int, chunk_bytes: int) -> Iterator[slice]:
 
 
 def _costs(x: Array, y: Array, metric: Metric) -> Array:
-    """(B, n, n) float64."""
+    """(B, n, n) float64; directions, for "cosine"."""
     if metric not in ("euclidean", "cosine"):
-        return np.stack([cost_matrix(a, b, metric) for a, b in zip(x, y, strict=True)])
-    if metric == "cosine":
-        x, y = (directions(z.reshape(-1, z.shape[2])).reshape(z.shape) for z in (x, y))
+        return np.stack([by_differences(a, b, metric) for a, b in zip(x, y, strict=True)])
     costs = np.empty((len(x), x.shape[1], y.shape[1]))
     with PARALLEL:
         _squares(x, y, costs)
@@ -183,7 +253,7 @@ def _solve_all(costs: Any, u: Any, v: Any, columns: Any, value: Any, lower: Any)
                 least = min(least, costs[b, i, j] - v[b, j])
             u[b, i] = least
             total += costs[b, i, columns[b, i]]
-        for i in range(n):
-            dual += u[b, i] + v[b, i]
+        for i in range(n):  # by pairs, which cost little, so that no digits are lost
+            dual += u[b, i] + v[b, columns[b, i]]
         value[b] = total / n
         lower[b] = dual / n

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wganalyze.transport.certificate import CertificateError, dual_value
+from wganalyze.transport.certificate import (
+    CertificateError,
+    certain,
+    claimed,
+    dual_value,
+    potential_rounding,
+    size_of,
+    upper_end,
+    within_rounding,
+)
 from wganalyze.transport.costs.blocks import in_blocks
-from wganalyze.transport.costs.metrics import Array, Metric, as_points, check_metric, flipped, metric_name, paired_cost
+from wganalyze.transport.costs.metrics import (
+    Array,
+    Metric,
+    as_points,
+    check_metric,
+    farthest,
+    flipped,
+    metric_name,
+    paired_cost,
+)
 from wganalyze.transport.costs.transforms import c_transform
 from wganalyze.transport.costs.working import interruptible
 from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
-from wganalyze.transport.solvers import SOLVERS, Problem, Solution, Solver, solve
+from wganalyze.transport.solvers import SOLVERS, Capped, Problem, Solution, Solver, solve
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+
+REFINEMENTS = 8
+"""Solutions of a problem that is not exact yet, at most; each is nearer by some twelve digits, if it can be."""
+
+LOST_MASS = 1e-14
+"""That normalised weights may lack or have too much, together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +51,8 @@ class Transport:
     """A solved transport problem.
 
     ``value``: W_p, the p-th root of the cost of ``plan``, so an upper end; ``lower``: W_p certified from below by
-    ``potentials`` (u, v), which satisfy u_i + v_j <= c(x_i, y_j)^p in float64; ``plan``: the coupling, (n, m), sparse;
-    ``solver``: which one found them.
+    ``potentials`` (u, v), which satisfy u_i + v_j <= c(x_i, y_j)^p in float64, less what rounding may have added;
+    ``plan``: the coupling, (n, m), sparse; ``solver``: which one found them. ``scale``: see ``exact``.
     """
 
     value: float
@@ -46,8 +71,8 @@ class Transport:
 
     @property
     def exact(self) -> bool:
-        """Is the gap within rounding: 1e-9 value + 1e-14 max|x_i - mean|?"""
-        return self.gap <= RELATIVE_GAP * self.value + ROUNDING * self.scale
+        """Is the gap within rounding: 1e-9 value, and for p = 1 also 1e-14 max|x_i - mean|?"""
+        return bool(within_rounding(self.value, self.lower, self.p, self.scale))
 
     @property
     def certificate(self) -> str:
@@ -79,7 +104,25 @@ def wasserstein(
     """
     problem = as_problem(x, y, p, a, b, metric)
     chosen = _chosen(solver, problem.positive, memory)
-    return certified(problem, partial(solve, solver=chosen, memory=memory))
+    return _refined(problem, certified(problem, partial(solve, solver=chosen, memory=memory)), memory)
+
+
+def _refined(problem: Problem, found: Transport, memory: int) -> Transport:
+    """The same, solved again without the costs that are too large to matter, where it is not exact yet."""
+    capped = Capped(problem, memory)
+    for _ in range(REFINEMENTS):
+        ceiling = 0.0 if found.exact or not capped.fits else capped.ceiling(found.plan)
+        if ceiling == 0:
+            break
+        again = certified(problem, partial(capped.solve, ceiling=ceiling))
+        best = min(found, again, key=lambda transport: transport.value)
+        proof = max(found, again, key=lambda transport: transport.lower)
+        better = best.value < found.value * (1 - RELATIVE_GAP) or proof.lower > found.lower * (1 + RELATIVE_GAP)
+        lower = min(best.value, proof.lower)
+        found = replace(best, lower=lower, potentials=proof.potentials, solver=found.solver)
+        if not better:
+            break
+    return found
 
 
 def as_problem(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metric: Metric = "euclidean") -> Problem:
@@ -90,7 +133,8 @@ def as_problem(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metri
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     check_metric(metric, x, y)
-    return Problem(x, y, _weights(a, len(x), "a"), _weights(b, len(y), "b"), float(p), metric)
+    a, b = _weights(a, len(x), "a"), _weights(b, len(y), "b")
+    return Problem(x, y, a / math.fsum(a), b / math.fsum(b), float(p), metric, (a, b))
 
 
 def certified(problem: Problem, solver: Solver) -> Transport:
@@ -117,13 +161,13 @@ def _chosen(solver: str, problem: Problem, memory: int) -> Solver:
 
 def _weights(weights: Any, n: int, name: str) -> Array:
     if weights is None:
-        return np.full(n, 1.0 / n)
+        return np.ones(n)
     if hasattr(weights, "detach"):
         weights = weights.detach().cpu().double().numpy()
     masses = np.asarray(weights, dtype=np.float64)
     if masses.shape != (n,) or not np.isfinite(masses).all() or (masses < 0).any() or not masses.sum() > 0:
         raise ValueError(f"{name}: weights are {n} numbers, not negative and not all zero")
-    return np.asarray(masses / math.fsum(masses))
+    return masses
 
 
 def _proved(problem: Problem, solution: Solution) -> Transport:
@@ -140,21 +184,31 @@ def _proved(problem: Problem, solution: Solution) -> Transport:
         paired[pairs] = paired_cost(x[at_x[pairs]], y[at_y[pairs]], metric)
 
     in_blocks(len(at_x), 64 * x.shape[1], block)
-    power = math.fsum(coupling.data * paired**p) / math.fsum(coupling.data)
+    masses = coupling.data / math.fsum(coupling.data)
+    top = float(paired.max()) or 1.0  # powers of small costs would vanish
+    power = math.fsum(masses * (paired / top) ** p)
+    if p > 1:
+        # What float64 loses of the masses may have to go far.
+        dearest = (farthest(x, y, metric) / top) ** p
+        if LOST_MASS * dearest > RELATIVE_GAP * power:
+            power += problem.left_over(at_x, at_y) * dearest
+    cost = top * power ** (1 / p)
+    equal = cost == 0 and all(np.array_equal(x[i], y[j]) for i, j in zip(at_x, at_y, strict=True))
+    value = float(upper_end(cost, equal, metric))
     plan = csr_array(coo_array((coupling.data, (at_x, at_y)), shape=(len(x), len(y))))
-    radius = float(np.linalg.norm(x - x.mean(axis=0, dtype=np.float64), axis=1).max()) if metric != "cosine" else 1.0
+    scale = size_of(x, metric)
 
     def bracket(u: Array, v: Array) -> Transport:
-        dual = dual_value(u, v, problem.a, problem.b)
-        if not dual <= power + RELATIVE_GAP * power + ROUNDING * radius**p:
+        dual, slack = dual_value(u, v, problem.a, problem.b), potential_rounding(u, v, problem.a, problem.b)
+        lower = float(certain(dual, slack, x.shape[1], p, metric))
+        most = float(certain(value**p * (1 + RELATIVE_GAP) + ROUNDING * scale**p, 0.0, x.shape[1], p, "euclidean"))
+        if not lower <= most:
             raise CertificateError(
-                f"the dual value {dual:.12g} exceeds the cost {power:.12g} of a coupling: a fault of wganalyze; "
+                f"the dual value {dual:.12g} exceeds the cost {value**p:.12g} of a coupling: a fault of wganalyze; "
                 "please report it"
             )
-        lower = min(max(dual, 0.0), power)
-        return Transport(
-            power ** (1 / p), lower ** (1 / p), (u, v), plan, p, metric_name(metric), solution.solver, radius
-        )
+        lower = float(claimed(value, lower, x.shape[1]))
+        return Transport(value, lower, (u, v), plan, p, metric_name(metric), solution.solver, scale)
 
     # A point without weight must not bind the others: it enters with the potential -inf, and is raised at the end.
     v = np.full(len(y), -np.inf)
@@ -174,7 +228,7 @@ def _proved(problem: Problem, solution: Solution) -> Transport:
     first = bracket(u, v)
     if first.exact:
         return first
-    # What the solver gave is not tight everywhere: another double transform never lowers the dual.
-    weighted = np.where(problem.a > 0, u, -np.inf)
+    # What the solver gave is not tight everywhere, or far from 0: another double transform never lowers the dual.
+    weighted = np.where(problem.a > 0, u - np.median(u[rows]), -np.inf)
     v = c_transform(y, x, weighted, p, flipped(metric))
     return max(first, bracket(c_transform(x, y, v, p, metric), v), key=lambda transport: transport.lower)

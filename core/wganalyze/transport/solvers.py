@@ -17,15 +17,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from wganalyze.transport.costs.metrics import Array, Metric, cost_matrix
-from wganalyze.transport.costs.working import Flag, Unfinished
+from wganalyze.transport.costs.metrics import (
+    Array,
+    Metric,
+    by_differences,
+    cost_matrix,
+    directions,
+    paired_cost,
+)
+from wganalyze.transport.costs.working import Flag, Unfinished, heed
 from wganalyze.transport.coupling import joined
 from wganalyze.transport.limits import MEMORY_BYTES
+from wganalyze.transport.masses import exact_masses, left_over
 from wganalyze.transport.shortlist import TUNING, Tuning, bytes_held
 from wganalyze.transport.shortlist import solve as solve_by_shortlists
 
 if TYPE_CHECKING:
-    from scipy.sparse import coo_array
+    from scipy.sparse import coo_array, csr_array
 
 
 Indices = npt.NDArray[np.integer[Any]]
@@ -42,6 +50,18 @@ MATRICES = {"dense": 2, "pot": 5}
 """Cost matrices of 8 n m bytes that a solver holds at once; POT's plan, and three inside its simplex: measured."""
 
 
+CAPPED_PAIRS = 4 * 10**6
+"""Of points, whose costs are taken by differences and held."""
+
+
+CAPPED_COORDINATES = 4 * 10**9
+"""Of those pairs together."""
+
+
+NARROW = 1e-7
+"""Of a largest cost of 1: no reduced cost beyond is 0 but for the rounding of a solver."""
+
+
 DENSE_SIZE = 600
 """Points a side up to which the cost matrix is the faster way."""
 
@@ -56,6 +76,8 @@ class Problem:
     b: Array
     p: float
     metric: Metric
+    given: tuple[Array, Array] | None = None
+    """The weights before they were normalised, which may be exact where these are rounded."""
 
     @cached_property
     def support(self) -> tuple[Indices, Indices]:
@@ -68,7 +90,8 @@ class Problem:
         rows, columns = self.support
         if len(rows) == len(self.x) and len(columns) == len(self.y):
             return self
-        return Problem(self.x[rows], self.y[columns], self.a[rows], self.b[columns], self.p, self.metric)
+        given = None if self.given is None else (self.given[0][rows], self.given[1][columns])
+        return Problem(self.x[rows], self.y[columns], self.a[rows], self.b[columns], self.p, self.metric, given)
 
     @cached_property
     def is_assignment(self) -> bool:
@@ -84,11 +107,14 @@ class Problem:
 
     @property
     def masses(self) -> tuple[Array, Array]:
-        """a and b to a total that keeps sums exact where they are uniform: then they are whole numbers."""
+        """a and b to a total that keeps sums exact: as given, where their totals agree, or as whole numbers."""
         n, m = len(self.x), len(self.y)
         if np.ptp(self.a) == 0 and np.ptp(self.b) == 0:
             shared = math.gcd(n, m)
             return np.full(n, float(m // shared)), np.full(m, float(n // shared))
+        whole = None if self.given is None else exact_masses(*self.given)
+        if whole is not None:
+            return whole
         return self.a * n, self.b * (n * self.a.sum() / self.b.sum())
 
     def bytes_held(self, solver: str) -> int:
@@ -97,6 +123,10 @@ class Problem:
         if solver == "shortlist":
             return bytes_held(n, m, self.x.shape[1])
         return MATRICES[solver] * 8 * n * m
+
+    def left_over(self, rows: Indices, columns: Indices) -> float:
+        """The mass that these pairs cannot carry, to the last digit."""
+        return 0.0 if self.given is None or self.is_assignment else left_over(*self.given, rows, columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +175,21 @@ def _scaled_costs(problem: Problem) -> tuple[Array, float]:
 
 def by_assignment(problem: Problem, _: Flag) -> Solution:
     """The solver "dense"."""
+    costs, top = _scaled_costs(problem)
+    coupling, v = assignment(problem, costs)
+    return Solution(coupling, v * top, "dense")
+
+
+def assignment(problem: Problem, costs: Array) -> tuple[coo_array, Array]:
+    """The cheapest bijection under ``costs`` (n, n), and its potential of y."""
+    from scipy.sparse import coo_array
+
     from wganalyze.transport.dense import assign
 
-    costs, top = _scaled_costs(problem)
     n = len(costs)
     u, v, columns = np.empty(n), np.empty(n), np.empty(n, np.int32)
     assign(costs, u, v, columns)
-    return Solution(_bijection(columns, problem), v * top, "dense")
+    return coo_array((problem.a, (np.arange(n), columns)), shape=(n, n)), v
 
 
 def by_shortlists(problem: Problem, stop: Flag, tuning: Tuning = TUNING) -> Solution:
@@ -165,22 +203,62 @@ def by_shortlists(problem: Problem, stop: Flag, tuning: Tuning = TUNING) -> Solu
     return Solution(coupling, flow.v, "shortlist", solved.u)
 
 
-def _bijection(columns: npt.NDArray[np.int32], problem: Problem) -> coo_array:
-    from scipy.sparse import coo_array
-
-    n = len(columns)
-    return coo_array((problem.a, (np.arange(n), columns)), shape=(n, n))
-
-
 def by_pot(problem: Problem, _: Flag, iterations: int = ITERATIONS) -> Solution:
     """The solver "pot"; stopped after ``iterations``, it gives what it has."""
+    costs, top = _scaled_costs(problem)
+    if top == 0:
+        return Solution(joined(problem.a, problem.b), np.zeros(len(problem.b)), "pot")
+    coupling, v = network_simplex(problem, costs, iterations)
+    return Solution(coupling, v * top, "pot")
+
+
+class Capped:
+    """Solves a problem again, in a form that keeps the digits of a value far below the largest cost.
+
+    A solver rounds to the largest cost, which for p > 1 may be 1e16 times the value: two tight clusters, where all mass
+    stays in its own. But costs above the total of those that some coupling carries at do not help a better one: capped
+    there, the others are near 1, and potentials that are feasible for capped costs are feasible for the costs.
+    """
+
+    def __init__(self, problem: Problem, memory: int):
+        n, m = len(problem.x), len(problem.y)
+        few = n * m <= CAPPED_PAIRS and n * m * problem.x.shape[1] <= CAPPED_COORDINATES
+        self.fits = few and MATRICES["pot"] * 8 * n * m <= memory
+        self._problem = problem
+        self._costs: Array | None = None
+
+    def ceiling(self, plan: csr_array) -> float:
+        """Twice, in powers, what all carrying pairs of ``plan`` (n, m) cost together, as a cost."""
+        pairs, problem = plan.tocoo(), self._problem
+        paid = paired_cost(problem.x[pairs.row], problem.y[pairs.col], problem.metric)
+        top = float(paid.max()) or 1.0
+        return float(top * (2 * ((paid / top) ** problem.p).sum()) ** (1 / problem.p))
+
+    def solve(self, problem: Problem, stop: Flag, ceiling: float) -> Solution:
+        """The problem without points of weight 0, under costs up to ``ceiling``."""
+        heed(stop)
+        if self._costs is None:
+            x, y = (directions(z) if problem.metric == "cosine" else z for z in (problem.x, problem.y))
+            self._costs = by_differences(x, y, problem.metric)
+        costs = (np.minimum(self._costs, ceiling) / ceiling) ** problem.p
+        if problem.is_assignment:
+            coupling, v = assignment(problem, costs)
+        else:
+            _, v = network_simplex(problem, costs)
+            # The simplex has an absolute tolerance: what it left is a problem of its own, of small reduced costs.
+            reduced = costs - v
+            reduced -= reduced.min(axis=1, keepdims=True)
+            coupling, more = network_simplex(problem, np.minimum(reduced, NARROW) / NARROW)
+            v = v + NARROW * more
+        return Solution(coupling, (v - np.median(v)) * ceiling**problem.p, "capped")
+
+
+def network_simplex(problem: Problem, costs: Array, iterations: int = ITERATIONS) -> tuple[coo_array, Array]:
+    """POT's coupling under ``costs`` (n, m), and its potential of y."""
     import ot
     from scipy.sparse import coo_array
 
-    a, b = problem.a, problem.b
-    costs, top = _scaled_costs(problem)
-    if top == 0:
-        return Solution(joined(a, b), np.zeros(len(b)), "pot")
+    a, b = problem.masses
     with warnings.catch_warnings():
         # A solver that stops early is seen by the gap of the certificate, and reported by it.
         warnings.simplefilter("ignore")
@@ -188,9 +266,9 @@ def by_pot(problem: Problem, _: Flag, iterations: int = ITERATIONS) -> Solution:
     # Stopped early, it has not moved all mass yet: only a coupling's cost is an upper end.
     left, wanted = np.maximum(a - plan.sum(axis=1), 0), np.maximum(b - plan.sum(axis=0), 0)
     coupling = coo_array(plan)
-    if left.sum() > UNSHIPPED and wanted.sum() > UNSHIPPED:
+    if min(left.sum(), wanted.sum()) > UNSHIPPED * a.sum():
         coupling = coo_array(coupling + joined(left, wanted))
-    return Solution(coupling, np.asarray(log["v"]) * top, "pot")
+    return coupling / a.sum(), np.asarray(log["v"])
 
 
 SOLVERS: Mapping[str, Solver] = {"dense": by_assignment, "shortlist": by_shortlists, "pot": by_pot}

@@ -88,24 +88,29 @@ def cost_blocks(
     check_metric(metric, x, y)
     if metric == "cosine":
         x, y = directions(x), directions(y)
-    elif callable(metric):
-        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
-    else:
-        # The costs depend on differences only; centring keeps the Gram form accurate for data at an offset.
-        centre = y.mean(axis=0, dtype=np.float64)
-        x, y = x - centre, y - centre
-    squares = np.einsum("ij,ij->i", y, y)
+    gram = metric in ("euclidean", "cosine") and x.shape[1] > DIFFERENCE_DIM
+    # Costs depend on differences only: centring keeps the Gram form accurate for data at an offset. Differences
+    # themselves are taken of the points as they are, since centring rounds them.
+    centre = y.mean(axis=0, dtype=np.float64) if gram else np.zeros(0)
+    moved = y - centre if gram else y
+    squares = np.einsum("ij,ij->i", moved, moved) if gram else np.zeros(0)
     height = max(1, block_bytes // (8 * len(y)))
     for start in range(0, len(x), height):
         rows = slice(start, min(start + height, len(x)))
-        yield rows, _block(x[rows], y, squares, metric)
+        if gram:
+            distances = _euclidean_by_gram(x[rows], y, x[rows] - centre, moved, squares)
+            yield rows, distances if metric == "euclidean" else distances**2 / 2
+        else:
+            yield rows, by_differences(x[rows], y, metric)
 
 
-def _block(x: Array, y: Array, squares: Array, metric: Metric) -> Array:
+def by_differences(x: Array, y: Array, metric: Metric) -> Array:
+    """(n, m): each cost right to its own last digits, also between near points; directions, for "cosine"."""
     from scipy.spatial.distance import cdist
 
     if callable(metric):
-        costs = np.asarray(metric(x, y), dtype=np.float64)
+        given = (z.astype(np.float64, copy=False) for z in (x, y))
+        costs = np.asarray(metric(*given), dtype=np.float64)
         if costs.shape != (len(x), len(y)) or not np.isfinite(costs).all() or (costs < 0).any():
             raise ValueError(
                 f"metric {metric_name(metric)}: costs are ({len(x)}, {len(y)}) numbers for so many points, finite and "
@@ -114,13 +119,12 @@ def _block(x: Array, y: Array, squares: Array, metric: Metric) -> Array:
         return costs
     if metric == "l1":
         return np.asarray(cdist(x, y, "cityblock"))
-    small = x.shape[1] <= DIFFERENCE_DIM
-    distances = np.asarray(cdist(x, y)) if small else _euclidean_by_gram(x, y, squares)
+    distances = np.asarray(cdist(x, y))
     return distances if metric == "euclidean" else distances**2 / 2
 
 
-def _euclidean_by_gram(x: Array, y: Array, squares: Array) -> Array:
-    """|x|^2 + |y|^2 - 2 x.y, with near pairs, where it cancels, computed again by differences."""
+def _euclidean_by_gram(given_x: Array, given_y: Array, x: Array, y: Array, squares: Array) -> Array:
+    """|x|^2 + |y|^2 - 2 x.y, with near pairs, where it cancels, computed again by differences of the given points."""
     own = np.einsum("ij,ij->i", x, x)
     costs = x @ y.T
     costs *= -2
@@ -130,7 +134,7 @@ def _euclidean_by_gram(x: Array, y: Array, squares: Array) -> Array:
     np.maximum(costs, 0, out=costs)
     np.sqrt(costs, out=costs)
     for part in np.array_split(near, max(1, len(near) * x.shape[1] * 8 // BLOCK_BYTES)):
-        difference = x[part[:, 0]] - y[part[:, 1]]
+        difference = given_x[part[:, 0]].astype(np.float64) - given_y[part[:, 1]]
         costs[part[:, 0], part[:, 1]] = _norm(difference)
     return costs
 
@@ -143,8 +147,7 @@ def paired_cost(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
         return np.zeros(0)
     if callable(metric):
         parts = [slice(i, i + PAIRS) for i in range(0, len(x), PAIRS)]
-        squares = np.zeros(0)
-        return np.concatenate([np.diagonal(_block(x[part], y[part], squares, metric)) for part in parts])
+        return np.concatenate([np.diagonal(by_differences(x[part], y[part], metric)) for part in parts])
     if metric == "cosine":
         return _norm(directions(x) - directions(y)) ** 2 / 2
     if metric == "l1":
@@ -152,11 +155,23 @@ def paired_cost(x: Array, y: Array, metric: Metric = "euclidean") -> Array:
     return _norm(x - y)
 
 
+def farthest(x: Array, y: Array, metric: Metric) -> float:
+    """An upper end of the costs between x and y."""
+    if callable(metric):
+        return max(float(costs.max()) for _, costs in cost_blocks(x, y, metric))
+    if metric == "cosine":
+        return 2.0
+    centre = y.mean(axis=0, dtype=np.float64)[None]
+    return sum(float(by_differences(side, centre, metric).max()) for side in (x, y)) * (1 + NEAR)
+
+
 def _norm(difference: Array) -> Array:
     """Euclidean norms of rows, without underflow or overflow of the squares."""
     scale = np.abs(difference).max(axis=1, initial=0.0)
     safe = np.where(scale > 0, scale, 1.0)
-    return np.asarray(scale * np.sqrt(np.einsum("ij,ij->i", difference / safe[:, None], difference / safe[:, None])))
+    relative = difference / safe[:, None]
+    relative *= relative
+    return np.asarray(scale * np.sqrt(relative.sum(axis=1)))  # by pairs, to a few last digits in any dimension
 
 
 def directions(points: Array) -> Array:

@@ -17,7 +17,7 @@ from wganalyze.transport.costs import device as on_device
 from wganalyze.transport.costs.blocks import BLOCK_BYTES, in_blocks
 from wganalyze.transport.costs.compiled import ORDERED, kernel
 from wganalyze.transport.costs.device import full, gpu
-from wganalyze.transport.costs.metrics import Array, Metric, cost_blocks, directions
+from wganalyze.transport.costs.metrics import Array, Metric, by_differences, directions
 from wganalyze.transport.costs.window import WIDTH, less_potential
 from wganalyze.transport.costs.working import Flag, heed
 
@@ -39,7 +39,11 @@ OPEN = 40
 
 
 FEWEST = 64
-"""With fewer points on a side there is nothing to save."""
+"""With fewer points on a side there is little to save."""
+
+
+MOST_DIFFERENCES = 10**8
+"""Of coordinates, that are taken one by one there."""
 
 
 def c_transform(
@@ -78,7 +82,7 @@ def attained_transform(
     exponent, factor = p, 1.0
     if metric == "cosine":  # 1 - cos is half the squared distance of the directions
         x, y, exponent, factor, metric = directions(x), directions(y), 2 * p, 0.5**p, "euclidean"
-    if metric != "euclidean" or min(len(x), len(y)) < FEWEST:
+    if metric != "euclidean" or (min(len(x), len(y)) < FEWEST and x.size * len(y) <= MOST_DIFFERENCES):
         return _by_blocks(x, y, v, exponent, metric, factor, stop, block_bytes)
     u, at = _euclidean(x, y, v / factor, exponent, near, stop, most, block_bytes)
     return factor * u, at
@@ -88,9 +92,11 @@ def _by_blocks(
     x: Array, y: Array, v: Array, p: float, metric: Metric, factor: float, stop: Flag, block_bytes: int
 ) -> tuple[Array, Indices]:
     u, at = np.empty(len(x)), np.empty(len(x), np.intp)
-    for rows, costs in cost_blocks(x, y, metric, block_bytes):
+    height = max(1, block_bytes // (8 * len(y)))
+    for start in range(0, len(x), height):
         heed(stop)
-        values = factor * costs**p - v[None]
+        rows = slice(start, start + height)
+        values = factor * by_differences(x[rows], y, metric) ** p - v[None]
         at[rows] = values.argmin(axis=1)
         u[rows] = np.take_along_axis(values, at[rows, None], axis=1)[:, 0]
     return u, at
