@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
@@ -194,6 +194,7 @@ def test_every_value_is_certified(
     dim: int,
     metric: str,
 ) -> None:
+    assume(metric != "cosine" or dim > 1)  # on a line two directions are all: most distances are 0, which no digits tell
     outcome = ask(shifted_gaussians(shift=0.5, dim=dim, n=n, replicates=1, seed=seed), metric=metric)
     found = rows(outcome)
     for p in (1, 2):
