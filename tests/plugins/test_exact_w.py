@@ -194,7 +194,7 @@ def test_every_value_is_certified(
     dim: int,
     metric: str,
 ) -> None:
-    assume(metric != "cosine" or dim > 1)  # on a line two directions are all: most distances are 0, which no digits tell
+    assume(metric != "cosine" or dim > 1)  # on a line most distances are 0
     outcome = ask(shifted_gaussians(shift=0.5, dim=dim, n=n, replicates=1, seed=seed), metric=metric)
     found = rows(outcome)
     for p in (1, 2):
