@@ -164,7 +164,7 @@ def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
     size = typical_norm(x) / x[0].numel() ** 0.5
     for step in range(steps):
         width = size * 0.01 ** (step / max(1, steps - 1))
-        noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points.device)
+        noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points)
         moved = points + width * noise
         new_norms = gradient_norms(score, moved)[1]
         better = new_norms > norms

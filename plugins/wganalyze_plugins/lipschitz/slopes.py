@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STARTS = 32
 ASCENTS = 16
 """Starts of an ascent on pairs."""
+LOW = 16
+"""Dimensions up to which the crowd of a climb finds small linear regions that single starts miss."""
 THOROUGH = 5e5
 """Operations of a score up to which a climb and an ascent on smoothed copies cost next to nothing."""
 FEW = 8
@@ -49,9 +51,10 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
     if not steps:
         return slopes
     slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0].value))
-    if _work(score, x) > THOROUGH:
+    light = _work(score, x) <= THOROUGH
+    if not light and x[0].numel() > LOW:
         return slopes
-    slopes.append(lower.steepest_slope(score, lower.hill_climb(score, x, steps), "Gaussian climb"))
+    slopes.append(_climb(study, starts, score, x, steps, light=light or conditional))
     if traced is not None and not conditional:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
         # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
@@ -59,6 +62,18 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
             ascended = lower.ascend(score, smooth, x, steps)
             slopes.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
     return slopes
+
+
+def _climb(study: Study, starts: Samples, score: Score, x: Tensor, steps: int, *, light: bool) -> Slope:
+    """In double precision where that is ``light``; else in single, and the steepest points are certified in double."""
+    points = x
+    if light:
+        points = lower.hill_climb(score, x, steps)
+    else:
+        single = _in_single(score_of(study, starts, single=True), score, x)
+        crowd = lower.hill_climb(single, x.float(), steps)
+        points = crowd[lower.gradient_norms(single, crowd)[1].argsort(descending=True)[:STARTS]].double()
+    return lower.steepest_slope(score, points, "Gaussian climb")
 
 
 def _ascent_on_pairs(study: Study, starts: Samples, x: Tensor, steps: int, least: float) -> Slope:

@@ -84,6 +84,18 @@ def test_slopes_are_the_same_twice_and_those_of_samples_are_not_steeper_than_the
     assert found[3].value >= found[0].value
 
 
+def test_in_the_plane_a_wide_critic_has_its_climb_too(under: Call) -> None:
+    """In single precision, certified in double: what a climb in double precision finds is found."""
+    torch.manual_seed(3)
+    study = under(nn.Sequential(nn.Linear(2, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 1)))
+    places = places_of(study)
+    searched = find_slopes(study, places, None, 40)
+    assert [s.method for s in searched][-1] == "Gaussian climb"
+    x = points_of(study, steepest(study, [samples for each in places.values() for samples in each]))
+    climbed = lower.hill_climb(flat(study.critic), x, 40)
+    assert max(s.value for s in searched) >= 0.97 * lower.steepest_slope(flat(study.critic), climbed, "").value
+
+
 def test_a_large_critic_is_searched_by_ascents_on_pairs_alone(under: Call) -> None:
     """Which find no less than a climb and an ascent on smoothed copies do, of a convolutional critic."""
     torch.manual_seed(2)
