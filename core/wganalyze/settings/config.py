@@ -36,6 +36,8 @@ def over(first: Said, second: Said) -> Said:
     own, others = first.get("roles", {}), second.get("roles", {})
     if own or others:  # the first pattern that fits a file decides, so one's own come first
         merged["roles"] = {**own, **{pattern: role for pattern, role in others.items() if pattern not in own}}
+    if "options" in first and "options" in second:  # each for itself
+        merged["options"] = {**second["options"], **first["options"]}
     return cast(Said, merged)
 
 

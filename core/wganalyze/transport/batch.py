@@ -161,7 +161,7 @@ class _Batches:
             equal = np.zeros(len(value), np.bool_)
             for k in np.flatnonzero(value == 0):
                 equal[k] = np.array_equal(self.x[which[k]], self.y[which[k]][columns[k]])
-            value = upper_end(value, equal, self.metric)
+            value = upper_end(value, equal, d, self.metric)
         # The sum over pairs (i, columns[i]) is one of small numbers: n units, and those of each u_i.
         lower = certain(dual, 2 * UNIT * np.abs(u).mean(axis=1), d + n, self.p, self.metric)
         allowed = value**self.p * (1 + RELATIVE_GAP) + ROUNDING * self.scale[which] ** self.p

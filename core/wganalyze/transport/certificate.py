@@ -24,7 +24,8 @@ UNIT = 2.0**-53
 OPERATIONS = 8
 """On the way to a cost or a potential, at most, beside the sum over coordinates."""
 DIRECTION = 32 * UNIT
-"""That the distance of two directions may be off by: their norms are summed pairwise, which leaves 13 units to each."""
+"""That the distance of two directions may be off by: their norms are summed pairwise, which leaves 13 units to each.
+In one dimension a direction is a sign, which is exact."""
 
 
 class CertificateError(WganalyzeError):
@@ -60,7 +61,7 @@ def certain(dual: Any, slack: Any, d: int, p: float, metric: Metric) -> Any:
     """
     power = np.maximum(dual - slack, 0.0) / (1 + p * (d + OPERATIONS) * UNIT)
     root = power ** (1 / p)
-    return root if metric != "cosine" else np.maximum(np.sqrt(2 * root) - DIRECTION, 0.0) ** 2 / 2
+    return root if metric != "cosine" or d == 1 else np.maximum(np.sqrt(2 * root) - DIRECTION, 0.0) ** 2 / 2
 
 
 def claimed(value: Any, lower: Any, d: int) -> Any:
@@ -72,10 +73,10 @@ def claimed(value: Any, lower: Any, d: int) -> Any:
     return np.maximum(np.minimum(lower, 2 * value - lower), 0.0) * (1 - units * UNIT)
 
 
-def upper_end(value: Any, equal: Any, metric: Metric) -> Any:
+def upper_end(value: Any, equal: Any, d: int, metric: Metric) -> Any:
     """``value``, or what it may be at most where directions do not tell it to 1e-9; ``equal``: pairs of equal points
     need no directions."""
-    if metric != "cosine":
+    if metric != "cosine" or d == 1:
         return value
     distance = np.sqrt(2 * value)
     known = equal | (RELATIVE_GAP * distance >= 4 * DIRECTION)

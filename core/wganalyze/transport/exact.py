@@ -194,7 +194,7 @@ def _proved(problem: Problem, solution: Solution) -> Transport:
             power += problem.left_over(at_x, at_y) * dearest
     cost = top * power ** (1 / p)
     equal = cost == 0 and all(np.array_equal(x[i], y[j]) for i, j in zip(at_x, at_y, strict=True))
-    value = float(upper_end(cost, equal, metric))
+    value = float(upper_end(cost, equal, x.shape[1], metric))
     plan = csr_array(coo_array((coupling.data, (at_x, at_y)), shape=(len(x), len(y))))
     scale = size_of(x, metric)
 

@@ -32,8 +32,7 @@ CERTIFIED = 16
 CROWD = 64
 """Copies of a start in a Gaussian climb, times the dimension."""
 STRIDES = (0.1, 0.4)
-"""Of ascents on pairs: small ones hold a region, large ones leave it. On convolutional critics the better of both finds
-1.0 to 1.4 times the slope that an ascent on smoothed copies does, in a tenth of its time."""
+"""Of ascents on pairs: small ones hold a region, large ones leave it."""
 REACH = 0.3
 """Half the distance that pairs begin with, in units of the points' typical norm."""
 FINALISTS = 6

@@ -67,6 +67,11 @@ def test_the_patterns_said_first_are_asked_first() -> None:
     assert list(over(line, file)["roles"].items()) == [("d_*.pt", "critic"), ("*.pt", "ignore")]
 
 
+def test_options_of_two_places_are_each_for_itself() -> None:
+    line, file = Said(options={"a.x": 1}), Said(options={"a.x": 2, "b.y": 3})
+    assert over(line, file)["options"] == {"a.x": 1, "b.y": 3}
+
+
 def test_the_network_that_was_named() -> None:
     said = Said(generator="t:G", critic=Net("t:D", folder=Path("x")))
     assert (net_of(said, "generator"), net_of(said, "critic")) == (Net("t:G"), Net("t:D", folder=Path("x")))

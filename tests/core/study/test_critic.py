@@ -91,12 +91,14 @@ def test_gradients_agree_with_finite_differences(
 ) -> None:
     head, x, h = ready(mlp(*last)), samples(20), 1e-5  # gradients are of float32
     slopes = head.gradient(x, "eval", batch=7)
-    assert slopes.shape == (20, 3)
+    double = head._gradient(x, "eval", batch=7, single=False)
+    assert slopes.shape == double.shape == (20, 3)
     base = x.with_points(x.points.astype(np.float64))
     for k in range(3):
         step = h * np.eye(3)[k]
         up, down = (head.scores(base.with_points(base.points + s), "eval", 64) for s in (step, -step))
         np.testing.assert_allclose(slopes[:, k], (up - down) / (2 * h), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(double[:, k], (up - down) / (2 * h), rtol=1e-6, atol=1e-9)
 
 
 def test_a_gradient_in_train_mode_is_that_of_the_whole_batch(ready: Ready, samples: MakeSamples) -> None:

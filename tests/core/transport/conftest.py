@@ -45,9 +45,13 @@ def _cost(x: tuple[Decimal, ...], y: tuple[Decimal, ...], metric: str) -> Decima
     if metric == "l1":
         return sum((abs(s - t) for s, t in zip(x, y, strict=True)), Decimal())
     if metric == "cosine":
-        x, y = (tuple(s / sum(t * t for t in z).sqrt() for s in z) for z in (x, y))
+        x, y = (tuple(s / _norm(z) for s in z) for z in (x, y))
     square = sum(((s - t) ** 2 for s, t in zip(x, y, strict=True)), Decimal())
     return square / 2 if metric == "cosine" else square.sqrt()
+
+
+def _norm(z: tuple[Decimal, ...]) -> Decimal:
+    return abs(z[0]) if len(z) == 1 else sum((t * t for t in z), Decimal()).sqrt()  # a sign is exact
 
 
 def _assigned(costs: list[list[Decimal]]) -> Decimal:

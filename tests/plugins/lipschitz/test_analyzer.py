@@ -283,13 +283,13 @@ def test_a_critic_without_gradients_has_a_lower_end_from_pairs(under: Call, dtyp
 def test_without_gradients_the_search_goes_on_beyond_the_samples(under: Call) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
-    _, known = outcome_of(under(copy.deepcopy(net)))
+    outcome, known = outcome_of(under(copy.deepcopy(net)))
     _, rows = outcome_of(under(Program(net, torch.float64)))
-    best, found, upper = known["lipschitz_lower"].value, rows["lipschitz_lower"].value, known["lipschitz_upper"].value
-    assert best is not None
+    best = max(row["slope"] for row in outcome.rows["slopes"] if row["method"] != "ascent on pairs")
+    found, upper = rows["lipschitz_lower"].value, known["lipschitz_upper"].value
     assert found is not None
     assert upper is not None
-    assert 0.8 * best <= found <= upper
+    assert 0.9 * best <= found <= upper
 
 
 def test_a_conditional_critic_without_gradients() -> None:
