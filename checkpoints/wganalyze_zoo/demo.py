@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TRAINING_DATA = "digits:train"
 DATA = "digits:held-out"
 REPLICATES = 3
-SAVE_AT: Mapping[str, Sequence[int]] = {"wgan-gp": (50, 300, 1000, 1500), "wgan": (50, 300, 1000, 1500)}
+SAVE_AT: Mapping[str, Sequence[int]] = {"wgan-gp": (50, 300, 700, 1200), "wgan": (50, 300, 700, 1200)}
 
 
 @click.command(short_help="Train two small WGANs on digits, analyse them, show the report (two minutes).")

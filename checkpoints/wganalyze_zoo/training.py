@@ -55,7 +55,9 @@ def train(
         critic = MlpCritic(data.shape[1], settings.width)
         ours, theirs = trainer.optimizer(generator.parameters()), trainer.optimizer(critic.parameters())
         for step in range(1, max(settings.save_at) + 1):
-            duals = [_critic_step(trainer, generator, critic, theirs, data, settings) for _ in range(trainer.n_critic)]
+            for _ in range(trainer.n_critic):
+                real, fake = _critic_step(trainer, generator, critic, theirs, data, settings)
+            dual = _dual(critic, real, fake) if step in settings.save_at else 0.0
             loss = -critic(generator(torch.randn(settings.batch, settings.latent_dim))).mean()
             ours.zero_grad()
             loss.backward()
@@ -63,7 +65,7 @@ def train(
             if step in settings.save_at:
                 written.append(checkpoint_path(folder, step))
                 save(written[-1], generator, critic, step, config_of(trainer, settings))
-                saved(step, duals[-1])
+                saved(step, dual)
     return written
 
 
@@ -74,7 +76,8 @@ def _critic_step(
     optimizer: torch.optim.Optimizer,
     data: Tensor,
     settings: Settings,
-) -> float:
+) -> tuple[Tensor, Tensor]:
+    """Of the critic, on one batch, which it returns."""
     real = data[torch.randint(len(data), (settings.batch,))]
     with torch.no_grad():
         fake = generator(torch.randn(settings.batch, settings.latent_dim))
@@ -83,6 +86,10 @@ def _critic_step(
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     trainer.constrain(critic)
+    return real, fake
+
+
+def _dual(critic: nn.Module, real: Tensor, fake: Tensor) -> float:
     with torch.no_grad():
         return float(critic(real).mean() - critic(fake).mean())
 

@@ -28,13 +28,17 @@ from wganalyze import (
 )
 
 if TYPE_CHECKING:
-    from wganalyze.transport import Transport
+    from wganalyze.transport import PermutationTest, Transport
 
 ALPHA = 0.05
 LEVEL = 0.01
 """Of the paired test of W1 against its floor, one-sided, over the replicates."""
 FEWEST = 19
 """Permutations below which no p-value can reach ALPHA."""
+ENOUGH = 10
+"""Permutations as extreme as what was observed that end the test: it cannot come out small any more."""
+FOR_EACH, FEW_SNAPSHOTS, MANY_SNAPSHOTS = 25, 8, 256
+"""Permutations for each snapshot of a run, for at least and at most so many."""
 KANTOROVICH = "Villani 2009, Optimal Transport, def. 6.1; Peyre and Cuturi 1803.00567, eq. 2.11"
 FLOOR = "Weed and Bach 1707.00087: the bias of the sample value"
 SMALLEST = 16
@@ -77,7 +81,7 @@ class ExactW(Analyzer):
             "w1_pvalue",
             "Permutation p-value of: real and generated samples come from one law.",
             unit="p-value",
-            source="Phipson and Smyth 1603.05766, eq. 2",
+            source="Phipson and Smyth 1603.05766, eq. 2; Besag and Clifford 1991",
             headline=Headline("p (Holm)", "p: are real and fake told apart at all?", rank=30),
             correction="holm",
         ),
@@ -114,7 +118,13 @@ class ExactW(Analyzer):
         metric: Literal["euclidean", "l1", "cosine"] = field(
             default="euclidean", metadata={"help": "Ground metric between samples."}
         )
-        permutations: int = field(default=199, metadata={"help": "Permutations of the test of W1; 0 leaves it out."})
+        permutations: int | None = field(
+            default=None,
+            metadata={
+                "help": "Permutations of the test of W1, at most; 0 leaves it out; none: 199, or what Holm's "
+                "correction needs over so many snapshots."
+            },
+        )
         permutation_n: int = field(default=256, metadata={"help": "Samples on each side of the test, at most."})
         sweep: int = field(
             default=4,
@@ -124,10 +134,21 @@ class ExactW(Analyzer):
         def __post_init__(self) -> None:
             if self.sweep < 0:
                 raise ValueError("sweep is 0 or more")
-            if self.permutations != 0 and self.permutations < FEWEST:
+            if self.permutations is not None and self.permutations != 0 and self.permutations < FEWEST:
                 raise ValueError(f"permutations is 0, or at least {FEWEST}: fewer cannot give p <= {ALPHA}")
             if self.permutation_n < 2:
                 raise ValueError("permutation_n is at least 2")
+
+    @classmethod
+    def for_run(cls, options: Options, snapshots: int) -> Options:
+        """With so many permutations that the least p-value is .04 or less after Holm's correction, up to 256 snapshots.
+
+        In powers of two, so that a few snapshots more leave what was measured as it is.
+        """
+        if options.permutations is not None:
+            return options
+        most = 2 ** math.ceil(math.log2(min(max(snapshots, FEW_SNAPSHOTS), MANY_SNAPSHOTS)))
+        return replace(options, permutations=FOR_EACH * most - 1)
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield values, floors, the test, and what follows from them."""
@@ -225,14 +246,18 @@ class ExactW(Analyzer):
         return Side(_mean(solved), _mean(floor), paired_pvalue(values, floors), paired_pvalue(floors, values))
 
     def _test(self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], side: Side) -> Iterator[Yielded]:
-        if not self.options.permutations:
+        permutations = self.for_run(self.options, 1).permutations
+        if not permutations:
             return
         n = min(study.n, self.options.permutation_n)
         # Where no network is involved (the two sides of a pair), one test serves all snapshots.
         scope = _scope([*reals, *fakes])
-        pvalue = study.cached(
-            ("exact-w pvalue", self.options), lambda: self._pvalue(reals, fakes, n, study.seed), scope=scope
+        test = study.cached(
+            ("exact-w test", self.options),
+            lambda: self._permuted(reals, fakes, n, permutations, study.seed),
+            scope=scope,
         )
+        pvalue = test.pvalue
         yield Measurement.of(
             "w1_pvalue",
             pvalue,
@@ -240,7 +265,8 @@ class ExactW(Analyzer):
             n=n,
             replicates=study.replicates,
             space=self.options.metric,
-            method=f"{self.options.permutations} permutations within replicates, statistic summed over them",
+            method=f"{test.permutations} permutations within replicates, statistic summed over them"
+            + (f"; stopped at {ENOUGH} as extreme" if test.permutations < permutations else ""),
             message=_memorisation(study),
             scope=scope,
         )
@@ -266,15 +292,18 @@ class ExactW(Analyzer):
             )
             yield Finding("warning", "below-floor", message, ("w1", "w1_floor"))
 
-    def _pvalue(self, reals: Sequence[Samples], fakes: Sequence[Samples], n: int, seed: int) -> float:
-        from wganalyze.transport import as_points, permutation_pvalue
+    def _permuted(
+        self, reals: Sequence[Samples], fakes: Sequence[Samples], n: int, permutations: int, seed: int
+    ) -> PermutationTest:
+        from wganalyze.transport import as_points, permutation_test
 
         pairs = [
             (as_points(x.points[:n], "x"), as_points(y.points[:n], "y")) for x, y in zip(reals, fakes, strict=True)
         ]
-        return permutation_pvalue(
+        return permutation_test(
             pairs,
-            permutations=self.options.permutations,
+            permutations=permutations,
+            enough=ENOUGH,
             rng=Split("permutations").rng(seed, "exact-w"),
             metric=self.options.metric,
         )

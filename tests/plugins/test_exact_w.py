@@ -419,7 +419,7 @@ def test_the_sweep_is_solved_as_often_as_it_has_to_be(ask: Call, monkeypatch: py
 def test_the_test_runs_once_where_no_snapshot_has_a_part_in_it(
     ask: Call, study_of: Call, rows: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = counted(monkeypatch, "permutation_pvalue")
+    calls = counted(monkeypatch, "permutation_test")
     shared: Cache = {}
     for _ in range(3):
         found = rows(ask(study_of(Funnel("2,4,0"), None, shared=shared, n=30), permutations=19))
@@ -494,8 +494,10 @@ def test_the_test_has_an_n_of_its_own(ask: Call, rows: Call) -> None:
     outcome = ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20)
     found = rows(outcome)
     assert (found["w1"].n, found["w1_pvalue"].n) == (60, 20)
-    # p is a multiple of 1 / (1 + B), and never 0.
-    assert value(found["w1_pvalue"]) * 40 == pytest.approx(round(value(found["w1_pvalue"]) * 40))
+    assert found["w1_pvalue"].method.endswith("; stopped at 10 as extreme")
+    # p is 10 / l, for the l of the tenth.
+    stopped = int(found["w1_pvalue"].method.split()[0])
+    assert value(found["w1_pvalue"]) == 10 / stopped
     assert "not told apart at n = 20 (" in outcome.findings[0].message
     assert ask(shifted_gaussians(shift=0, n=60), permutations=39, permutation_n=20).measurements == outcome.measurements
 
@@ -599,6 +601,18 @@ def test_a_collapsed_generator_has_no_variety_and_is_told_apart(ask: Call, study
     found = rows(ask(study_of(Gaussian(2), affine(np.zeros((2, 2)), [0, 0]), n=60, replicates=3), permutations=99))
     assert value(found["w1_floor_fake"]) == 0 < value(found["w1_floor"])
     assert found["w1_pvalue"].value == 1 / 100
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "permutations"), [(1, 199), (8, 199), (9, 399), (20, 799), (32, 799), (256, 6399), (1000, 6399)]
+)
+def test_more_snapshots_take_more_permutations(snapshots: int, permutations: int) -> None:
+    found = ExactW.for_run(ExactW.Options(), snapshots).permutations
+    assert found == permutations
+    if snapshots <= 256:  # the least p-value is still below .05 after Holm's correction
+        assert snapshots / (1 + found) <= 0.04
+    for said in (0, 99):
+        assert ExactW.for_run(ExactW.Options(permutations=said), snapshots).permutations == said
 
 
 def test_without_permutations_there_is_no_test(ask: Call, rows: Call) -> None:

@@ -39,7 +39,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(
         critic.ReadyCritic,
         "scores",
-        lambda head, samples, mode, batch: f"scores {id(head)} {samples.key} {mode}" if samples.key else "unkeyed",
+        lambda head, samples, mode, _, *, single=False: (
+            f"scores {id(head)} {samples.key} {mode} {single}" if samples.key else "unkeyed"
+        ),
     )
     count(dealing.Deal, "real", lambda deal, n, split: f"real {n} {split}")
     count(transport, "wasserstein", lambda x, y, p=1, **_: f"transport {len(x)} {len(y)} {p}")

@@ -24,7 +24,7 @@ from wganalyze_zoo.training import Settings, checkpoint_path
 from wganalyze_zoo.wgan import ClippedWgan, WganGp
 
 ANALYZERS = {"exact-w", "critic-gap", "kmeans", "lipschitz", "minibatch", "snapshot"}
-STEPS = [50, 300, 1000, 1500]
+STEPS = [50, 300, 700, 1200]
 RUNS = ["wgan", "wgan-gp"]
 
 
@@ -143,7 +143,7 @@ def test_the_demo_shows_its_report(ran: Demo) -> None:
     assert code == 0
     assert ran.out.endswith(shown)
     for run in RUNS:
-        assert f"{run}/step_001500" in ran.out
+        assert f"{run}/step_001200" in ran.out
     assert "Findings" in ran.out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
 from wganalyze.errors import NotMeasurable, WganalyzeError
+from wganalyze.report.format import bracket, number, spread
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
 from wganalyze.report.store import CellTables
 from wganalyze.study.study import SnapshotStudy
@@ -38,7 +40,7 @@ class Question:
 
 @dataclass
 class Outcome:
-    """What became of a cell. A failed cell keeps no numbers: half an answer is none."""
+    """What became of a cell. A failed cell keeps no numbers: half an answer is none. ``shown``: its headlines."""
 
     status: Status
     message: str = ""
@@ -47,6 +49,7 @@ class Outcome:
     findings: list[Finding] = field(default_factory=list)
     rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     trace: str = ""
+    shown: str = ""
 
 
 def measure(study: SnapshotStudy, question: Question) -> Outcome:
@@ -60,6 +63,7 @@ def measure(study: SnapshotStudy, question: Question) -> Outcome:
         analyzer = question.analyzer(question.options)
         for thing in analyzer.measure(study):
             _accept(thing, question.analyzer, outcome)
+        outcome.shown = _shown(outcome, question.analyzer)
     except (Exception, SystemExit) as error:
         outcome = failed(error)
     outcome.seconds = time.perf_counter() - start
@@ -107,6 +111,25 @@ def _accept(thing: object, analyzer: type[Analyzer], outcome: Outcome) -> None:
         outcome.rows.setdefault(thing.table, []).extend(thing.records)
     else:
         raise UndeclaredError(f"analyzer {analyzer.name} yielded a {type(thing).__name__}")
+
+
+def _shown(outcome: Outcome, analyzer: type[Analyzer]) -> str:
+    """What the summary will say of this cell; a p-value is corrected once all snapshots have theirs."""
+    rows = {row.metric: row for row in outcome.measurements if row.value is not None}
+    ends: dict[str, dict[str, float]] = {}
+    texts: dict[str, str] = {}
+    for metric in analyzer.metrics:
+        headline, row = metric.headline, rows.get(metric.name)
+        if headline is None or row is None or row.value is None or metric.correction != "none":
+            continue
+        if headline.end:
+            found = ends.setdefault(headline.title, {"low": math.nan, "high": math.nan})
+            found[headline.end] = row.value
+            texts[headline.title] = bracket(found["low"], found["high"])
+        else:
+            interval = row.interval if headline.interval else None
+            texts[headline.title] = number(row.value) + (f" {spread(interval.low, interval.high)}" if interval else "")
+    return ", ".join(f"{title.partition(' [')[0]} {text}" for title, text in texts.items())
 
 
 def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id: str, cell: str) -> CellTables:

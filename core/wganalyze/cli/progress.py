@@ -42,17 +42,17 @@ class Lines:
         self.place = f"{snapshot} {analyzer}"
 
     def done(self, outcome: Outcome | None) -> None:
-        """One line for a computed cell; reused ones are only counted."""
+        """One line for a computed cell, with what the summary will say of it; reused ones are only counted."""
         self.finished += 1
         if outcome is None:
             return
         self.computed += 1
         self.spent += outcome.seconds
-        reason = f": {outcome.message}" if outcome.message else ""
+        said = outcome.message or outcome.shown
         left = self.left()
         line = (
             f"[{self.finished}/{self.total}] {self.place} {SIGNS[outcome.status]} "
-            f"({outcome.seconds:.1f} s{f', {left} left' if left else ''}){reason}"
+            f"({outcome.seconds:.1f} s{f', {left} left' if left else ''}){f': {said}' if said else ''}"
         )
         click.echo(one_line(line), err=True)
         if self.debug and outcome.trace:
@@ -67,7 +67,7 @@ class Lines:
 
 
 class Bars(Lines):
-    """A bar with the cell at work and the time left; failures and skips stand above it."""
+    """A bar with the cell at work and the time left; headlines, failures and skips stand above it."""
 
     def __init__(self, bar: RichProgress, *, debug: bool):
         super().__init__(debug=debug)
@@ -93,6 +93,8 @@ class Bars(Lines):
             self.spent += outcome.seconds
             if outcome.status != "ok":
                 self.note(f"{self.place} {SIGNS[outcome.status]}: {outcome.message}")
+            elif outcome.shown:
+                self.note(f"{self.place}: {outcome.shown}")
             if self.debug and outcome.trace:
                 self.note(outcome.trace)
         self.bar.advance(self.task)

@@ -41,6 +41,14 @@ class Analyzer(ABC):
     def __init__(self, options: Any = None) -> None:
         self.options: Any = self.Options() if options is None else options
 
+    @classmethod
+    def for_run(cls, options: Any, snapshots: int) -> Any:
+        """``options``, where some of them follow from the number of snapshots of a run unless they were said.
+
+        Called before ``measure``; the answer is part of a cell's key, so that it had better change rarely.
+        """
+        return options
+
     @abstractmethod
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield what this analyzer finds; raise NotMeasurable with the reason where it cannot answer."""

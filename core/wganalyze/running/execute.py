@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
+from wganalyze.cells.measuring import Question
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.terms import Role
 from wganalyze.errors import DataError, UsageError, WganalyzeError
@@ -12,14 +14,17 @@ from wganalyze.exit_codes import ExitCode
 from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.networks.draft import Draft
 from wganalyze.report.reading import Report
-from wganalyze.running.choosing import choose_analyzers, choose_device
+from wganalyze.running.budget import Plan, within_budget
+from wganalyze.running.choosing import choose_analyzers, choose_device, for_run
 from wganalyze.running.opened import Opened, nothing_found, open_request
 from wganalyze.running.preprocessing import said_preprocessing
 from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
 from wganalyze.running.run import Run
-from wganalyze.running.sizes import make_deal
+from wganalyze.running.run_json import earlier_plan
+from wganalyze.running.sizes import largest_n, make_deal
 from wganalyze.settings import defaults
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.text import reason_of
 
@@ -52,7 +57,14 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
     for line in [*lost, *_missing(snapshots)]:
         progress.note(line)
-    report = Run(request, opened, snapshots, questions, deal, device, progress).execute()
+    plan = None
+    if "budget" in opened.said:
+        if deal is None:
+            raise UsageError("--budget chooses how many samples are drawn: say --data NAME too")
+        plan = _timed(deal, request, opened.said, snapshots, questions, device, progress)
+        deal = plan.applied(deal)
+        questions = [for_run(question, 1)[0] if plan.hurried else question for question in questions]
+    report = Run(request, opened, snapshots, questions, deal, device, progress, plan).execute()
     return Report(report.path, ExitCode.FAILED) if lost else report
 
 
@@ -109,6 +121,27 @@ def _missing(snapshots: Sequence[Draft]) -> Iterator[str]:
         roles = [r for r in ROLES if lacking[0].lacking.get(r) == reason]
         more = f" (and {len(lacking) - 1} more snapshots)" if len(lacking) > 1 else ""
         yield f"{lacking[0].label}{more}: no {' and no '.join(roles)}: {reason}"
+
+
+def _timed(
+    deal: Deal,
+    request: Request,
+    said: Said,
+    snapshots: Sequence[Draft],
+    questions: Sequence[Question],
+    device: str,
+    progress: Progress,
+) -> Plan:
+    """The sizes that fit into --budget: those of an earlier run with the same one, so that its cells are reused."""
+    budget, replicates = float(said["budget"]), said.get("replicates")
+    most = partial(largest_n, deal.source, said, deal.stored)
+    plan = earlier_plan(request.report_path)
+    if plan is None or (plan.budget, plan.data_id) != (budget, deal.data_id) or plan.n > most(plan.replicates):
+        progress.note("--budget: a few small samples are tried first, to see what time they take")
+        asked = [for_run(question, len(snapshots))[0] for question in questions]
+        plan = within_budget(deal, most, replicates, budget, snapshots, asked, device)
+    progress.note(plan.note)
+    return plan
 
 
 def _deal(source: DataSource, opened: Opened, snapshots: Sequence[Draft]) -> Deal:

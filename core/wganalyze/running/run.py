@@ -17,6 +17,8 @@ from wganalyze.exit_codes import ExitCode
 from wganalyze.report.reading import Report
 from wganalyze.report.store import CellStore, slot
 from wganalyze.report.views import Views
+from wganalyze.running.budget import Plan
+from wganalyze.running.choosing import for_run
 from wganalyze.running.opened import Opened
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
@@ -40,6 +42,7 @@ class Run:
     deal: Deal | None
     device: str
     progress: Progress
+    plan: Plan | None = None
     run_id: str = field(default_factory=_new_id)
     tally: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "skipped": 0, "reused": 0})
     shared: Cache = field(default_factory=dict)
@@ -57,7 +60,7 @@ class Run:
     @cached_property
     def record(self) -> RunRecord:
         """run.json; UsageError where the folder of the report cannot take it."""
-        content = describe_run(self.run_id, self.request, self.opened, self.deal, self.device)
+        content = describe_run(self.run_id, self.request, self.opened, self.deal, self.device, self.plan)
         return RunRecord.open(self.store.report, self.request.path, content, self.questions)
 
     def execute(self) -> Report:
@@ -95,21 +98,26 @@ class Run:
         if self.deal is not None:
             snapshot = self.deal.marked(snapshot)
         study = SnapshotStudy(snapshot, self.deal, self.shared, self.device)
-        keys = {question.analyzer.name: self._key(study, question) for question in self.questions}
+        questions = [for_run(question, len(self.snapshots)) for question in self.questions]
+        keys = {question.analyzer.name: self._key(study, question, fault) for question, fault in questions}
         places = {name: slot(snapshot.label, name) for name in keys}
         # An earlier result stays in view until there is another one to take its place.
         self.store.choose({places[name]: key for name, (key, _) in keys.items() if places[name] not in self.store.plan})
         self._remember(study, {name: key for name, (key, _) in keys.items()})
         try:
-            for question in self.questions:
+            for question, _ in questions:
                 key, fault = keys[question.analyzer.name]
                 self._cell(study, question, key, fault)
         finally:
             self._remember(study, {name: key for name, (key, _) in keys.items()})
             snapshot.release()
 
-    def _key(self, study: SnapshotStudy, question: Question) -> tuple[str, BaseException | None]:
+    def _key(
+        self, study: SnapshotStudy, question: Question, fault: BaseException | None
+    ) -> tuple[str, BaseException | None]:
         """The key of a cell, or why there is none: it takes the user's networks, files and data to make it."""
+        if fault is not None:
+            return unkeyed(study, question.analyzer), fault
         try:
             return cell_key(study, question.analyzer, question.options), None
         except (Exception, SystemExit) as error:

@@ -8,6 +8,7 @@ import platform
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -17,6 +18,7 @@ from wganalyze.cells.measuring import Question
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
 from wganalyze.report.store import RUN_FILE, write_atomically
+from wganalyze.running.budget import Plan
 from wganalyze.running.opened import Opened
 from wganalyze.running.request import Request
 from wganalyze.study.dealing import Deal
@@ -96,7 +98,16 @@ class RunRecord:
         write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
 
 
-def describe_run(run_id: str, request: Request, opened: Opened, deal: Deal | None, device: str) -> dict[str, Any]:
+def earlier_plan(report: Path) -> Plan | None:
+    """The sizes that --budget chose for the last run into this report."""
+    with suppress(OSError, ValueError, KeyError, TypeError):  # what is wrong with it, opening it will say
+        return Plan(**json.loads((report / RUN_FILE).read_text())["plan"])
+    return None
+
+
+def describe_run(
+    run_id: str, request: Request, opened: Opened, deal: Deal | None, device: str, plan: Plan | None = None
+) -> dict[str, Any]:
     """Environment, versions, every plugin with its status, the exact command, the data."""
     distributions = dict.fromkeys([OWN, *(plugin.distribution for plugin in opened.host.plugins)])
     data = None if deal is None else {
@@ -120,6 +131,7 @@ def describe_run(run_id: str, request: Request, opened: Opened, deal: Deal | Non
         "versions": _versions(distributions),
         "plugins": [vars(plugin) for plugin in opened.host.plugins],
         "data": data,
+        "plan": None if plan is None else asdict(plan),
         "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind is not None],
     }
 

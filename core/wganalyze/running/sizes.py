@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.samples import Preprocessing
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError, UsageError
-from wganalyze.running.budget import largest_n
 from wganalyze.running.preprocessing import choose_preprocessing
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
+
+ENDLESS = 1_000_000
+"""Samples a split of a law, at most."""
 
 
 def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: int | None = None) -> Deal:
@@ -28,10 +29,10 @@ def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: in
     owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
     preprocessing, assumptions = choose_preprocessing(source, said, first)
     note, asked = "", said.get("n")
+    if "budget" in said and asked not in (None, "max"):
+        raise UsageError("--budget chooses n: leave --n out, or say --n max for more than the usual number")
     if asked == "max":
-        n, note = _largest(source, preprocessing, said, None if source.size is None and not few else top)
-    elif "budget" in said:
-        raise UsageError("--budget is for --n max: say both, or a number for --n")
+        n, note = _all(text, top if source.size is not None or few else None, timed="budget" in said)
     elif asked is not None:
         n = asked
     else:
@@ -48,13 +49,18 @@ def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: in
     return Deal(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored)
 
 
-def _largest(source: DataSource, preprocessing: Preprocessing, said: Said, top: int | None) -> tuple[int, str]:
-    """--n max: all that there is, or what one exact distance can take in the time of --budget."""
-    budget = said.get("budget")
-    if budget is not None:
-        n = largest_n(source, preprocessing, top, float(budget), said.get("seed", defaults.SEED))
-        return n, f"n = {n}: the most for which one exact W1 ends in {budget:g} s here"
-    if top is None:
-        text = said.get("data", source.name)
-        raise UsageError(f"--n max: {text} has no end; add --budget 20s, or say a number")
-    return top, f"n = {top}: the most that there is for disjoint splits"
+def _all(text: str, top: int | None, *, timed: bool) -> tuple[int, str]:
+    """--n max: all that there is; where that has no end, --budget finds one."""
+    if top is not None:
+        return top, f"n = {top}: the most that there is for disjoint splits"
+    if not timed:
+        raise UsageError(f"--n max: {text} has no end; add --budget 5m, or say a number")
+    return defaults.N, ""
+
+
+def largest_n(source: DataSource, said: Said, stored: int | None, replicates: int) -> int:
+    """The most samples a split that data, stored samples and what was said allow."""
+    sizes = [size // (2 * replicates + 1) for size in (source.size, stored) if size is not None]
+    if said.get("n") != "max":
+        sizes.append(defaults.N)
+    return min(sizes, default=ENDLESS)

@@ -127,12 +127,12 @@ class Said(TypedDict, total=False):
     budget: Annotated[
         float | str,
         Fact(
-            "With --n max: as many as one exact distance takes in this time.",
+            "Choose n and R so that the whole run ends in this time.",
             values.seconds,
             toml=("run", "budget"),
-            metavar="20s",
-            example="20s",
-            remark="with n = max: the time that one exact distance may take",
+            metavar="5m",
+            example="5m",
+            remark="the time of the whole run, which n and replicates are chosen for",
         ),
     ]
     replicates: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,20 @@ def batches_of(n: int, batch: int) -> Iterator[slice]:
     count = max(1, math.ceil(n / batch) - (1 if n % batch == 1 and n > batch else 0))
     for i in range(count):
         yield slice(i * batch, n if i == count - 1 else (i + 1) * batch)
+
+
+@contextmanager
+def same_draws(device: str) -> Iterator[None]:
+    """A network that draws (dropout, noise) draws the same in every call, and the global state stays as it was."""
+    import torch
+
+    on_gpu = device.startswith("cuda")
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+        torch.default_generator.manual_seed(0)  # torch.manual_seed would take a stack trace for each kind of device
+        if on_gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(0)
+        yield
 
 
 def encoded(labels: npt.NDArray[np.int64], latent: Latent, device: str, *, double: bool = False) -> Tensor:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,7 +18,7 @@ from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import CheckpointError
 from wganalyze.networks.settling import settled
-from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor
+from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor, same_draws
 from wganalyze.study.sigmoid import read_output
 from wganalyze.text import one_line
 
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 
     from wganalyze.contracts.snapshot import Snapshot
     from wganalyze.study.forms import Place
+
+FAST = 128
+"""Samples a batch that convolutions in float32 are fastest with."""
+HEAVY = 10**6
+"""Parameters from which other networks take their time too."""
+CHECKED = 32
+"""Scores in float32 that are held against float64."""
+NEAR = 1e-3
+"""Of the spread of scores: how far one in float32 may be off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +73,18 @@ class ReadyCritic:
             arguments.append(encoded(samples.labels[rows], self.latent, self.device, double=True))
         return arguments
 
-    def scores(self, samples: Samples, mode: Mode, batch: int) -> Scores:
-        """(n,) float64; in train mode by a copy, so that no buffer changes, in batches of ``batch`` in order."""
-        import torch
+    def scores(self, samples: Samples, mode: Mode, batch: int, *, single: bool = False) -> Scores:
+        """(n,) float64; in train mode by a copy, so that no buffer changes, in batches of ``batch`` in order.
 
-        module = self.module if mode == "eval" else copy.deepcopy(self.module).train()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            parts = [
-                first_tensor(module(*self.inputs(samples, rows))).reshape(-1)
-                for rows in batches_of(len(samples), batch)
-            ]
-        scores = torch.cat(parts).double().cpu().numpy()
+        ``single``: computed in float32, where that saves time, and a first batch of them is near enough to float64.
+        """
+        if single and self._is_heavy and not self.invert:
+            with suppress(RuntimeError, TypeError, ValueError):  # a program that takes float64 alone
+                scores = self._scores(samples, mode, min(batch, FAST) if mode == "eval" else batch, single=True)
+                first = samples.take(slice(0, CHECKED if mode == "eval" else batch))
+                if _is_near(scores[: len(first)], self._scores(first, mode, batch, single=False)):
+                    return scores
+        scores = self._scores(samples, mode, batch, single=False)
         if self.invert:
             if ((scores <= 0) | (scores >= 1)).any():
                 raise CheckpointError("the critic's probabilities saturate at 0 or 1, so that they cannot be inverted")
@@ -82,8 +93,48 @@ class ReadyCritic:
             raise CheckpointError("the critic yields NaN or infinity")
         return scores
 
-    def gradient(self, samples: Samples, mode: Mode, batch: int = BATCH) -> npt.NDArray[np.float64]:
+    def _scores(self, samples: Samples, mode: Mode, batch: int, *, single: bool) -> Scores:
+        import torch
+
+        module = self._in(mode, single=single)
+        with torch.no_grad(), same_draws(self.device):
+            parts = [
+                first_tensor(module(*self._arguments(samples, rows, single=single))).reshape(-1)
+                for rows in batches_of(len(samples), batch)
+            ]
+        return np.asarray(torch.cat(parts).double().cpu().numpy())
+
+    @property
+    def _is_heavy(self) -> bool:
+        """Does float64 cost more than it is worth? In convolutions it takes ten times as long as float32."""
+        parameters = list(self.module.parameters())
+        return any(p.dim() > 2 for p in parameters) or sum(p.numel() for p in parameters) > HEAVY
+
+    @cached_property
+    def _single(self) -> Module:
+        import torch
+
+        module: Any = copy.deepcopy(self.module).float()
+        return module.to(memory_format=torch.channels_last)  # type: ignore[no-any-return]
+
+    def _in(self, mode: Mode, *, single: bool) -> Module:
+        """The critic in a mode and a precision; one in train mode is a copy, whose buffers may change."""
+        module = self._single if single else self.module
+        return module if mode == "eval" else copy.deepcopy(module).train()
+
+    def _arguments(self, samples: Samples, rows: slice, *, single: bool) -> list[Any]:
+        import torch
+
+        arguments = self.inputs(samples, rows)
+        if single:
+            arguments = [each.float() if each.is_floating_point() else each for each in arguments]
+            if arguments[0].dim() == 4:
+                arguments[0] = arguments[0].contiguous(memory_format=torch.channels_last)
+        return arguments
+
+    def gradient(self, samples: Samples, mode: Mode) -> npt.NDArray[np.float64]:
         """Gradient of the score with respect to its input, (n, d) float64, computed in float32 where that is finite."""
+        batch = FAST if mode == "eval" else BATCH
         try:
             gradients = self._gradient(samples, mode, batch, single=True)
             if np.isfinite(gradients).all():
@@ -95,15 +146,11 @@ class ReadyCritic:
     def _gradient(self, samples: Samples, mode: Mode, batch: int, *, single: bool) -> npt.NDArray[np.float64]:
         import torch
 
-        module = self.module if mode == "eval" and not single else copy.deepcopy(self.module)
-        module = (module.float() if single else module).train(mode == "train")
+        module = self._in(mode, single=single)
         parts = []
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with torch.enable_grad(), same_draws(self.device):
             for rows in batches_of(len(samples), batch):
-                points, *labels = self.inputs(samples, rows)
-                if single:
-                    points, *labels = [each.float() if each.is_floating_point() else each for each in (points, *labels)]
+                points, *labels = self._arguments(samples, rows, single=single)
                 points.requires_grad_(True)
                 scores = first_tensor(module(points.clone(), *labels))
                 if self.invert:
@@ -111,6 +158,11 @@ class ReadyCritic:
                 (slope,) = torch.autograd.grad(scores.sum(), points)
                 parts.append(slope.reshape(len(slope), -1).double().cpu().numpy())
         return np.concatenate(parts)
+
+
+def _is_near(scores: Scores, exact: Scores) -> bool:
+    """Do float32 scores differ from exact ones by less than NEAR of their spread?"""
+    return bool(np.abs(scores - exact).max() <= NEAR * exact.std())  # False for NaN
 
 
 def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device: str) -> ReadyCritic:

@@ -12,7 +12,7 @@ from wganalyze.contracts.samples import Samples, Split
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import CheckpointError
-from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor
+from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor, same_draws
 from wganalyze.text import one_line
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def generate(
     z, labels = latent_draw(snapshot.latent, n, split, seed)
     made: list[Tensor] = []
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with torch.no_grad(), same_draws(device):
             for rows in batches_of(n, BATCH):
                 arguments = [torch.from_numpy(z[rows]).to(device)]
                 if labels is not None:

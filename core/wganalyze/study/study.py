@@ -230,13 +230,16 @@ class SnapshotStudy:
         """What was done to the critic's output ("final sigmoid cut: the logit is analysed"), or ""."""
         return self.head.note
 
-    def scores(self, samples: Samples, mode: Mode = "eval", batch: int = 512) -> Scores:
-        """The critic's scores (n,), float64, as it gives them (not oriented; logits where a sigmoid was cut)."""
+    def scores(self, samples: Samples, mode: Mode = "eval", batch: int = 512, *, single: bool = False) -> Scores:
+        """The critic's scores (n,), float64, as it gives them (not oriented; logits where a sigmoid was cut).
+
+        ``single``: in float32 where that is near enough.
+        """
 
         def make() -> Scores:
-            return self.head.scores(samples, mode, batch)
+            return self.head.scores(samples, mode, batch, single=single)
 
-        return self.cached(("scores", samples.key, mode, batch), make) if samples.key else make()
+        return self.cached(("scores", samples.key, mode, batch, single), make) if samples.key else make()
 
     def gradient(self, samples: Samples, mode: Mode = "eval") -> Scores:
         """Gradient of the score with respect to the input, (n, d), float64."""
@@ -259,7 +262,10 @@ class SnapshotStudy:
     @property
     def orientation_auc(self) -> float:
         """P(score of a real > score of a fake), ties counted half, on the first replicate in eval mode."""
-        return self.cached("orientation auc", lambda: auc(self.scores(self.real()), self.scores(self.fake())))
+        return self.cached("orientation auc", self._first_auc)
+
+    def _first_auc(self) -> float:
+        return auc(self.scores(self.real(), single=True), self.scores(self.fake(), single=True))
 
     @property
     def assumptions(self) -> tuple[str, ...]:

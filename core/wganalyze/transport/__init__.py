@@ -14,12 +14,13 @@ from wganalyze.transport.duality import (
     penalised_dual,
 )
 from wganalyze.transport.exact import Transport, wasserstein
-from wganalyze.transport.permutation import permutation_pvalue
+from wganalyze.transport.permutation import PermutationTest, permutation_pvalue, permutation_test
 
 __all__ = [
     "METRICS",
     "Array",
     "DualBounds",
+    "PermutationTest",
     "Transport",
     "Transports",
     "as_points",
@@ -36,6 +37,7 @@ __all__ = [
     "paired_cost",
     "penalised_dual",
     "permutation_pvalue",
+    "permutation_test",
     "wasserstein",
     "wasserstein_batch",
 ]

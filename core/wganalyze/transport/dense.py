@@ -87,9 +87,12 @@ def assign(c: Any, u: Any, v: Any, x: Any) -> None:
 
     # Shortest augmenting paths for what is left.
     reach, room = np.empty(n), np.empty(n)
+    room_bits = room.view(np.int64)
     before = np.empty(n, np.int32)
     done = np.empty(n, np.int32)
     levels = np.empty(n)
+    number = np.empty(1)
+    bits = number.view(np.int64)
     for k in range(waiting):
         start = free[k]
         reach[:] = np.inf
@@ -102,10 +105,11 @@ def assign(c: Any, u: Any, v: Any, x: Any) -> None:
                 reach[j] = value if closer else reach[j]
                 before[j] = i if closer else before[j]
                 room[j] = value if closer else room[j]
-            least = np.inf
+            least = room_bits[0]
             for j in range(n):
-                least = min(least, room[j])
-            level = max(level, least)
+                least = min(least, room_bits[j])
+            bits[0] = least
+            level = max(level, number[0])
             near = -1
             for j in range(n):
                 if room[j] <= level:

@@ -27,9 +27,9 @@ class DualBounds:
     """Estimates and bounds of the sample W1 from scores (SCIENCE: Kantorovich duality; Mallasto et al. 1910.03875).
 
     ``raw``: mean f(x) - mean f(y), no bound. ``slope``: K_pair = max (f(x_i) - f(y_j))+ / c(x_i, y_j), infinite where
-    c = 0 and f(x) > f(y). ``pair``: raw / K_pair, a lower bound (None where K_pair is 0 or infinite).
-    ``c_first``/``c_second``: mean f(x) + mean f^c(y), and its twin: lower bounds for any f. ``zero``: the same for
-    f = 0. ``best``: the largest over scales s f, at ``best_scale``; never below ``pair`` or ``zero``.
+    c = 0 and f(x) > f(y); ``steepest``: the (i, j) of it. ``pair``: raw / K_pair, a lower bound (None where K_pair is 0
+    or infinite). ``c_first``/``c_second``: mean f(x) + mean f^c(y), and its twin: lower bounds for any f. ``zero``: the
+    same for f = 0. ``best``: the largest over scales s f, at ``best_scale``; never below ``pair`` or ``zero``.
     """
 
     raw: float
@@ -40,6 +40,7 @@ class DualBounds:
     zero: float
     best: float
     best_scale: float
+    steepest: tuple[int, int]
 
     @property
     def c(self) -> float:
@@ -59,14 +60,15 @@ def dual_bounds(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclide
 
 def _dual_bounds(fx: Array, fy: Array, costs: Costs) -> DualBounds:
     raw = float(fx.mean() - fy.mean())
-    slope = _pair_slope(fx, fy, costs)
+    slope, steepest = _pair_slope(fx, fy, costs)
     pair = raw / slope if 0 < slope < np.inf else None
     first, second = (line.value for line in _lines(fx, fy, costs, (1.0, 1.0)))
     zero = max(line.value for line in _lines(fx, fy, costs, (0.0, 0.0)))
     best_scale, best = _best_scaled(fx, fy, costs, slope)
     if pair is not None and pair > best:
         best, best_scale = pair, 1 / slope
-    return DualBounds(raw, slope, pair, first, second, zero, max(best, zero), best_scale if best >= zero else 0.0)
+    scale = best_scale if best >= zero else 0.0
+    return DualBounds(raw, slope, pair, first, second, zero, max(best, zero), scale, steepest)
 
 
 class Costs:
@@ -91,18 +93,20 @@ def _scored(fx: Array, fy: Array, x: Array, y: Array, metric: str) -> tuple[Arra
 
 def pair_slope(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> float:
     """K_pair = max_ij (f(x_i) - f(y_j))+ / c(x_i, y_j); infinite where c = 0 and f(x_i) > f(y_j)."""
-    return _pair_slope(*_scored(fx, fy, x, y, metric))
+    return _pair_slope(*_scored(fx, fy, x, y, metric))[0]
 
 
-def _pair_slope(fx: Array, fy: Array, costs: Costs) -> float:
-    steepest = 0.0
+def _pair_slope(fx: Array, fy: Array, costs: Costs) -> tuple[float, tuple[int, int]]:
+    slope, steepest = 0.0, (0, 0)
     for rows, block in costs:
         rise = np.maximum(fx[rows, None] - fy[None], 0)
         # A rise over no distance is infinite, and so is one over a distance too small for the quotient.
         with np.errstate(divide="ignore", over="ignore"):
             slopes = np.divide(rise, block, out=np.zeros_like(rise), where=rise > 0)
-        steepest = max(steepest, float(slopes.max()))
-    return steepest
+        if slopes.max() > slope:
+            i, j = divmod(int(slopes.argmax()), len(fy))
+            slope, steepest = float(slopes[i, j]), (rows.start + i, j)
+    return slope, steepest
 
 
 def c_transform_duals(fx: Array, fy: Array, x: Array, y: Array, metric: str = "euclidean") -> tuple[float, float]:

@@ -19,7 +19,7 @@ from wganalyze.transport.certificate import (
     upper_end,
     within_rounding,
 )
-from wganalyze.transport.costs.blocks import in_blocks
+from wganalyze.transport.costs.blocks import ONE_THREAD, in_blocks
 from wganalyze.transport.costs.metrics import (
     Array,
     Metric,
@@ -139,8 +139,9 @@ def as_problem(x: Any, y: Any, p: float = 1, a: Any = None, b: Any = None, metri
 
 def certified(problem: Problem, solver: Solver) -> Transport:
     """Solved by any solver, which need not be right, and proved without it; CertificateError where it cannot be."""
-    solution = interruptible(lambda stop: solver(problem.positive, stop), len(problem.x) * len(problem.y))
-    return _proved(problem, solution)
+    with ONE_THREAD:
+        solution = interruptible(lambda stop: solver(problem.positive, stop), len(problem.x) * len(problem.y))
+        return _proved(problem, solution)
 
 
 def _chosen(solver: str, problem: Problem, memory: int) -> Solver:

@@ -52,10 +52,10 @@ def aucs(study: Study, real: Samples, fake: Samples) -> dict[str, float]:
     """P(score of a real > score of a fake) by mode, as the critic gives its scores."""
     mixed = Samples.concatenate([real, fake])
     order = Split("mixed batches").rng(study.seed).permutation(len(mixed))
-    scores = study.scores(mixed.take(order), "train", BATCH)
+    scores = study.scores(mixed.take(order), "train", BATCH, single=True)
     is_real = order < len(real)
     return {
-        "auc_eval": auc(study.scores(real), study.scores(fake)),
-        "auc_train_separate": auc(study.scores(real, "train", BATCH), study.scores(fake, "train", BATCH)),
+        "auc_eval": auc(study.scores(real, single=True), study.scores(fake, single=True)),
+        "auc_train_separate": auc(*(study.scores(side, "train", BATCH, single=True) for side in (real, fake))),
         "auc_train_mixed": auc(scores[is_real], scores[~is_real]),
     }

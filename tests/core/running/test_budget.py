@@ -1,51 +1,116 @@
-"""The size that a time allows."""
+"""The sizes that a time allows."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from wganalyze import Analyzer, Measurement, Metric, Snapshot, Study, Yielded
+from wganalyze.cells.measuring import Question
 from wganalyze.contracts.samples import Preprocessing
-from wganalyze.running.budget import FIRST, largest_n
+from wganalyze.running.budget import FEW, SMALLEST, SPARE, WANTED, Cost, Plan, choose, within_budget
+from wganalyze.settings import defaults
+from wganalyze.study.dealing import Deal
 from wganalyze.testing import Gaussian
-from wganalyze.transport import wasserstein
-from wganalyze.transport.shortlist import bytes_held
+
+SECONDS = st.floats(1e-3, 1e6)
+COSTS = st.builds(Cost, st.floats(0, 100), st.floats(1e-9, 1))
 
 
-def largest(most: int | None, seconds: float, solve: Any = None) -> int:
-    """Of normal samples."""
-    return largest_n(Gaussian(2), Preprocessing(), most, seconds, 0, solve)
+def of_data(size: int, replicates: int) -> int:
+    """The most samples a split that so many data allow."""
+    return min(size // (2 * replicates + 1), defaults.N)
 
 
-def test_it_never_takes_more_than_there_is() -> None:
-    for most in (40, 700, 1000):
-        assert largest(most, 1e6) == most
-
-
-def test_it_stays_at_what_fits_in_memory() -> None:
-    """Room for shortlists of 1,500 points is none for 2,000."""
-    solve = partial(wasserstein, memory=bytes_held(1500, 1500, 2))
-    assert largest(None, 1e6, solve) == 2 * FIRST
-
-
-def test_without_time_it_is_the_first_size() -> None:
-    assert largest(None, 1e-9) == FIRST
-
-
-@pytest.mark.parametrize(("seconds", "n"), [(4.0, FIRST), (15.0, 2 * FIRST), (20.0, 4 * FIRST), (100.0, 4 * FIRST)])
-def test_a_size_that_takes_longer_is_not_chosen_and_a_hopeless_one_is_not_tried(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, n: int
+@given(COSTS, st.integers(1, 500), SECONDS, st.integers(10**3, 10**6))
+def test_a_plan_that_fits_is_foretold_to_fit_and_the_other_is_the_least(
+    cost: Cost, snapshots: int, seconds: float, size: int
 ) -> None:
-    """Where 500 take a second, and twice as many four times as long; the clock does not run by itself."""
-    now, tried = [0.0], []
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    most = partial(of_data, size)
+    plan = choose(cost, snapshots, seconds, most, None)
+    assert plan.replicates in (defaults.REPLICATES, FEW)
+    assert plan.n <= most(plan.replicates)
+    if plan.fits:
+        assert cost.run(snapshots, plan.n, plan.replicates) <= SPARE * seconds * (1 + 1e-9)
+    else:
+        assert (plan.n, plan.replicates, plan.hurried) == (min(SMALLEST, most(FEW)), FEW, True)
+        assert cost.run(snapshots, plan.n, FEW) > SPARE * seconds * (1 - 1e-9)
 
-    def solve(x: Any, y: Any) -> None:
-        tried.append(len(x))
-        now[0] += (len(x) / FIRST) ** 2
 
-    assert largest(4 * FIRST, seconds, solve) == n
-    assert max(tried[2:]) == n
+@given(COSTS, st.integers(1, 500), SECONDS, st.floats(1, 100))
+def test_more_time_is_never_worth_less(cost: Cost, snapshots: int, seconds: float, factor: float) -> None:
+    less, more = (choose(cost, snapshots, each, partial(of_data, 10**6), None) for each in (seconds, factor * seconds))
+    assert more.fits or not less.fits
+    assert more.n >= min(less.n, WANTED)
+    assert (more.replicates, more.n) >= (less.replicates, less.n)
+
+
+@given(COSTS, st.integers(1, 500), SECONDS)
+def test_replicates_that_were_said_are_kept(cost: Cost, snapshots: int, seconds: float) -> None:
+    assert choose(cost, snapshots, seconds, partial(of_data, 10**6), 4).replicates == 4
+
+
+@given(COSTS, st.integers(1, 50), st.integers(2, 10**4), st.integers(1, 9))
+def test_the_largest_size_takes_the_time_that_it_is_for(cost: Cost, snapshots: int, n: int, replicates: int) -> None:
+    assume(cost.growing * n**1.5 > 1e-6 * cost.fixed)
+    assert abs(cost.largest(snapshots, replicates, cost.run(snapshots, n, replicates)) - n) <= 1
+
+
+@given(st.floats(0, 10), st.floats(1e-6, 1))
+def test_two_trials_show_what_grows(fixed: float, growing: float) -> None:
+    cost = Cost.of([(n, fixed + growing * n**1.5) for n in (64, 250)])
+    assert cost.fixed == pytest.approx(fixed, rel=1e-6, abs=1e-6 * growing * 250**1.5)
+    assert cost.growing == pytest.approx(growing, rel=1e-6, abs=1e-9 * fixed)
+    assert Cost.of([(64, 2.0)]) == Cost(0.0, 2 / 64**1.5)
+    assert Cost.of([(64, 2.0), (250, 1.0)]) == Cost(2.0, 0.0)  # noise
+
+
+def test_what_was_chosen_is_said() -> None:
+    assert Plan(900, 5, True, False).told(20, 300, "").note == (
+        "n = 900, 5 replicates: what 20 snapshots can take in the 300 s of --budget here"
+    )
+    assert Plan(64, 3, False, True).told(20, 1.5, "").note == (
+        "n = 64, 3 replicates, the fewest permutations: the least that tells something, though 20 snapshots may take "
+        "over 1.5 s here"
+    )
+
+
+class Clocked(Analyzer):
+    """A second, and another for 250 samples of which twice as many take 2.8."""
+
+    name = "clocked"
+    metrics = (Metric("n", "Samples."),)
+    now = 0.0
+    tried: Sequence[int] = ()
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Let the clock run."""
+        Clocked.now += 1 + (study.n / 250) ** 1.5
+        Clocked.tried = [*Clocked.tried, study.n]
+        yield Measurement("n", study.n)
+
+
+@pytest.mark.parametrize(
+    ("budget", "n", "replicates", "tried"),
+    [(1.0, 64, 3, 64), (40.0, 320, 3, 250), (120.0, 584, 5, 1000), (1e6, 2000, 5, 1000)],
+)
+def test_small_samples_are_tried_and_a_part_of_the_time_goes_into_them(
+    monkeypatch: pytest.MonkeyPatch, budget: float, n: int, replicates: int, tried: int
+) -> None:
+    """Of ten snapshots, on a clock that does not run by itself."""
+    monkeypatch.setattr(time, "perf_counter", lambda: Clocked.now)
+    monkeypatch.setattr(Clocked, "now", 0.0)
+    monkeypatch.setattr(Clocked, "tried", ())
+    deal = Deal(Gaussian(2), "law", Preprocessing(), defaults.N, defaults.REPLICATES, 0)
+    snapshots = [Snapshot(str(i), i, "step", ()) for i in range(10)]
+    question = Question(Clocked, None)
+    plan = within_budget(deal, lambda _: defaults.N, None, budget, snapshots, [question], "cpu")
+    assert plan.replicates == replicates
+    assert plan.n == pytest.approx(n, rel=0.25)
+    assert max(Clocked.tried) == tried
+    assert Clocked.now <= max(0.4 * budget, 2.5)

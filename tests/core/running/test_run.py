@@ -48,11 +48,11 @@ def test_samples_scores_and_transport_once_a_snapshot_and_floors_once_a_run(
             counts["fake", snapshot.label, n, split] += 1
         return generate(snapshot, n, split, **more)
 
-    def counted_scores(self: ReadyCritic, samples: Any, *more: Any) -> Any:
+    def counted_scores(self: ReadyCritic, samples: Any, *more: Any, single: bool = False) -> Any:
         alive.append(self)  # so that no other gets its id
         if samples.key:  # the fingerprint's probe has none
             counts["scores", id(self), samples.key, more] += 1
-        return scores(self, samples, *more)
+        return scores(self, samples, *more, single=single)
 
     def counted_real(self: Deal, n: int, split: Any) -> Any:
         counts["real", n, split] += 1

@@ -8,7 +8,7 @@ import pytest
 
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.errors import DataError, UsageError
-from wganalyze.running.sizes import make_deal
+from wganalyze.running.sizes import ENDLESS, largest_n, make_deal
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
@@ -72,18 +72,25 @@ def test_as_many_as_there_are(distinct_rows: MakeRows) -> None:
     deal = make_deal(distinct_rows(50_000), Said(n="max", replicates=2), None)
     assert (deal.n, deal.size_note) == (10_000, "n = 10000: the most that there is for disjoint splits")
     assert make_deal(distinct_rows(50_000), Said(n="max", replicates=2), None, stored=100).n == 20
-    with pytest.raises(UsageError, match="testing-gaussian has no end; add --budget 20s"):
+    with pytest.raises(UsageError, match="testing-gaussian has no end; add --budget 5m"):
         make_deal(Gaussian(2), Said(n="max"), None)
-    with pytest.raises(UsageError, match="--budget is for --n max"):
+    with pytest.raises(UsageError, match="--budget chooses n"):
         make_deal(Gaussian(2), Said(n=100, budget=1.0), None)
+    assert make_deal(Gaussian(2), Said(n="max", budget=1.0), None).n == defaults.N
 
 
-def test_as_many_as_a_time_allows() -> None:
-    deal = make_deal(Gaussian(2), Said(n="max", budget=1e-9, replicates=2), None)
-    assert (deal.n, deal.size_note) == (500, "n = 500: the most for which one exact W1 ends in 1e-09 s here")
-    more = make_deal(Gaussian(2), Said(n="max", budget=2.0, replicates=2), None)
-    assert more.n >= 1000
-    assert more.n % 500 == 0
+@pytest.mark.parametrize(
+    ("said", "stored", "n"),
+    [
+        (Said(), None, 2000),
+        (Said(n="max"), None, 10_000),
+        (Said(n="max"), 100, 20),
+        (Said(), 100, 20),
+    ],
+)
+def test_the_largest_n(distinct_rows: MakeRows, said: Said, stored: int | None, n: int) -> None:
+    assert largest_n(distinct_rows(50_000), said, stored, 2) == n
+    assert largest_n(Gaussian(2), said, stored, 2) == (n if stored or said.get("n") is None else ENDLESS)
 
 
 def test_a_deal_is_called_as_the_user_called_its_source(distinct_rows: MakeRows) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze.contracts.snapshot import Latent
+from wganalyze.contracts.terms import Mode
 from wganalyze.errors import CheckpointError
 from wganalyze.study.critic import ReadyCritic
 
@@ -53,7 +54,7 @@ def test_train_mode_uses_batch_statistics_and_leaves_the_buffers(ready: Ready, s
     head, x = ready(net), samples(32)
     before = {key: value.clone() for key, value in head.module.state_dict().items()}
     in_training = head.scores(x, "train", 32)
-    head.gradient(x, "train", 32)
+    head.gradient(x, "train")
     assert not np.allclose(in_training, head.scores(x, "eval", 32))
     for key, value in head.module.state_dict().items():
         assert torch.equal(value, before[key]), key
@@ -85,12 +86,45 @@ def test_a_remainder_of_one_joins_the_batch_before(ready: Ready, samples: MakeSa
         np.testing.assert_allclose(scores[16:], last, rtol=1e-10)
 
 
+class Shifted(nn.Module):
+    """Far from 0, where float32 has few digits left."""
+
+    def __init__(self, offset: float) -> None:
+        super().__init__()
+        self.net = seeded(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 1))
+        self.offset = offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x.reshape(-1, 1, 4, 4)) + self.offset  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+@pytest.mark.parametrize(("offset", "near"), [(0.0, True), (1e7, False)])
+def test_scores_are_of_float32_only_where_that_is_near_enough(
+    ready: Ready, samples: MakeSamples, offset: float, near: bool, mode: Mode
+) -> None:
+    head, x = ready(Shifted(offset), shapes=[(16,)]), samples(70, 16)
+    exact, single = (head.scores(x, mode, 20, single=each) for each in (False, True))
+    assert single.dtype == np.float64
+    if near:
+        assert not np.array_equal(single, exact)
+        assert np.array_equal(single, single.astype(np.float32))
+        assert np.abs(single - exact).max() <= 1e-3 * exact.std()
+    else:
+        assert np.array_equal(single, exact)
+
+
+def test_a_small_network_is_not_worth_float32(ready: Ready, samples: MakeSamples) -> None:
+    head, x = ready(mlp()), samples(10)
+    assert np.array_equal(head.scores(x, "eval", 10, single=True), head.scores(x, "eval", 10))
+
+
 @pytest.mark.parametrize("last", [(), (nn.Sigmoid(),)])
 def test_gradients_agree_with_finite_differences(
     ready: Ready, samples: MakeSamples, last: tuple[nn.Module, ...]
 ) -> None:
     head, x, h = ready(mlp(*last)), samples(20), 1e-5  # gradients are of float32
-    slopes = head.gradient(x, "eval", batch=7)
+    slopes = head.gradient(x, "eval")
     double = head._gradient(x, "eval", batch=7, single=False)
     assert slopes.shape == double.shape == (20, 3)
     base = x.with_points(x.points.astype(np.float64))

@@ -7,8 +7,10 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from wganalyze.transport import permutation_pvalue, wasserstein
+from wganalyze.transport import cost_matrix, permutation, permutation_pvalue, permutation_test, wasserstein
 
 Array = npt.NDArray[np.float64]
 
@@ -115,3 +117,61 @@ def test_unequal_sizes_and_no_pairs_are_refused() -> None:
     for pairs in ([], [(np.zeros((3, 1)), np.ones((2, 1)))]):
         with pytest.raises(ValueError, match="pairs of samples of equal sizes"):
             permutation_pvalue(pairs, rng=rng)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(2, 40), st.sampled_from([1, 2, 20]), st.floats(0, 1.5))
+@settings(max_examples=40)
+def test_cheap_couplings_decide_nothing_else_than_the_best_one(
+    seed: int, replicates: int, n: int, dim: int, shift: float
+) -> None:
+    """The same count as of W1 by the solver, for each permutation."""
+    rng = np.random.default_rng(seed)
+    pairs = [(x, y + shift / dim) for x, y in (rng.standard_normal((2, n, dim)) for _ in range(replicates))]
+    found = permutation_test(pairs, permutations=30, rng=np.random.default_rng(seed))
+    orders = np.random.default_rng(seed)
+    observed = sum(wasserstein(x, y).value for x, y in pairs)
+    pooled = [np.concatenate(pair) for pair in pairs]
+    costs = [
+        sum(wasserstein(points[order[:n]], points[order[n:]]).value for points, order in zip(pooled, each, strict=True))
+        for each in ([orders.permutation(2 * n) for _ in pairs] for _ in range(30))
+    ]
+    assert found.as_extreme == sum(cost >= observed * (1 - 1e-12) for cost in costs)
+    assert found.pvalue == (1 + found.as_extreme) / 31
+
+
+@given(st.integers(0, 10**6), st.integers(4, 300))
+def test_couplings_get_cheaper_and_stay_couplings(seed: int, half: int) -> None:
+    """More points than a greedy coupling has neighbours for, too."""
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((2 * half, 3))
+    pool = permutation._Pool(cost_matrix(points, points))
+    order = rng.permutation(2 * half)
+    costs = [*pool.some(order)]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] >= pool.best(order) * (1 - 1e-12)
+
+
+def test_sampling_stops_at_enough_and_the_p_value_is_what_that_gives() -> None:
+    """Besag and Clifford 1991: enough / l where the last of them is the l-th."""
+    rng = np.random.default_rng(0)
+    pairs = [tuple(rng.standard_normal((2, 20, 2)))]
+    whole = [permutation_test(pairs, permutations=k, rng=np.random.default_rng(1)).as_extreme for k in range(1, 200)]
+    for enough in (1, 5, 10):
+        found = permutation_test(pairs, permutations=1000, enough=enough, rng=np.random.default_rng(1))
+        assert found.permutations == 1 + whole.index(enough)
+        assert (found.pvalue, found.as_extreme) == (enough / found.permutations, enough)
+    far = permutation_test([(x, y + 9) for x, y in pairs], permutations=50, enough=5, rng=rng)
+    assert (far.pvalue, far.permutations, far.as_extreme) == (1 / 51, 50, 0)
+
+
+def test_the_sequential_p_value_is_rarely_small_under_equal_laws() -> None:
+    """P(p <= a) <= a; the counts allow for three standard errors."""
+    rng = np.random.default_rng(5)
+    pvalues = np.array(
+        [
+            permutation_test([tuple(rng.standard_normal((2, 8, 2)))], permutations=199, enough=5, rng=rng).pvalue
+            for _ in range(1000)
+        ]
+    )
+    for level in (0.02, 0.05, 0.1, 0.3):
+        assert (pvalues <= level).mean() <= level + 3 * (level * (1 - level) / 1000) ** 0.5
