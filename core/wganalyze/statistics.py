@@ -29,7 +29,7 @@ class Estimate:
     """A mean over replicates.
 
     ``value``: the mean.
-    ``interval``: the Student-t interval of its expectation; None below three replicates.
+    ``interval``: of its expectation, or of what its method names; None where there is none.
     ``replicates``: how many there are.
     ``values``: one of each replicate.
     """
@@ -51,6 +51,28 @@ def student_t(values: Sequence[float], level: float = 0.95) -> Estimate:
     half = float(t.ppf(0.5 + level / 2, count - 1)) * spread / math.sqrt(count)
     interval = Interval(mean - half, mean + half, f"Student t over {count} replicates, {level:.0%}")
     return Estimate(mean, interval, count, tuple(values))
+
+
+def of_median(values: Sequence[float], level: float = 0.95, least: float = 0.9) -> Estimate:
+    """Mean of independent values, and an interval of their median, for every law (David and Nagaraja 2003, sec. 7.1).
+
+    The k-th least and the k-th largest hold the median between them unless fewer than k values fall on one side, which
+    is a binomial matter. The narrowest of at least ``level``; else all of them, if they reach ``least``; no interval
+    below. It is stretched to the mean, where that lies outside.
+    """
+    mean, ordered, count = math.fsum(values) / len(values), sorted(values), len(values)
+
+    def coverage(k: int) -> float:
+        return 1.0 - 2 * sum(math.comb(count, i) for i in range(k)) / float(2**count)
+
+    narrow = [k for k in range(1, count // 2 + 1) if coverage(k) >= level]
+    k = max(narrow, default=1)
+    if coverage(k) < least:
+        return Estimate(mean, None, count, tuple(values))
+    low, high = min(mean, ordered[k - 1]), max(mean, ordered[-k])
+    return Estimate(
+        mean, Interval(low, high, f"median, by order over {count} replicates, {coverage(k):.3g}"), count, tuple(values)
+    )
 
 
 def auc(positive: npt.NDArray[np.floating[Any]], negative: npt.NDArray[np.floating[Any]]) -> float:

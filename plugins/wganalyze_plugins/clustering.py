@@ -16,8 +16,6 @@ ITERATIONS = 25
 DEFAULT_K = 64
 POINTS_PER_CENTROID = 4
 REDO = 5
-COPY = 1 / 3
-"""A sample this much nearer to its nearest neighbour than to the next is taken for a copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,20 +85,6 @@ def nearest(points: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[npt.ND
         index[rows] = costs.argmin(axis=1)
         distance[rows] = costs.min(axis=1)
     return index, distance
-
-
-def share_of_copies(points: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
-    """Share of ``points`` (n, d) whose nearest of ``targets`` (m, d), m >= 2, is 3 times as near as the next or nearer.
-
-    The ratio of two neighbours needs no scale (Yoon et al. 2023, 'Diffusion probabilistic models generalize when they
-    fail to memorize'); independent samples have it too, 3^-d of them where the law is smooth: hold it against those.
-    """
-    from wganalyze.transport import cost_blocks
-
-    x, y = np.asarray(points, np.float64), np.asarray(targets, np.float64)
-    near = [np.partition(costs, 1, axis=1)[:, :2] for _, costs in cost_blocks(x, y)]
-    first, second = np.concatenate(near).T
-    return float((first <= COPY * second).mean())
 
 
 def matched_cosines(first: Array, second: Array, centre: Array) -> Array:

@@ -103,7 +103,10 @@ WAYS: dict[str, Way] = {
         "[data]\nnormalize = { mean = [0.5, 0.4], std = [0.25, 0.2] }",
         ((0.5, 0.4), (0.25, 0.2)),
     ),
-    "held_out": Way(["--training-data"], False, "[data]\nheld_out = false", False),
+    "training_data": Way(
+        ["--training-data", "digits:train"], "digits:train", '[data]\ntraining = "digits:train"', "digits:train"
+    ),
+    "held_out": Way(["--not-held-out"], False, "[data]\nheld_out = false", False),
     "n": Way(["--n", "max"], "max", '[run]\nn = "max"', "max"),
     "budget": Way(["--budget", "2m"], 120, "[run]\nbudget = 120", 120.0),
     "replicates": Way(["--replicates", "7"], 7, "[run]\nreplicates = 7", 7),

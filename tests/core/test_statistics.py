@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from wganalyze.statistics import auc, holm, student_t
+from wganalyze.statistics import auc, holm, of_median, student_t
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=30), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
@@ -38,6 +38,33 @@ def test_no_interval_below_three_replicates() -> None:
     constant = student_t((2.0, 2.0, 2.0)).interval
     assert constant is not None
     assert (constant.low, constant.high) == (2.0, 2.0)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40))
+def test_an_interval_of_the_median_is_between_order_statistics(values: list[float]) -> None:
+    estimate, count = of_median(values), len(values)
+    assert math.isclose(estimate.value, float(np.mean(values)), rel_tol=1e-12, abs_tol=1e-9)
+    if count < 5:  # the least and the largest of four hold the median in 87.5%
+        assert estimate.interval is None
+        return
+    interval, ordered = estimate.interval, sorted(values)
+    assert interval is not None
+    k = max([k for k in range(1, count // 2 + 1) if 2 * stats.binom.cdf(k - 1, count, 0.5) <= 0.05], default=1)
+    assert interval.low == min(ordered[k - 1], estimate.value)
+    assert interval.high == max(ordered[-k], estimate.value)
+    coverage = 1 - 2 * stats.binom.cdf(k - 1, count, 0.5)
+    assert interval.method == f"median, by order over {count} replicates, {coverage:.3g}"
+
+
+@pytest.mark.parametrize(("count", "coverage"), [(5, 0.9375), (6, 0.96875), (10, 0.978515625)])
+def test_it_covers_the_median_of_every_law_as_it_says(count: int, coverage: float) -> None:
+    """Also of the heaviest tails and of a rare mode, where Student t covers the mean in half of the cases."""
+    rng = np.random.default_rng(0)
+    laws = (rng.standard_cauchy((4000, count)), np.exp(3 * rng.standard_normal((4000, count))))
+    for draws, median in zip(laws, (0.0, 1.0), strict=True):
+        intervals = [of_median(row).interval for row in draws]
+        hits = np.mean([i is not None and i.low <= median <= i.high for i in intervals])
+        assert hits >= coverage - 4 * (coverage * (1 - coverage) / 4000) ** 0.5
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.lists(st.integers(-5, 5), min_size=1, max_size=40))

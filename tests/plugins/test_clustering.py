@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans as Peer
 from sklearn.datasets import load_digits, make_blobs
 
 from wganalyze.contracts.samples import Split
-from wganalyze_plugins.clustering import Clustering, cluster, matched_cosines, nearest, share_of_copies, usual_k
+from wganalyze_plugins.clustering import Clustering, cluster, matched_cosines, nearest, usual_k
 from wganalyze_plugins.toys import Grid25
 
 Array = npt.NDArray[np.float64]
@@ -200,26 +200,6 @@ def test_a_centroid_at_the_centre_has_no_direction_and_no_similarity() -> None:
 
 def test_a_clustering_is_as_long_as_it_has_centroids() -> None:
     assert len(Clustering(np.zeros((7, 2)), np.full(7, 1 / 7), 0.0, "by hand")) == 7
-
-
-# ---- copies
-
-
-def test_copies_are_told_by_their_nearest_two() -> None:
-    rng = np.random.default_rng(0)
-    reals, others = rng.standard_normal((2, 200, 20))
-    near = reals[:50] + 0.01 * rng.standard_normal((50, 20))
-    assert share_of_copies(others, reals) == 0
-    assert share_of_copies(near, reals) == 1
-    assert share_of_copies(np.concatenate([near, others[:150]]), reals) == 0.25
-    # A mean of several is as near to the one as to the other.
-    assert share_of_copies(reals[:100] / 2 + reals[100:] / 2, reals) == 0
-
-
-def test_in_a_plane_a_ninth_looks_like_copies_by_chance() -> None:
-    """(d1/d2)^d is uniform for a smooth law."""
-    x, y = np.random.default_rng(0).uniform(size=(2, 3000, 2))
-    assert share_of_copies(x, y) == pytest.approx(1 / 9, abs=0.02)
 
 
 @pytest.mark.parametrize(("points", "k"), [(1, 2), (8, 2), (70, 17), (256, 64), (5000, 64)])

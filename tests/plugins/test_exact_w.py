@@ -23,12 +23,13 @@ from wganalyze import transport
 from wganalyze.contracts.data import DataSource, FiniteSource
 from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.samples import Split, Values
-from wganalyze.statistics import student_t
+from wganalyze.statistics import Estimate, of_median, student_t
 from wganalyze.study.study import Cache, SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import Transport, wasserstein, wasserstein_batch
 from wganalyze.transport.exact import as_problem, certified
 from wganalyze.transport.solvers import by_pot
+from wganalyze_plugins import memorisation
 from wganalyze_plugins.critic_gap import CriticGap
 from wganalyze_plugins.exact_w import ALPHA, ExactW, _solvers
 from wganalyze_plugins.funnel import Funnel
@@ -63,7 +64,8 @@ def affine(matrix: npt.ArrayLike, offset: npt.ArrayLike) -> nn.Linear:
 
 def test_the_contract_is_kept(rows: Call) -> None:
     outcome = check_analyzer(ExactW, shifted_gaussians(n=40))
-    expected = {metric.name for metric in ExactW.metrics} - {"w1_known"}
+    unsaid = {"w1_known"} | {metric.name for metric in memorisation.METRICS}
+    expected = {metric.name for metric in ExactW.metrics} - unsaid
     assert set(rows(outcome)) == expected
 
 
@@ -238,13 +240,43 @@ def test_an_interval_takes_three_replicates(ask: Call, rows: Call, replicates: i
     found = rows(ask(shifted_gaussians(n=30, replicates=replicates)))
     for name in ("w1", "w2", "w1_floor", "w2_floor", "w1_floor_fake"):
         interval = found[name].interval
-        assert (interval is not None) == (replicates >= 3)
+        assert (interval is not None) == (replicates >= (3 if name.startswith("w1") else 5))
         assert found[name].replicates == replicates
         if interval is not None:
             assert interval.low < value(found[name]) < interval.high
-            assert interval.method == f"Student t over {replicates} replicates, 95%"
+            student = f"Student t over {replicates} replicates, 95%"
+            assert interval.method == (
+                student if name.startswith("w1") else "median, by order over 5 replicates, 0.938"
+            )
     # A gap is no estimate of anything, so that it has none.
     assert found["w1_gap"].interval is None
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, shape: rng.standard_t(2.5, shape),
+        lambda rng, shape: np.exp(rng.standard_normal(shape)),
+        lambda rng, shape: rng.standard_normal(shape) + 20 * (rng.random((*shape[:-1], 1)) < 0.01),
+    ],
+    ids=["t(2.5)", "log-normal", "rare mode"],
+)
+def test_intervals_of_w2_cover_its_median_where_tails_are_heavy(draw: Callable[..., Any]) -> None:
+    """From 1,000 independent distances; Student t covers the mean of t(2.5) in fewer than 85%, squares of it in 50%."""
+    rng = np.random.default_rng(0)
+    x, y = (draw(rng, (1000, 64, 16)) for _ in range(2))
+    values = wasserstein_batch(x, y, p=2).value
+    centre, fives = np.median(values), rng.choice(values, (3000, 5))
+
+    def covered(estimates: list[Estimate], truth: float) -> float:
+        return float(
+            np.mean([e.interval is not None and e.interval.low <= truth <= e.interval.high for e in estimates])
+        )
+
+    assert covered([of_median(five) for five in fives], centre) >= 0.9375 - 4 * (0.9375 * 0.0625 / 3000) ** 0.5
+    if values.std() > 0.5 * values.mean():
+        assert covered([student_t(five) for five in fives], values.mean()) < 0.85
+        assert covered([student_t(five**2) for five in fives], (values**2).mean()) < 0.5
 
 
 def test_the_row_says_what_the_interval_is_for(ask: Call, rows: Call) -> None:

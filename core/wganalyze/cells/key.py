@@ -39,7 +39,9 @@ def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any) -> st
         "penalty": snapshot.penalty,
         "assumptions": snapshot.assumptions,
     }
-    sizes = None if deal is None else [deal.n, deal.replicates, deal.seed, deal.held_out, deal.fit_size]
+    sizes = (
+        None if deal is None else [deal.n, deal.replicates, deal.seed, deal.held_out, deal.fit_size, deal.training_id]
+    )
     return _key(
         [
             snapshot.digest,

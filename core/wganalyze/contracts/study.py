@@ -169,6 +169,11 @@ class Study(Protocol):
         """
         ...
 
+    @property
+    def training(self) -> Samples | None:
+        """What the generator was trained on, (m, d) in the critic's input space; None where that was not said."""
+        ...
+
     # The critic
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from wganalyze.cells.measuring import Question
@@ -53,6 +54,8 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     device = choose_device(request.said.get("device", defaults.DEVICE))
     source = _source(opened, progress)
     snapshots, deal = _dealt(opened, source, progress, infer=request.said.get("infer", False))
+    if "training_data" in opened.said:
+        deal = _beside_training(deal, opened)
     if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
     for line in [*lost, *_missing(snapshots)]:
@@ -78,8 +81,22 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
     return source
 
 
+def _beside_training(deal: Deal | None, opened: Opened) -> Deal:
+    """The deal with what was trained on, which is to be other data than those that are measured on."""
+    name = opened.said["training_data"]
+    if deal is None:
+        raise UsageError("--training-data stands beside --data: say --data NAME too, of samples that were held out")
+    source = opened.host.data_source(name)
+    with _answering(source, "--training-data"):
+        if source.digest == deal.source.digest:
+            raise UsageError(
+                f"--training-data {name}: the same samples as --data; measure on others, or say --not-held-out alone"
+            )
+    return replace(deal, trained_on=source)
+
+
 @contextmanager
-def _answering(source: DataSource) -> Iterator[None]:
+def _answering(source: DataSource, option: str = "--data") -> Iterator[None]:
     """What a source raises before there is a cell to hold it becomes a line with its name."""
     try:
         yield
@@ -87,7 +104,7 @@ def _answering(source: DataSource) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         reason = reason_of(error)
-        raise DataError(f"--data {source.name}: the source failed ({reason})") from error
+        raise DataError(f"{option} {source.name}: the source failed ({reason})") from error
 
 
 def _dealt(

@@ -118,6 +118,7 @@ def describe_run(
         "replicates": deal.replicates,
         "seed": deal.seed,
         "held_out": deal.held_out,
+        "training": None if deal.trained_on is None else request.said.get("training_data", deal.trained_on.name),
     }  # fmt: skip
     return {
         "run_id": run_id,

@@ -16,7 +16,7 @@ def from_command_line(texts: dict[str, object]) -> Said:
         if name in facts() and value is not None and value != () and value is not False:
             shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
             said[name] = read(name, value, f"{flag_of(name)} {shown}")
-    if texts.get("held_out") is False:  # the flag --training-data
+    if texts.get("held_out") is False:  # the flag --not-held-out
         said["held_out"] = False
     return cast(Said, said)
 

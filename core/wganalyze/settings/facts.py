@@ -81,11 +81,21 @@ class Said(TypedDict, total=False):
     held_out: Annotated[
         bool,
         Fact(
-            "Was the generator trained on these data?",
+            "Was the generator trained on other samples than these?",
             toml=("data", "held_out"),
-            flag="--held-out/--training-data",
+            flag="--held-out/--not-held-out",
             example=True,
             remark="true: the generator was not trained on these samples",
+        ),
+    ]
+    training_data: Annotated[
+        str,
+        Fact(
+            "What the generator was trained on, beside --data: shows whether it memorised.",
+            toml=("data", "training"),
+            metavar="DATA",
+            example="NAME:ARGUMENT",
+            remark="the samples that were trained on, where source holds others",
         ),
     ]
     only: Annotated[

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, replace
+from typing import cast
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.samples import Points, Preprocessing, Samples, Split
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError
+
+MOST_TRAINING = 100_000
+"""Samples that were trained on, among which neighbours are looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +24,7 @@ class Deal:
     Splits "x" and "x2" of every replicate hold ``n`` samples each; "fit" holds what is left, at least ``n``.
 
     ``text``: the source as the user named it. ``size_note``: why ``n`` is below the default, where nobody chose it.
-    ``stored``: the fewest samples that a snapshot stores in place of a generator.
+    ``stored``: the fewest samples that a snapshot stores in place of a generator. ``trained_on``: the data of training.
     """
 
     source: DataSource
@@ -32,6 +37,7 @@ class Deal:
     assumptions: tuple[str, ...] = ()
     size_note: str = ""
     stored: int | None = None
+    trained_on: DataSource | None = None
 
     @property
     def space(self) -> str:
@@ -43,6 +49,11 @@ class Deal:
         """Digest of the data's content and preprocessing."""
         content = [self.source.name, self.source.digest, asdict(self.preprocessing)]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+
+    @property
+    def training_id(self) -> str:
+        """Digest of what was trained on; "" where that was not said."""
+        return "" if self.trained_on is None else self.trained_on.digest
 
     @property
     def fit_size(self) -> int:
@@ -65,6 +76,20 @@ class Deal:
         points = self.preprocessing.apply(drawn.values, self.source.shape)
         key = ("real", split.name, split.replicate, n)
         return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def training(self) -> Samples:
+        """Samples that the generator was trained on, up to MOST_TRAINING of them."""
+        source = cast(DataSource, self.trained_on)
+        n = min(MOST_TRAINING, 10 * self.n if source.size is None else source.size)
+        drawn = source.draw(n, Split("training"), offset=0, seed=self.seed)
+        if math.prod(source.shape) != math.prod(self.source.shape):
+            shapes = f"samples of shape {source.shape}, those of --data have {self.source.shape}"
+            raise DataError(f"--training-data {source.name}: {shapes}")
+        if source.value_range is not None and source.value_range != self.source.value_range:
+            points = self.from_range(drawn.values, source.shape, source.value_range)
+        else:
+            points = self.preprocessing.apply(drawn.values, source.shape)
+        return Samples(points, source.shape, drawn.labels, ("training", n), shared=True)
 
     def other_side(self, n: int, split: Split) -> Samples:
         """``n`` samples of the other side of a pair, in the role of the generated ones."""

@@ -163,6 +163,13 @@ class SnapshotStudy:
         chosen = mode or self.snapshot.generator_mode
         return self.cached(("fake", size, which, chosen), lambda: self._generate(size, which, chosen))
 
+    @property
+    def training(self) -> Samples | None:
+        """What the generator was trained on, (m, d) in the critic's input space; None where that was not said."""
+        if self.deal is None or self.deal.trained_on is None:
+            return None
+        return self.cached("training", self.deal.training, scope="data")
+
     def _stored(self, n: int, split: Split) -> Samples:
         """Rows of the stored samples, in one shuffled order; splits are disjoint, as those of real samples are."""
         stored = cast(Samples, self.snapshot.samples)

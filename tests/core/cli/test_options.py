@@ -61,6 +61,7 @@ SAID: dict[str, tuple[list[str], Any]] = {
     "range": (["--range", "-1,1"], (-1.0, 1.0)),
     "normalize": (["--normalize", "0.5,0.25"], ((0.5,), (0.25,))),
     "held_out": (["--held-out"], True),
+    "training_data": (["--training-data", "npz:a.npz#y"], "npz:a.npz#y"),
     "n": (["--n", "300"], 300),
     "budget": (["--budget", "2m"], 120.0),
     "replicates": (["--replicates", "7"], 7),
@@ -91,7 +92,7 @@ def test_all_of_them_at_once() -> None:
 
 
 def test_the_other_side_of_held_out() -> None:
-    assert request_of(run, "ckpt", "--training-data").said == Said(held_out=False)
+    assert request_of(run, "ckpt", "--not-held-out").said == Said(held_out=False)
 
 
 def test_all_that_there_is() -> None:

@@ -26,7 +26,8 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 ANY = st.booleans() | st.integers(-(2**63), 2**63 - 1) | NUMBER | TEXT
 EXAMPLES = Said(
-    data="NAME:ARGUMENT", held_out=True, only=("NAME",), skip=("NAME",), n=2000, budget=300.0, replicates=5, seed=0,
+    data="NAME:ARGUMENT", held_out=True, training_data="NAME:ARGUMENT", only=("NAME",), skip=("NAME",), n=2000,
+    budget=300.0, replicates=5, seed=0,
     options={"ANALYZER.KEY": "VALUE"}, classes=10, label_encoding="index", generator_mode="eval", weights="raw",
     output="score", orientation=1, gradient_penalty=10.0,
 )  # fmt: skip
