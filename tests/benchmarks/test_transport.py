@@ -5,20 +5,19 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import platform
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from machine import machine
 from peers import BATCHED, SINGLE
 from samples import FIELD, SAMPLES
 
@@ -220,22 +219,6 @@ def plot(results: dict[Case, dict[str, list[Run]]], path: Path) -> None:
             axis.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
-
-
-def machine() -> str:
-    """What it ran on."""
-    names = ("numpy", "scipy", "torch", "numba", "pot", "lapx", "lapjv", "ortools")
-    versions = []
-    for name in names:
-        try:
-            versions.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            versions.append(f"{name} is missing")
-    memory = psutil.virtual_memory().total / 2**30
-    cpu = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.split(":")[1].strip() for line in cpu if "model name" in line]
-    where = f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores, {memory:.0f} GiB"
-    return f"{where}; Python {platform.python_version()}; {', '.join(versions)}."
 
 
 @pytest.mark.bench

@@ -1,0 +1,26 @@
+"""The machine that was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+
+def machine() -> str:
+    """What it ran on."""
+    names = ("numpy", "scipy", "torch", "numba", "pot", "lapx", "lapjv", "ortools")
+    versions = []
+    for name in names:
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            versions.append(f"{name} is missing")
+    memory = psutil.virtual_memory().total / 2**30
+    cpu = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":")[1].strip() for line in cpu if "model name" in line]
+    where = f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores, {memory:.0f} GiB"
+    return f"{where}; Python {platform.python_version()}; {', '.join(versions)}."
