@@ -26,7 +26,7 @@ REPLICATES = 3
 SAVE_AT: Mapping[str, Sequence[int]] = {"wgan-gp": (50, 300, 700, 1200), "wgan": (50, 300, 700, 1200)}
 
 
-@click.command(short_help="Train two small WGANs on digits, analyse them, show the report (two minutes).")
+@click.command(short_help="Train two small WGANs on digits, analyse them, show the report (a minute).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("demo"), show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of training and of all draws.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
@@ -34,7 +34,7 @@ SAVE_AT: Mapping[str, Sequence[int]] = {"wgan-gp": (50, 300, 700, 1200), "wgan":
 def demo(context: click.Context, out: Path, seed: int, debug: bool) -> int:
     """Train a WGAN-GP and a clipped WGAN on half of scikit-learn's digits, and analyse them on the other half.
 
-    Writes OUT/checkpoints, as any trainer would, and OUT/report. Nothing is downloaded; it takes two minutes on two
+    Writes OUT/checkpoints, as any trainer would, and OUT/report. Nothing is downloaded; it takes a minute on two
     cores. Run again, it goes on where it was interrupted.
     """
     checkpoints = out / "checkpoints"

@@ -138,14 +138,22 @@ class KMeans(Analyzer):
         clusters = real_clusters(study, k, redo=self.options.redo)
         reals = [study.real(replicate=r) for r in range(study.replicates)]
         generated = [study.fake(replicate=r) for r in range(study.replicates)]
-        fakes = [Comparison.of(y, clusters, x) for x, y in zip(reals, generated, strict=True)]
+        # Where no network is involved (the two sides of a pair), one comparison serves all snapshots.
+        scope: Scope = "data" if all(y.shared for y in generated) else "snapshot"
+        fakes = study.cached(
+            ("kmeans fakes", len(clusters), self.options),
+            lambda: [Comparison.of(y, clusters, x) for x, y in zip(reals, generated, strict=True)],
+            scope=scope,
+        )
         floors = self._floors(study, clusters, reals)
-        report = _Writer(study, clusters, note, "data" if all(y.shared for y in generated) else "snapshot")
+        report = _Writer(study, clusters, note, scope)
         yield report.row("clusters", k, "what was clustered", n=len(fit))
         yield from report.distances(fakes, floors)
         real_counts = self._real_counts(study, clusters, reals)
         yield from report.occupancy(fakes, floors, real_counts)
-        cosines = self._cosines(study, fit, clusters)
+        cosines = study.cached(
+            ("kmeans cosines", len(clusters), self.options), lambda: self._cosines(study, fit, clusters), scope=scope
+        )
         floor = self._similarity_floor(study, fit, clusters)
         similarity = float(cosines.mean())
         yield report.row("centroid_similarity", similarity, "cosines of matched centroids", n=len(fit))

@@ -31,7 +31,8 @@ def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
     place = {label: position for position, label in enumerate(labels)}
     records = cast("list[dict[str, Any]]", findings.to_dict("records"))
     rows = [row for row in records if row["snapshot"] in place and row["kind"] != "assumption"]
-    rows.sort(key=lambda row: place[row["snapshot"]])
+    # Of a snapshot, what the files themselves show comes behind what was measured.
+    rows.sort(key=lambda row: (place[row["snapshot"]], not row["analyzer"], row["analyzer"]))
     last: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         key = (row["level"], _trajectory(row), row["analyzer"], row["code"])

@@ -170,15 +170,22 @@ def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
 
 
 def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
-    by_text: dict[str, list[str]] = {}
+    alike: dict[str, list[tuple[str, str]]] = {}
     for snapshot in report.run.get("snapshots", []):
         if snapshot["label"] in shown:
             for text in snapshot["assumptions"]:
-                by_text.setdefault(text, []).append(snapshot["label"])
-    if by_text:
+                alike.setdefault(_without(text, snapshot.get("step")), []).append((snapshot["label"], text))
+    if alike:
         console.print(Text("\nAssumed while loading", style="bold"))
-    for text, labels in by_text.items():
-        console.print(Text.assemble((f"{where(labels)}: ", "bold"), text))
+    for group in alike.values():
+        labels, texts = [label for label, _ in group], dict.fromkeys(text for _, text in group)
+        likewise = ", and so on" if len(texts) > 1 else ""
+        console.print(Text.assemble((f"{where(labels)}: ", "bold"), next(iter(texts)), likewise))
+
+
+def _without(text: str, step: int | None) -> str:
+    """The text, but for what is said of each step alike: where it was read from."""
+    return "step" if text.startswith(f"step {step} read from ") else text
 
 
 def _rows(frame: pd.DataFrame, narrow: bool) -> Table:

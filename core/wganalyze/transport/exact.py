@@ -31,8 +31,9 @@ from wganalyze.transport.costs.metrics import (
     paired_cost,
 )
 from wganalyze.transport.costs.transforms import c_transform
-from wganalyze.transport.costs.working import interruptible
+from wganalyze.transport.costs.working import Flag, interruptible
 from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
+from wganalyze.transport.merging import Merged
 from wganalyze.transport.solvers import SOLVERS, Capped, Problem, Solution, Solver, solve
 
 if TYPE_CHECKING:
@@ -103,8 +104,15 @@ def wasserstein(
     "dense", 14.4 kB a point and 20 bytes a coordinate for "shortlist").
     """
     problem = as_problem(x, y, p, a, b, metric)
-    chosen = _chosen(solver, problem.positive, memory)
-    return _refined(problem, certified(problem, partial(solve, solver=chosen, memory=memory)), memory)
+    merged = Merged.of(problem.positive) if solver == "auto" else None
+    chosen = _chosen(solver, problem.positive if merged is None else merged.problem, memory)
+
+    def solved(given: Problem, stop: Flag) -> Solution:
+        if merged is None:
+            return solve(given, stop, chosen, memory)
+        return merged.spread(solve(merged.problem, stop, chosen, memory))
+
+    return _refined(problem, certified(problem, solved), memory)
 
 
 def _refined(problem: Problem, found: Transport, memory: int) -> Transport:

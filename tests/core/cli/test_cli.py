@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from wganalyze.cli import call, cli
+from wganalyze.cli import call, cli, main
 from wganalyze.errors import CheckpointError, DataError, NotMeasurable, TrustError, UsageError, WganalyzeError
 
 Command = Callable[..., Any]
@@ -216,3 +217,16 @@ def test_a_strangers_verb_that_is_no_command(command: Command, strangers_verb: C
 def test_our_own_verbs_cannot_be_replaced(command: Command, strangers_verb: Callable[..., None]) -> None:
     strangers_verb("inspect", "aaa_stranger_inspects", SPEAKS)
     assert command("inspect", "nowhere").error == "nowhere: no such file or folder"
+
+
+@pytest.mark.parametrize(("said", "holds"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_do_not_spin_unless_somebody_wants_it(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, holds: str
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")
+    if said is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(sys, "argv", ["wganalyze", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert os.environ["OMP_WAIT_POLICY"] == holds

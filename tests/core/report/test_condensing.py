@@ -69,3 +69,15 @@ def test_levels_come_in_order_and_assumptions_are_left_to_their_own_section() ->
         "i",
         "an analyzer may use the word",
     ]
+
+
+def test_the_order_is_that_of_snapshots_and_analyzers_and_no_accident_of_files() -> None:
+    rows = [
+        {**finding("a", None, "x", "of b"), "analyzer": "b"},
+        {**finding("a", None, "y", "of a"), "analyzer": "a"},
+        {**finding("z", None, "x", "of the other"), "analyzer": "a"},
+        {**finding("a", None, "z", "of the files"), "analyzer": ""},
+    ]
+    for shuffled in (rows, rows[::-1]):
+        told = condense(pd.DataFrame(shuffled), ["z", "a"])
+        assert [line.message for line in told] == ["of the other", "of a", "of b", "of the files"]

@@ -164,6 +164,23 @@ def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: W
     assert "range" not in show(report, snapshots=["b"])
 
 
+def test_where_steps_were_read_is_told_once(report: Path, write_cell: WriteCell, show: Show) -> None:
+    snapshots = [
+        {
+            "label": f"s{k}",
+            "step": k,
+            "assumptions": [f"step {k} read from the name 'critic_{k}'", f"latent shape ({k},)"],
+        }
+        for k in (1, 2, 3)
+    ]
+    for snapshot in snapshots:
+        write_cell(report, str(snapshot["label"]), {"w1": 1.0})
+    (report / "run.json").write_text(json.dumps({"snapshots": snapshots}))
+    text = show(report)
+    assert "s1 and 2 more: step 1 read from the name 'critic_1', and so on" in text
+    assert all(f"s{k}: latent shape ({k},)" in text for k in (1, 2, 3))
+
+
 def test_rows_show_value_interval_certificate_and_message(report: Path, write_cell: WriteCell, show: Show) -> None:
     numbers = {
         "w1": {"value": 6.5, "ci_low": 6.4, "ci_high": 6.6, "n": 64, "certificate": "exact"},

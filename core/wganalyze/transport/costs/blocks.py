@@ -17,15 +17,22 @@ BLOCK_BYTES = 8 * 2**20
 
 
 LEAST_ROWS = 8
+SHARED = 10**8
+"""Multiplications from which all cores take part, though one block would hold it all."""
 
 
-def in_blocks(rows: int, row_bytes: int, work: Callable[[slice], None], block_bytes: int = BLOCK_BYTES) -> None:
+def in_blocks(
+    rows: int, row_bytes: int, work: Callable[[slice], None], block_bytes: int = BLOCK_BYTES, operations: int = 0
+) -> None:
     """``work(block)`` for consecutive slices of ``rows``, whose rows take ``row_bytes``, on all cores, in any order.
 
     A block takes ``block_bytes``, but has ``LEAST_ROWS`` rows in any case. What ``work`` raises is raised, once the
-    blocks that have begun are done.
+    blocks that have begun are done. ``operations``: of all rows together.
     """
-    height = max(LEAST_ROWS, block_bytes // max(row_bytes, 1))
+    height = block_bytes // max(row_bytes, 1)
+    if operations >= SHARED:
+        height = min(height, -(-rows // workers()))
+    height = max(LEAST_ROWS, height)
     parts = [slice(start, min(start + height, rows)) for start in range(0, rows, height)]
     threads = min(workers(), len(parts))
     if threads <= 1:

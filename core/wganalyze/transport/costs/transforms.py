@@ -140,7 +140,7 @@ class _Exclusion:
         self._unit = max(self._reach(x), self._reach(y)) or 1.0
         self._y, self._v, self._exponent, self._kind, self._most = y, v / self._unit**exponent, exponent, kind, most
         points = self._scaled(y)
-        self._columns = np.ascontiguousarray(points.T)
+        self._columns = points.T
         squares = np.einsum("ij,ij->i", points, points, dtype=np.float64)
         eps, d = float(np.finfo(kind).eps), y.shape[1]
         # Rounding to ``kind`` may lengthen x; d is an upper end of its squared norm in any case.
@@ -171,7 +171,8 @@ class _Exclusion:
                 self._exponent, self._unit, near[rows], self._most, u[rows], at[rows], many[rows],
             )  # fmt: skip
 
-        in_blocks(len(x), self._columns.itemsize * len(self._y), block, self._block_bytes)
+        operations = len(x) * self._y.size
+        in_blocks(len(x), self._columns.itemsize * len(self._y), block, self._block_bytes, operations)
 
     def _run_on(self, device: Any, x: Array, near: Indices, u: Array, at: Indices, many: Mask, stop: Flag) -> None:
         there = on_device.Exclusion(

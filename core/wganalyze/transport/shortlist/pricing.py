@@ -6,7 +6,7 @@ What it finds need not be exact: exact costs decide which pairs are taken, and t
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -22,6 +22,8 @@ Indices = npt.NDArray[np.integer[Any]]
 LOW_DIMENSION = 16
 """Up to here products are taken in float64: near points would drown in float32, and the products are cheap."""
 SAMPLED = 64
+HELD_PAIRS, HELD_DIMENSION = 2**24, 256
+"""Inner products of at most so many pairs are held, of points of so many numbers, which take longer to multiply."""
 
 
 class Pricing(Protocol):
@@ -84,8 +86,49 @@ class Side:
 
 
 @dataclass(eq=False)
+class Inner:
+    """The inner products of two sides, (n, m), made once; ``made``: shared with its transpose."""
+
+    x: Array
+    y: Array
+    is_turned: bool = False
+    made: list[Array] = field(default_factory=list)
+
+    @classmethod
+    def worth(cls, x: Side, y: Side) -> Inner | None:
+        """Where they are few, and take longer to make than to read."""
+        few = len(x.points) * len(y.points) <= HELD_PAIRS
+        return cls(x.points, y.points) if few and x.points.shape[1] >= HELD_DIMENSION else None
+
+    def make(self) -> None:
+        """Make them, where nobody has."""
+        if self.made:
+            return
+        made = np.empty((len(self.x), len(self.y)), self.x.dtype)
+
+        def block(part: slice) -> None:
+            np.matmul(self.x[part], self.y.T, out=made[part])
+
+        in_blocks(len(made), made.itemsize * len(self.y), block, operations=made.size * self.x.shape[1])
+        self.made.append(made)
+
+    def of(self, rows: Indices | slice, columns: Indices | None) -> Array:
+        """Those of some rows and columns."""
+        made = self.made[0].T if self.is_turned else self.made[0]
+        part = made[rows]
+        return np.ascontiguousarray(part if columns is None else part[:, columns])
+
+    def turned(self) -> Inner:
+        """With rows and columns exchanged."""
+        return replace(self, is_turned=not self.is_turned)
+
+
+@dataclass(eq=False)
 class Products:
-    """Powers of Euclidean distances, by inner products; ``unit``: the length that counts as 1."""
+    """Powers of Euclidean distances, by inner products; ``unit``: the length that counts as 1.
+
+    ``held``: the products of all points, of which these are ``rows`` and ``columns``; None: made anew each time.
+    """
 
     x: Side
     y: Side
@@ -93,6 +136,9 @@ class Products:
     unit: float
     scale: float
     stop: Flag
+    held: Inner | None = None
+    rows: Indices | None = None
+    columns: Indices | None = None
 
     @classmethod
     def of(cls, x: Array, y: Array, exponent: float, stop: Flag) -> Self:
@@ -100,7 +146,8 @@ class Products:
         centre = y.mean(axis=0, dtype=np.float64)
         unit = float(np.sqrt(np.mean([_mean_square(side - centre) for side in (x, y)]))) or 1.0
         kind = np.float64 if x.shape[1] <= LOW_DIMENSION else np.float32
-        return cls(*_sides(x, y, centre, unit, kind), exponent, unit, unit**exponent, stop)
+        sides = _sides(x, y, centre, unit, kind)
+        return cls(*sides, exponent, unit, unit**exponent, stop, Inner.worth(*sides))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,17 +163,24 @@ class Products:
             with suppress(*full()):
                 return nearest(self.x.points, self.y.points, v, self.exponent, min(size, m), device, self.stop)
         index, limit = np.empty((n, min(size, m)), np.int32), np.empty(n, kind)
-        taken, columns = v.astype(kind), np.ascontiguousarray(self.y.points.T)
+        taken = v.astype(kind)
+        if self.held is not None:
+            self.held.make()
 
         def block(rows: slice) -> None:
             heed(self.stop)
             kernels.nearest_by_products(
-                self.x.points[rows] @ columns, self.x.squares[rows], self.y.squares, taken, self.exponent, index[rows],
+                self._products(rows), self.x.squares[rows], self.y.squares, taken, self.exponent, index[rows],
                 limit[rows],
             )  # fmt: skip
 
-        in_blocks(n, kind.itemsize * m, block)
+        in_blocks(n, kind.itemsize * m, block, operations=n * m * self.x.points.shape[1])
         return index, limit.astype(np.float64)
+
+    def _products(self, rows: slice) -> Array:
+        if self.held is None:
+            return self.x.points[rows] @ self.y.points.T
+        return self.held.of(rows if self.rows is None else self.rows[rows], self.columns)
 
     def costs(self, i: Indices, j: Indices) -> Array:
         """See ``Pricing``."""
@@ -141,11 +195,16 @@ class Products:
 
     def restricted(self, rows: Indices | None = None, columns: Indices | None = None) -> Self:
         """See ``Pricing``."""
-        return self._with(self.x if rows is None else self.x[rows], self.y if columns is None else self.y[columns])
+        part = self._with(self.x if rows is None else self.x[rows], self.y if columns is None else self.y[columns])
+        part.held, part.rows, part.columns = self.held, _taken(self.rows, rows), _taken(self.columns, columns)
+        return part
 
     def turned(self) -> Self:
         """See ``Pricing``."""
-        return self._with(self.y, self.x)
+        turned = self._with(self.y, self.x)
+        turned.held = None if self.held is None else self.held.turned()
+        turned.rows, turned.columns = self.columns, self.rows
+        return turned
 
     def within(self) -> Self:
         """See ``Pricing``."""
@@ -160,6 +219,11 @@ class Products:
 
     def _with(self, x: Side, y: Side) -> Self:
         return type(self)(x, y, self.exponent, self.unit, self.scale, self.stop)
+
+
+def _taken(of: Indices | None, index: Indices | None) -> Indices | None:
+    """The numbers, in the whole, of some of a part."""
+    return of if index is None else index if of is None else of[index]
 
 
 def _sides(x: Array, y: Array, centre: Array, unit: float, kind: Any) -> tuple[Side, Side]:
