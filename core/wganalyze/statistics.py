@@ -63,7 +63,7 @@ def of_median(values: Sequence[float], level: float = 0.95, least: float = 0.9) 
     mean, ordered, count = math.fsum(values) / len(values), sorted(values), len(values)
 
     def coverage(k: int) -> float:
-        return 1.0 - 2 * sum(math.comb(count, i) for i in range(k)) / float(2**count)
+        return 1 - 2 * sum(math.comb(count, i) for i in range(k)) / (1 << count)
 
     narrow = [k for k in range(1, count // 2 + 1) if coverage(k) >= level]
     k = max(narrow, default=1)

@@ -17,6 +17,10 @@ COPY = 1 / 3
 """A sample this much nearer to its nearest neighbour than to the next is taken for a copy."""
 LEVEL = 0.01
 """Of the finding: how often a generator of the right law gets it, at most."""
+OVERLAP = 0.01
+"""Of real samples that are equal to some that were trained on, as two images may be."""
+TINY = 1e-12
+"""Below which no digit of a p-value is worth telling."""
 EACH = 256
 """Samples of a replicate whose neighbours are looked for, at most: of 60,000 images that takes a second."""
 
@@ -37,30 +41,31 @@ METRICS = (
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Distances of some samples, a replicate after the other, to the nearest and the second nearest of others."""
+    """Distances of some samples, a replicate after the other, to the nearest of others; ``copies``, of ``total``.
+
+    The ratio of two neighbours needs no scale; independent samples have it too, 3^-d of them where the law is smooth:
+    hold it against those.
+    """
 
     nearest: Sequence[Array]
-    second: Sequence[Array]
+    copies: int
+    total: int
 
     @classmethod
     def of(cls, sides: Sequence[Samples], targets: Callable[[int], Points]) -> Neighbours:
-        """Of the first EACH samples of each replicate, among ``targets`` (m, d), m >= 2, of that replicate."""
-        found = [two_nearest(side.points[:EACH], targets(r)) for r, side in enumerate(sides)]
-        return cls([near[:, 0] for near in found], [near[:, 1] for near in found])
+        """Of the first EACH samples of each replicate, among ``targets`` (m, d), m >= 2, of that replicate.
 
-    @property
-    def copies(self) -> int:
-        """How many of all samples are copies.
-
-        The ratio of two neighbours needs no scale; independent samples have it too, 3^-d of them where the law is
-        smooth: hold it against those.
+        Equal samples count once: a generator that collapsed to one point is no evidence a thousand times.
         """
-        return int(sum((near <= COPY * far).sum() for near, far in zip(self.nearest, self.second, strict=True)))
+        import numpy as np
 
-    @property
-    def total(self) -> int:
-        """How many samples there are."""
-        return sum(map(len, self.nearest))
+        points = [side.points[:EACH] for side in sides]
+        first = np.zeros(sum(map(len, points)), bool)
+        first[np.unique(np.concatenate(points), axis=0, return_index=True)[1]] = True
+        found = [two_nearest(each, targets(r)) for r, each in enumerate(points)]
+        near = np.concatenate(found)[first]
+        copies = int((near[:, 0] <= COPY * near[:, 1]).sum())
+        return cls([pair[:, 0] for pair in found], copies, len(near))
 
     @property
     def percent(self) -> str:
@@ -98,6 +103,17 @@ def more_copies(fakes: Neighbours, others: Neighbours) -> float:
     return float(hypergeom.sf(fakes.copies - 1, fakes.total + others.total, both, fakes.total))
 
 
+def share_within(study: Study, samples: Sequence[Samples], targets: Points) -> float:
+    """The share of samples that are among the targets themselves, where it is more than OVERLAP; else 0."""
+    import numpy as np
+
+    near = study.cached(
+        ("neighbours in training", len(samples)), lambda: Neighbours.of(samples, lambda _: targets), scope="data"
+    )
+    share = float(np.mean(np.concatenate(near.nearest) == 0))
+    return share if share > OVERLAP else 0.0
+
+
 def of_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples]) -> Iterator[Yielded]:
     """Neighbours of generated samples among those that were trained on, held against those of ``others``, real ones.
 
@@ -107,6 +123,13 @@ def of_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples
     if training is None:
         return
     targets = training.points
+    if held := share_within(study, others, targets):
+        message = (
+            f"{100 * held:.3g}% of the samples of --data are samples of --training-data, too, so that nothing shows "
+            "how near others come by chance; measure on samples that were held out"
+        )
+        yield Finding("warning", "training-overlaps", message)
+        return
     own = Neighbours.of(fakes, lambda _: targets)
     floor = study.cached(
         ("neighbours in training", len(others)), lambda: Neighbours.of(others, lambda _: targets), scope="data"
@@ -139,6 +162,6 @@ def of_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples
         message = (
             f"memorised: {own.percent} of the generated samples are copies of a training sample, 3 times nearer to it "
             f"than to the next; {floor.percent} of the real ones that were not trained on are "
-            f"(p = {max(pvalue, 1e-300):.2g})"
+            f"(p {f'= {pvalue:.2g}' if pvalue > TINY else f'< {TINY:g}'})"
         )
         yield Finding("warning", "memorised", message, ("copies_of_training", "copies_of_training_floor"))

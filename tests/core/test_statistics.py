@@ -56,6 +56,12 @@ def test_an_interval_of_the_median_is_between_order_statistics(values: list[floa
     assert interval.method == f"median, by order over {count} replicates, {coverage:.3g}"
 
 
+def test_an_interval_of_the_median_of_very_many() -> None:
+    interval = of_median(range(2000)).interval
+    assert interval is not None
+    assert interval.low == pytest.approx(1000 - 44, abs=2)  # 1.96 sqrt(n) / 2
+
+
 @pytest.mark.parametrize(("count", "coverage"), [(5, 0.9375), (6, 0.96875), (10, 0.978515625)])
 def test_it_covers_the_median_of_every_law_as_it_says(count: int, coverage: float) -> None:
     """Also of the heaviest tails and of a rare mode, where Student t covers the mean in half of the cases."""

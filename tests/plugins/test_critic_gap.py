@@ -130,7 +130,8 @@ def pair_of(seed: int = 0, metric: str = "euclidean", size: float = 1.0) -> Pair
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((2, 20, 3))
     fx, fy = size * rng.standard_normal((2, 20))
-    return Pair(0, wasserstein(x, y, metric=metric), dual_bounds(fx, fy, x, y, metric), float(np.abs([fx, fy]).max()))
+    bounds = dual_bounds(fx, fy, x, y, metric)
+    return Pair(0, wasserstein(x, y, metric=metric), bounds, bounds.slope, float(np.abs([fx, fy]).max()))
 
 
 @given(st.integers(0, 10**6), st.sampled_from(METRICS), st.integers(-12, 12))
@@ -527,3 +528,61 @@ def test_the_rounding_of_weights_is_no_slope_and_what_is_above_it_is(
 
 def test_without_a_critic_the_cell_is_skipped(ask: Call, study_of: Call) -> None:
     ask(study_of(Gaussian(2), n=10), status="skipped")
+
+
+# ---- scores in single precision
+
+
+class Conv(nn.Module):
+    """A critic with a convolution, whose scores may be of float32; far from 0, so that few digits are left."""
+
+    def __init__(self, norm: bool = False, bias: float = 0.0) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(1, 8, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(128, 1)]
+        if norm:
+            layers.insert(3, nn.BatchNorm1d(128, track_running_stats=False))
+        self.net = nn.Sequential(*layers)
+        self.bias = bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x.reshape(-1, 1, 4, 4)) + self.bias  # type: ignore[no-any-return]
+
+
+class Near(nn.Module):
+    """All but the samples of N(0, I) themselves."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z + 1e-5 * z.flip(1)
+
+
+def in_double(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of double precision, whatever is asked for."""
+    scores = type(study.head).scores
+
+    def double(head: Any, samples: Any, mode: Any, batch: int, *, single: bool = False) -> Any:
+        return scores(head, samples, mode, batch)
+
+    monkeypatch.setattr(type(study.head), "scores", double)
+
+
+@pytest.mark.parametrize("bias", [0.0, 60.0])
+def test_single_precision_changes_no_claim(
+    ask: Call, study_of: Call, values: Call, monkeypatch: pytest.MonkeyPatch, bias: float
+) -> None:
+    """Slopes are found in float32 and are of float64; where that finds noise, over near pairs, all is float64."""
+    made = {"n": 60, "replicates": 3}
+    single = values(ask(study_of(Gaussian(16), Near(), critic=Conv(bias=bias), latent=(16,), **made)))
+    study = study_of(Gaussian(16), Near(), critic=Conv(bias=bias), latent=(16,), **made)
+    in_double(study, monkeypatch)
+    double = values(ask(study))
+    for name in ("lipschitz_pair", "lipschitz_implied", "dual_pair"):
+        if name in double:
+            assert single[name] == pytest.approx(double[name], rel=0.02), name
+    for name in ("dual_raw", "dual_c", "dual_c_best_scale"):
+        assert single[name] == pytest.approx(double[name], rel=1e-3, abs=1e-3), name
+
+
+def test_a_critic_that_needs_a_batch_is_scored_in_one(ask: Call, study_of: Call, values: Call) -> None:
+    outcome = ask(study_of(Gaussian(16), Near(), critic=Conv(norm=True), latent=(16,), n=60, replicates=3))
+    assert values(outcome)["lipschitz_pair"] > 0

@@ -55,7 +55,7 @@ def test_the_two_nearest_are_those_of_all_distances(offset: float) -> None:
 
 def neighbours(copies: int, total: int) -> Neighbours:
     """So many copies among so many samples."""
-    return Neighbours([np.where(np.arange(total) < copies, 0.0, 1.0)], [np.ones(total)])
+    return Neighbours([np.ones(total)], copies, total)
 
 
 def test_more_copies_is_fishers_exact_test() -> None:
@@ -155,3 +155,27 @@ def test_training_data_of_another_range_are_brought_to_that_of_the_data(study_of
     order = np.lexsort(given.points.T)
     expected = study.deal.preprocessing.apply(Points(0, 400).load().values, (DIM,))
     np.testing.assert_allclose(given.points[order], expected[np.lexsort(expected.T)], rtol=1e-5, atol=1e-6)
+
+
+def test_data_that_were_trained_on_cannot_show_what_is_near_by_chance(
+    ask: Call, trained: Call, values: Call, findings: Call
+) -> None:
+    study = trained(1.0)
+    held_out = study.deal.source
+    inside = Points(0, 1100)
+    both = replace(study.deal, source=inside, trained_on=inside)
+    assert held_out.size == 1100
+    outcome = ask(SnapshotStudy(study.snapshot, both), ExactW, permutations=0, sweep=0)
+    assert not {name for name in values(outcome) if "training" in name}
+    assert findings(outcome)["training-overlaps"].message.startswith("100% of the samples of --data are samples of")
+
+
+def test_one_point_counts_once_however_often_it_is_drawn() -> None:
+    """A generator that collapsed to a point near one of training is no memory."""
+    rng = np.random.default_rng(0)
+    targets = rng.standard_normal((500, DIM))
+    collapsed = Samples(np.repeat(targets[:1] + 1e-3, 200, axis=0), (DIM,))
+    others = Samples(rng.standard_normal((200, DIM)), (DIM,))
+    own, floor = (Neighbours.of([side] * 5, lambda _: targets) for side in (collapsed, others))
+    assert (own.copies, own.total, floor.total) == (1, 1, 200)
+    assert more_copies(own, floor) == pytest.approx(1 / 201)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from wganalyze.cells.measuring import Question, measure
 from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.errors import WganalyzeError
 from wganalyze.settings import defaults
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.study.study import Cache, SnapshotStudy
 
@@ -61,7 +64,7 @@ class Plan:
     """Sizes of a run. ``fits``: does it end in time? Where it does not, these are the least.
 
     ``hurried``: are they smaller than one would like, so that analyzers had better do no more than for one snapshot?
-    ``note``: what was chosen and why, in a line. ``budget``, ``data_id``: what it was chosen for.
+    ``note``: what was chosen and why, in a line. ``asked``: a digest of what it was chosen for, see ``asked_for``.
     """
 
     n: int
@@ -69,21 +72,20 @@ class Plan:
     fits: bool
     hurried: bool
     note: str = ""
-    budget: float = 0.0
-    data_id: str = ""
+    asked: str = ""
 
     def applied(self, deal: Deal) -> Deal:
         """The deal in these sizes."""
         return replace(deal, n=self.n, replicates=self.replicates, size_note=self.note)
 
-    def told(self, snapshots: int, budget: float, data_id: str) -> Plan:
-        """The same with its note, as a plan for so many snapshots of this budget and these data."""
+    def told(self, snapshots: int, budget: float, asked: str) -> Plan:
+        """The same with its note, as a plan for so many snapshots of this budget."""
         note = f"n = {self.n}, {self.replicates} replicates{', the fewest permutations' if self.hurried else ''}: "
         if self.fits:
             note += f"what {snapshots} snapshots can take in the {budget:g} s of --budget here"
         else:
             note += f"the least that tells something, though {snapshots} snapshots may take over {budget:g} s here"
-        return replace(self, note=note, budget=budget, data_id=data_id)
+        return replace(self, note=note, asked=asked)
 
 
 def choose(cost: Cost, snapshots: int, seconds: float, most: Callable[[int], int], replicates: int | None) -> Plan:
@@ -100,6 +102,13 @@ def choose(cost: Cost, snapshots: int, seconds: float, most: Callable[[int], int
     return Plan(max(n_of(chosen), least), chosen, n_of(chosen) >= least, hurried)
 
 
+def asked_for(said: Said, deal: Deal, questions: Sequence[Question], device: str) -> str:
+    """A digest of what a plan depends on, but for the snapshots: a few more of them keep the sizes of the others."""
+    options = [(question.analyzer.name, repr(question.options)) for question in questions]
+    content = [said.get("budget"), said.get("n"), said.get("replicates"), deal.data_id, options, device]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+
 def within_budget(
     deal: Deal,
     most: Callable[[int], int],
@@ -108,19 +117,27 @@ def within_budget(
     snapshots: Sequence[Snapshot],
     questions: Sequence[Question],
     device: str,
+    asked: str = "",
 ) -> Plan:
     """Sizes with which a run over ``snapshots`` ends in ``budget`` seconds, from now on.
 
     ``most``: the largest n for a number of replicates; ``replicates``: where their number was said.
+    WganalyzeError where no analyzer could measure anything in the trials.
     """
     begun = time.perf_counter()
     top = most(FEW)
 
+    middle = snapshots[len(snapshots) // 2]  # the last may have diverged
+
     def attempt(n: int) -> tuple[int, float]:
         shared: Cache = {}
         sized = replace(deal, n=n, replicates=FEW)
-        _seconds(sized, snapshots[0], questions, shared, device)  # imports and compiles, and what is for all snapshots
-        return n, _seconds(sized, snapshots[-1], questions, shared, device)
+        _seconds(sized, middle, questions, shared, device)  # imports and compiles, and does what is for all snapshots
+        for snapshot in (snapshots[-1], middle):
+            seconds, fine = _seconds(sized, snapshot, questions, shared, device)
+            if fine:
+                return n, seconds
+        raise WganalyzeError("--budget: no analyzer could measure anything in the trials; --n 100 instead shows why")
 
     trials = [attempt(min(SMALLEST, top))]
     for n in (FIRST, LATER):
@@ -131,15 +148,17 @@ def within_budget(
         trials.append(attempt(min(n, top)))
     left = budget - (time.perf_counter() - begun)
     plan = choose(Cost.of(trials), len(snapshots), left, most, replicates)
-    return plan.told(len(snapshots), budget, deal.data_id)
+    return plan.told(len(snapshots), budget, asked)
 
 
-def _seconds(deal: Deal, snapshot: Snapshot, questions: Sequence[Question], shared: Cache, device: str) -> float:
+def _seconds(
+    deal: Deal, snapshot: Snapshot, questions: Sequence[Question], shared: Cache, device: str
+) -> tuple[float, bool]:
+    """What a snapshot takes, and whether anything could be measured of it."""
     start = time.perf_counter()
     study = SnapshotStudy(deal.marked(snapshot), deal, shared, device)
     try:
-        for question in questions:
-            measure(study, question)  # what fails here fails again in its cell
+        outcomes = [measure(study, question) for question in questions]  # what fails here fails again in its cell
     finally:
         snapshot.release()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, any(outcome.status == "ok" for outcome in outcomes)

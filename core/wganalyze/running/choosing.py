@@ -51,6 +51,8 @@ def for_run(question: Question, snapshots: int) -> tuple[Question, BaseException
         options = question.analyzer.for_run(question.options, snapshots)
     except (Exception, SystemExit) as error:  # it is anybody's code
         return question, error
+    if not isinstance(options, question.analyzer.Options):
+        return question, TypeError(f"{question.analyzer.name}.for_run gave {type(options).__name__}, not its Options")
     return replace(question, options=options), None
 
 

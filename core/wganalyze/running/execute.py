@@ -15,7 +15,7 @@ from wganalyze.exit_codes import ExitCode
 from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.networks.draft import Draft
 from wganalyze.report.reading import Report
-from wganalyze.running.budget import Plan, within_budget
+from wganalyze.running.budget import Plan, asked_for, within_budget
 from wganalyze.running.choosing import choose_analyzers, choose_device, for_run
 from wganalyze.running.opened import Opened, nothing_found, open_request
 from wganalyze.running.preprocessing import said_preprocessing
@@ -27,6 +27,7 @@ from wganalyze.running.sizes import largest_n, make_deal
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
+from wganalyze.study.training import check_training
 from wganalyze.text import reason_of
 
 ROLES: tuple[Role, ...] = ("generator", "critic")
@@ -86,12 +87,12 @@ def _beside_training(deal: Deal | None, opened: Opened) -> Deal:
     name = opened.said["training_data"]
     if deal is None:
         raise UsageError("--training-data stands beside --data: say --data NAME too, of samples that were held out")
-    source = opened.host.data_source(name)
-    with _answering(source, "--training-data"):
-        if source.digest == deal.source.digest:
-            raise UsageError(
-                f"--training-data {name}: the same samples as --data; measure on others, or say --not-held-out alone"
-            )
+    try:
+        source = opened.host.data_source(name)
+        with _answering(source, "--training-data"):
+            check_training(source, deal.source, name)
+    except DataError as error:  # sources call themselves --data
+        raise DataError(str(error).replace("--data ", "--training-data ", 1)) from None
     return replace(deal, trained_on=source)
 
 
@@ -152,11 +153,12 @@ def _timed(
     """The sizes that fit into --budget: those of an earlier run with the same one, so that its cells are reused."""
     budget, replicates = float(said["budget"]), said.get("replicates")
     most = partial(largest_n, deal.source, said, deal.stored)
+    asked = asked_for(said, deal, questions, device)
     plan = earlier_plan(request.report_path)
-    if plan is None or (plan.budget, plan.data_id) != (budget, deal.data_id) or plan.n > most(plan.replicates):
+    if plan is None or plan.asked != asked or not plan.fits or plan.n > most(plan.replicates):
         progress.note("--budget: a few small samples are tried first, to see what time they take")
-        asked = [for_run(question, len(snapshots))[0] for question in questions]
-        plan = within_budget(deal, most, replicates, budget, snapshots, asked, device)
+        sized = [for_run(question, len(snapshots))[0] for question in questions]
+        plan = within_budget(deal, most, replicates, budget, snapshots, sized, device, asked)
     progress.note(plan.note)
     return plan
 

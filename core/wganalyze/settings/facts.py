@@ -137,7 +137,7 @@ class Said(TypedDict, total=False):
     budget: Annotated[
         float | str,
         Fact(
-            "Choose n and R so that the whole run ends in this time.",
+            "Choose samples and replicates so that the whole run ends in this time.",
             values.seconds,
             toml=("run", "budget"),
             metavar="5m",

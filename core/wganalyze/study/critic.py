@@ -76,13 +76,15 @@ class ReadyCritic:
     def scores(self, samples: Samples, mode: Mode, batch: int, *, single: bool = False) -> Scores:
         """(n,) float64; in train mode by a copy, so that no buffer changes, in batches of ``batch`` in order.
 
-        ``single``: computed in float32, where that saves time, and a first batch of them is near enough to float64.
+        ``single``: computed in float32, where that saves time, and CHECKED of them are near enough to float64.
         """
         if single and self._is_heavy and not self.invert:
             with suppress(RuntimeError, TypeError, ValueError):  # a program that takes float64 alone
                 scores = self._scores(samples, mode, min(batch, FAST) if mode == "eval" else batch, single=True)
-                first = samples.take(slice(0, CHECKED if mode == "eval" else batch))
-                if _is_near(scores[: len(first)], self._scores(first, mode, batch, single=False)):
+                checked = np.linspace(0, len(samples) - 1, CHECKED).astype(int) if mode == "eval" else np.arange(batch)
+                checked = np.unique(checked[checked < len(samples)])
+                exact = self._scores(samples.take(checked), mode, batch, single=False)
+                if np.isfinite(scores).all() and _is_near(scores[checked], exact):
                     return scores
         scores = self._scores(samples, mode, batch, single=False)
         if self.invert:

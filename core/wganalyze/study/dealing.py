@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
@@ -80,11 +79,8 @@ class Deal:
     def training(self) -> Samples:
         """Samples that the generator was trained on, up to MOST_TRAINING of them."""
         source = cast(DataSource, self.trained_on)
-        n = min(MOST_TRAINING, 10 * self.n if source.size is None else source.size)
+        n = min(MOST_TRAINING, source.size or MOST_TRAINING)
         drawn = source.draw(n, Split("training"), offset=0, seed=self.seed)
-        if math.prod(source.shape) != math.prod(self.source.shape):
-            shapes = f"samples of shape {source.shape}, those of --data have {self.source.shape}"
-            raise DataError(f"--training-data {source.name}: {shapes}")
         if source.value_range is not None and source.value_range != self.source.value_range:
             points = self.from_range(drawn.values, source.shape, source.value_range)
         else:

@@ -79,7 +79,10 @@ def distinct(points: Array) -> tuple[Indices, Indices]:
     rows = np.ascontiguousarray(points)
     word = np.uint64 if rows.dtype == np.float64 else np.uint32
     draws = np.random.default_rng(0).integers(0, np.iinfo(word).max, rows.shape[1], word, endpoint=True)
-    digest = rows.view(word) @ draws
+    words: npt.NDArray[Any] = rows.view(word)
+    half: Any = word(4 * words.itemsize)
+    # Whole numbers have no low bits, which alone would come through a product.
+    digest = (((words ^ (words >> half)) * (draws | word(1)) >> half) ^ words) @ draws
     order = np.argsort(digest, kind="stable")
     new = np.ones(len(rows), bool)
     alike = np.flatnonzero(digest[order[1:]] == digest[order[:-1]]) + 1

@@ -52,11 +52,15 @@ def permutation_test(
     Labels are permuted within each pair. The p-value is (1 + #{T* >= T}) / (1 + B); with ``enough``, sampling stops at
     the permutation l that is the last of so many with T* >= T, and it is enough / l (Besag and Clifford 1991). Under
     P = Q it is uniform or larger, at any n: an exact test either way.
-    ValueError for no pairs, or samples of unequal sizes.
+    ValueError for no pairs, samples of unequal sizes, or costs that overflow.
     """
     if not pairs or any(len(x) != len(y) for x, y in pairs):
         raise ValueError("a permutation test takes pairs of samples of equal sizes, at least one pair")
-    pools = [_Pool(cost_matrix(both, both, metric) ** p) for both in (np.concatenate(pair) for pair in pairs)]
+    costs = [cost_matrix(both, both, metric) for both in (np.concatenate(pair) for pair in pairs)]
+    top = max(float(each.max()) for each in costs)
+    if not math.isfinite(top):
+        raise ValueError("a permutation test takes costs that are finite; scale the points")
+    pools = [_Pool((each / (top or 1.0)) ** p) for each in costs]
     observed = math.fsum(pool.best(np.arange(pool.size)) for pool in pools)
     threshold = observed * (1 - TIE)
     as_extreme = 0

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from wganalyze import Analyzer, Measurement, Metric, Snapshot, Study, Yielded
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.samples import Preprocessing
-from wganalyze.running.budget import FEW, SMALLEST, SPARE, WANTED, Cost, Plan, choose, within_budget
+from wganalyze.errors import WganalyzeError
+from wganalyze.running.budget import FEW, SMALLEST, SPARE, WANTED, Cost, Plan, asked_for, choose, within_budget
 from wganalyze.settings import defaults
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.testing import Gaussian
 
@@ -114,3 +116,50 @@ def test_small_samples_are_tried_and_a_part_of_the_time_goes_into_them(
     assert plan.n == pytest.approx(n, rel=0.25)
     assert max(Clocked.tried) == tried
     assert Clocked.now <= max(0.4 * budget, 2.5)
+
+
+class Broken(Clocked):
+    """Of a snapshot whose last step diverged."""
+
+    name = "broken"
+    fails: Sequence[str] = ()
+
+    def measure(self, study: Study) -> Iterator[Yielded]:
+        """Fail, in no time."""
+        if study.snapshot.label in self.fails:
+            raise ValueError("NaN")
+        yield from super().measure(study)
+
+
+@pytest.mark.parametrize(("fails", "planned"), [((), True), (("9",), True), (tuple(map(str, range(10))), False)])
+def test_a_snapshot_that_fails_quickly_is_no_measure(
+    monkeypatch: pytest.MonkeyPatch, fails: Sequence[str], planned: bool
+) -> None:
+    monkeypatch.setattr(time, "perf_counter", lambda: Clocked.now)
+    monkeypatch.setattr(Clocked, "now", 0.0)
+    monkeypatch.setattr(Broken, "fails", fails)
+    deal = Deal(Gaussian(2), "law", Preprocessing(), defaults.N, defaults.REPLICATES, 0)
+    snapshots = [Snapshot(str(i), i, "step", ()) for i in range(10)]
+    arguments = (deal, lambda _: defaults.N, None, 40.0, snapshots, [Question(Broken, None)], "cpu")
+    if planned:
+        assert within_budget(*arguments).n == pytest.approx(320, rel=0.25)
+    else:
+        with pytest.raises(WganalyzeError, match="no analyzer could measure anything in the trials"):
+            within_budget(*arguments)
+
+
+def test_a_plan_is_for_what_was_said_and_not_for_a_number_of_snapshots() -> None:
+    deal = Deal(Gaussian(2), "law", Preprocessing(), defaults.N, defaults.REPLICATES, 0)
+    said: Said = {"budget": 20.0}
+    questions = [Question(Clocked, None)]
+    digest = asked_for(said, deal, questions, "cpu")
+    others = [
+        asked_for({"budget": 21.0}, deal, questions, "cpu"),
+        asked_for({"budget": 20.0, "replicates": 9}, deal, questions, "cpu"),
+        asked_for({"budget": 20.0, "n": "max"}, deal, questions, "cpu"),
+        asked_for(said, deal, [*questions, Question(Broken, None)], "cpu"),
+        asked_for(said, deal, [Question(Clocked, 1)], "cpu"),
+        asked_for(said, deal, questions, "cuda:0"),
+    ]
+    assert len({digest, *others}) == 7
+    assert asked_for(said, deal, questions, "cpu") == digest

@@ -114,6 +114,23 @@ def test_scores_are_of_float32_only_where_that_is_near_enough(
         assert np.array_equal(single, exact)
 
 
+class Overflowing(Shifted):
+    """Where the first number is large, float32 overflows on the way to a 1 that float64 finds."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = torch.exp(30 * x[:, :1])
+        return super().forward(x) + large / large
+
+
+def test_what_float32_cannot_compute_is_computed_in_double(ready: Ready, samples: MakeSamples) -> None:
+    head, x = ready(Overflowing(0.0), shapes=[(16,)]), samples(300, 16)
+    x.points[:, 0] = np.clip(x.points[:, 0], -1, 1)
+    x.points[5, 0] = 3.1
+    exact = head.scores(x, "eval", 512)
+    assert np.isfinite(exact).all()
+    assert np.array_equal(head.scores(x, "eval", 512, single=True), exact)
+
+
 def test_a_small_network_is_not_worth_float32(ready: Ready, samples: MakeSamples) -> None:
     head, x = ready(mlp()), samples(10)
     assert np.array_equal(head.scores(x, "eval", 10, single=True), head.scores(x, "eval", 10))

@@ -31,6 +31,15 @@ def test_distinct_rows_are_those_of_numpy(seed: int, n: int, dim: int, kind: Any
     assert np.array_equal(points[first][which], points)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("values", [2, 17, 256])
+def test_equal_rows_of_whole_numbers_are_found_too(kind: Any, values: int) -> None:
+    """Pixels: their low bits are all 0."""
+    rng = np.random.default_rng(values)
+    points = rng.integers(0, values, (700, 64)).astype(kind)[rng.integers(0, 700, 3000)]
+    assert len(distinct(points)[0]) == len(np.unique(points, axis=0))
+
+
 def test_the_first_of_equal_points_stands_for_them() -> None:
     points = np.array([[2.0, 1], [1, 2], [2, 1], [1, 2], [1, 1]])
     first, which = distinct(points)

@@ -175,3 +175,20 @@ def test_the_sequential_p_value_is_rarely_small_under_equal_laws() -> None:
     )
     for level in (0.02, 0.05, 0.1, 0.3):
         assert (pvalues <= level).mean() <= level + 3 * (level * (1 - level) / 1000) ** 0.5
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_the_scale_of_the_points_does_not_matter(scale: float) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 12, 3))
+    for p in (1.0, 2.0):
+        plain, scaled = (
+            permutation_test([(s * x, s * (y + 0.5))], permutations=50, rng=np.random.default_rng(1), p=p)
+            for s in (1.0, scale)
+        )
+        assert plain == scaled
+
+
+def test_costs_that_overflow_are_refused() -> None:
+    x, y = 1e300 * np.random.default_rng(0).standard_normal((2, 12, 3))
+    with pytest.raises(ValueError, match="costs that are finite"):
+        permutation_test([(x, y)], rng=np.random.default_rng(1))

@@ -245,3 +245,13 @@ def test_workers_honour_what_is_asked_for(asked: str | None, expected: int | Non
 
 def test_workers_are_at_least_one() -> None:
     assert workers() >= 1
+
+
+def test_much_work_is_shared_where_one_block_would_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "workers", lambda: 3)
+    seen: list[slice] = []
+    for operations, parts in ((blocks.SHARED - 1, 1), (blocks.SHARED, 3)):
+        seen.clear()
+        in_blocks(100, 8, seen.append, operations=operations)
+        assert sorted(range(100)) == sorted(i for part in seen for i in range(part.start, part.stop))
+        assert len(seen) == parts

@@ -12,7 +12,7 @@ from tests.core.transport.shortlist.conftest import all_costs
 
 from wganalyze.transport.costs.metrics import Metric, metric_name
 from wganalyze.transport.costs.working import Unfinished
-from wganalyze.transport.shortlist.pricing import LOW_DIMENSION, Blocks, Pricing, Products, pricing
+from wganalyze.transport.shortlist.pricing import HELD_DIMENSION, LOW_DIMENSION, Blocks, Pricing, Products, pricing
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +44,7 @@ def check(prices: Pricing, matrix: Array, v: Array, size: int, rounding: float) 
         np.testing.assert_allclose(limit, ranked[:, least], rtol=0, atol=rounding)
 
 
-@pytest.mark.parametrize("dim", [2, LOW_DIMENSION, LOW_DIMENSION + 1, 60])
+@pytest.mark.parametrize("dim", [2, LOW_DIMENSION, LOW_DIMENSION + 1, 60, HELD_DIMENSION])
 @pytest.mark.parametrize("p", POWERS)
 @pytest.mark.parametrize("metric", METRICS, ids=metric_name)
 def test_parts_and_turns_are_those_of_the_matrix(metric: Metric, p: float, dim: int) -> None:
@@ -171,3 +171,21 @@ def test_costs_of_pairs_stop_when_they_are_told_to(metric: Metric) -> None:
     stop[0] = 1
     with pytest.raises(Unfinished):
         prices.costs(np.arange(20), np.arange(20))
+
+
+def test_products_of_many_numbers_are_made_once_and_others_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, int]] = []
+    matmul = np.matmul
+
+    def counted(x: Array, y: Array, **more: Any) -> Array:
+        calls.append((len(x), y.shape[1]))
+        return np.asarray(matmul(x, y, **more))
+
+    monkeypatch.setattr(np, "matmul", counted)
+    rng = np.random.default_rng(0)
+    for dim, made in ((HELD_DIMENSION - 1, 0), (HELD_DIMENSION, 40 * 50)):
+        calls.clear()
+        prices = pricing(rng.standard_normal((40, dim)), rng.standard_normal((50, dim)), 1, "euclidean", running())
+        for part in (prices, prices.turned(), prices.restricted(np.arange(9), np.arange(7)), prices.turned().turned()):
+            part.nearest(np.zeros(part.shape[1]), 3)
+        assert sum(n * m for n, m in calls) == made
