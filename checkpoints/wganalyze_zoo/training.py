@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,10 @@ def train(
         critic = MlpCritic(data.shape[1], settings.width)
         ours, theirs = trainer.optimizer(generator.parameters()), trainer.optimizer(critic.parameters())
         for step in range(1, max(settings.save_at) + 1):
-            for _ in range(trainer.n_critic):
-                real, fake = _critic_step(trainer, generator, critic, theirs, data, settings)
+            step_critic = partial(_critic_step, trainer, generator, critic, theirs, data, settings)
+            real, fake = step_critic()
+            for _ in range(trainer.n_critic - 1):
+                real, fake = step_critic()
             dual = _dual(critic, real, fake) if step in settings.save_at else 0.0
             loss = -critic(generator(torch.randn(settings.batch, settings.latent_dim))).mean()
             ours.zero_grad()

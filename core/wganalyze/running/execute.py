@@ -84,7 +84,7 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
 
 def _beside_training(deal: Deal | None, opened: Opened) -> Deal:
     """The deal with what was trained on, which is to be other data than those that are measured on."""
-    name = opened.said["training_data"]
+    name = opened.said.get("training_data", "")
     if deal is None:
         raise UsageError("--training-data stands beside --data: say --data NAME too, of samples that were held out")
     try:
@@ -151,7 +151,7 @@ def _timed(
     progress: Progress,
 ) -> Plan:
     """The sizes that fit into --budget: those of an earlier run with the same one, so that its cells are reused."""
-    budget, replicates = float(said["budget"]), said.get("replicates")
+    budget, replicates = float(said.get("budget", 0)), said.get("replicates")
     most = partial(largest_n, deal.source, said, deal.stored)
     asked = asked_for(said, deal, questions, device)
     plan = earlier_plan(request.report_path)

@@ -56,12 +56,12 @@ class Merged:
         n, m = len(self.of_x), len(self.of_y)
         shared = math.gcd(n, m)
         total = n * (m // shared)
-        moved = np.rint(solution.coupling.data * total)
+        moved = np.rint(np.asarray(solution.coupling.data, np.float64) * total)
         rows, columns, moved = (side[moved > 0] for side in (solution.coupling.row, solution.coupling.col, moved))
         # Both sides in the order of the distinct points: then mass that moves in order stays with its own.
         by_row = np.argsort(rows, kind="stable")
         points = np.argsort(self.of_x, kind="stable")
-        out = joined(np.full(n, float(m // shared)), moved[by_row])
+        out = joined(np.full(n, float(m // shared)), np.asarray(moved[by_row], np.float64))
         keep = out.data > 0
         from_x, flow, mass = points[out.row[keep]], by_row[out.col[keep]], out.data[keep]
         by_column = np.argsort(columns[flow], kind="stable")
