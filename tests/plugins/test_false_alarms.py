@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from wganalyze_plugins.critic_gap import CriticGap
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.kmeans import KMeans
+from wganalyze_plugins.lipschitz import Lipschitz
 from wganalyze_plugins.minibatch import MiniBatch
 from wganalyze_plugins.snapshot import SnapshotAnalyzer
 
@@ -31,7 +33,13 @@ Call = Callable[..., Any]
 """What a fixture of the conftest is: called in the test."""
 
 LEVELS = {
-    "exact-w": {"told-apart": 0.05, "below-floor": 0.01, "not-exact": 0.0},
+    "exact-w": {
+        "told-apart": 0.05,
+        "below-floor": 0.01,
+        "not-exact": 0.0,
+        "memorised": 0.01,
+        "training-overlaps": 0.0,
+    },
     "critic-gap": {
         "dual-above-w1": 0.0,
         "dual-below-w1": 0.01,
@@ -39,16 +47,18 @@ LEVELS = {
         "scores-real-low": 0.01,
         "discriminator": 0.0,
     },
+    "lipschitz": {"not-1-lipschitz": 0.0, "penalty-missed": 0.01, "modes-disagree": 0.01, "vacuous-bound": 0.0},
     "kmeans": {"clusters-missing": 0.01, "clusters-overproduced": 0.01, "nearer-than-real": 0.01},
     "minibatch": {},
     "snapshot": {"range-clash": 0.01},
 }
 """Of each finding, by analyzer: how often it may be made of a perfect pair; 0: it is proved, no matter of chance."""
-DESERVED = {"not-told-apart"}
+DESERVED = {"not-told-apart", "1-lipschitz"}
 """What a perfect generator is to hear."""
 OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     ExactW: {"permutations": 39, "sweep": 0},
     CriticGap: {},
+    Lipschitz: {"steps": 3, "samples": 16},
     KMeans: {"k": 8, "redo": 1},
     MiniBatch: {"sizes": (8,)},
     SnapshotAnalyzer: {},
@@ -139,12 +149,17 @@ def perfect(study_of: Call, change: Call, seed: int) -> Iterator[Case]:
         said = {"latent": (dim,), "n": n, "replicates": replicates, "seed": seed}
         # K-Means takes most of the time.
         asked = [analyzer for analyzer in OPTIONS if analyzer is not KMeans or name != "tanh"]
-        yield Case(study_of(source, generator, critic=critic, **said), tuple(asked))
+        study = study_of(source, generator, critic=critic, **said)
+        # It was trained on other samples of the law, and remembers none.
+        deal = replace(study.deal, trained_on=Stored(seed + 1000, dim, law, 200))
+        snapshot = replace(study.snapshot, penalty=10.0)
+        yield Case(SnapshotStudy(snapshot, deal), tuple(asked))
     dim = (1, 2, 16, 64)[seed % 4]
     shifted = shifted_gaussians(shift=(0.1, 3.0)[seed // 4 % 2], dim=dim, n=24, replicates=replicates, seed=seed)
     yield Case(change(shifted, orientation=(None, 1)[seed // 8 % 2]), (CriticGap,))
     funnel = FUNNELS[(2, 8, 32, 128)[seed % 4]]
-    yield Case(study_of(funnel, critic=MinusU(funnel), n=32, replicates=replicates, seed=seed), (CriticGap,))
+    study = study_of(funnel, critic=MinusU(funnel), n=32, replicates=replicates, seed=seed)
+    yield Case(study, (CriticGap, Lipschitz) if seed % 4 == 0 else (CriticGap,))
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wganalyze.contracts.samples import Points, Samples, Split
+from wganalyze.contracts.samples import Points, Samples
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.study.calling import rounded
 from wganalyze.study.critic import ReadyCritic
-from wganalyze.study.generator import generate
 from wganalyze.text import reason_of
 
 
-def fingerprint(snapshot: Snapshot, ready: Callable[[], ReadyCritic], device: str) -> str:
+def fingerprint(snapshot: Snapshot, probe: Callable[[], Samples], ready: Callable[[], ReadyCritic]) -> str:
     """A network that cannot be built or called leaves its error here, so that analyzers which do without it still run.
 
-    ``ready``: gives the critic made ready, where there is one.
+    ``probe``: gives a few generated samples, ``ready`` the critic made ready, where there is one.
     """
-    traces = (lambda: _generator(snapshot, device)), (lambda: _critic(snapshot, ready))
+    traces = (lambda: _generator(snapshot, probe)), (lambda: _critic(snapshot, ready))
     return "\n".join(map(_contained, traces))
 
 
@@ -32,11 +31,8 @@ def _contained(trace: Callable[[], str]) -> str:
         return re.sub("0x[0-9a-f]+", "0x", reason_of(error))  # an address is another in each run
 
 
-def _generator(snapshot: Snapshot, device: str) -> str:
-    if snapshot.make_generator is None:
-        return "no generator"
-    fakes, _ = generate(snapshot, 4, Split("probe"), seed=0, device=device)
-    return f"{snapshot.generator!r} {rounded(fakes.points)}"
+def _generator(snapshot: Snapshot, probe: Callable[[], Samples]) -> str:
+    return "no generator" if snapshot.make_generator is None else f"{snapshot.generator!r} {rounded(probe().points)}"
 
 
 def _critic(snapshot: Snapshot, ready: Callable[[], ReadyCritic]) -> str:

@@ -32,6 +32,7 @@ T = TypeVar("T")
 Cache = dict[Hashable, Any]
 
 
+PROBES = 4
 HEAD, ORIENTATION = "head", "orientation"
 """Of the cache: what was looked at has been assumed."""
 
@@ -210,8 +211,7 @@ class SnapshotStudy:
     def _input_shapes(self) -> list[tuple[int, ...]]:
         shapes: list[tuple[int, ...]] = []
         if self.snapshot.make_generator is not None:
-            fakes, _ = generate(self.snapshot, 2, Split("probe"), seed=0, device=self.device)
-            shapes.append(fakes.shape)
+            shapes.append(self._probe().shape)
         elif self.snapshot.samples is not None:
             shapes.append(self.snapshot.samples.shape)
         if self.deal is not None:
@@ -319,4 +319,12 @@ class SnapshotStudy:
     @cached_property
     def fingerprint(self) -> str:
         """What the built networks do; new user code changes it."""
-        return fingerprint(self.snapshot, lambda: self.head, self.device)
+        return fingerprint(self.snapshot, self._probe, lambda: self.head)
+
+    def _probe(self) -> Samples:
+        """A few samples of the generator, the same of any run: what it does, and of which shape."""
+
+        def make() -> Samples:
+            return generate(self.snapshot, PROBES, Split("probe"), seed=0, device=self.device)[0]
+
+        return self.cached("probe", make)

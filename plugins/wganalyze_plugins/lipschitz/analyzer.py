@@ -108,10 +108,15 @@ class Lipschitz(Analyzer):
     class Options:
         samples: int = field(default=512, metadata={"help": "Samples per replicate for gradient norms, at most."})
         steps: int = field(default=60, metadata={"help": "Steps of each ascent; 0 leaves ascents out."})
+        seconds: float | None = field(
+            default=None, metadata={"help": "Seconds for the search of slopes, at most; none: what its steps take."}
+        )
 
         def __post_init__(self) -> None:
             if self.samples < 2 or self.steps < 0:
                 raise ValueError("samples is at least 2, steps not negative")
+            if self.seconds is not None and not self.seconds > 0:
+                raise ValueError("seconds is above 0")
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""
@@ -126,7 +131,8 @@ class Lipschitz(Analyzer):
             yield from (Measurement.absent(metric, reason) for metric in BRACKET)
         else:
             traced = _traced(study)
-            slopes = find_slopes(study, there, None if isinstance(traced, str) else traced, self.options.steps)
+            graph = None if isinstance(traced, str) else traced
+            slopes = find_slopes(study, there, graph, self.options.steps, self.options.seconds)
             yield from _bracket(study, slopes, _upper(study, traced))
         yield from compare_modes(study)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,21 @@ FINALISTS = 6
 BATCH = 512
 COORDINATES = 4096
 """A gradient is found by differences in at most so many dimensions."""
+
+
+class Deadline:
+    """The end of a search, ``seconds`` from now; None: there is none."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Is it too late to begin anything?"""
+        return self._end < math.inf and time.monotonic() > self._end
+
+
+OPEN = Deadline()
 
 
 @dataclass(frozen=True)
@@ -151,7 +167,7 @@ class _Magnitude(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
 
-def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
+def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0, until: Deadline = OPEN) -> Tensor:
     """Points of larger gradient, by accepted Gaussian steps that shrink; for critics of any kind.
 
     In few dimensions every start is there many times (the result has ``x`` repeated as often): a crowd finds the
@@ -162,6 +178,8 @@ def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
     norms = gradient_norms(score, points)[1]
     size = typical_norm(x) / x[0].numel() ** 0.5
     for step in range(steps):
+        if until.is_over:
+            break
         width = size * 0.01 ** (step / max(1, steps - 1))
         noise = torch.randn(points.shape, dtype=torch.float64, generator=generator).to(points)
         moved = points + width * noise
@@ -172,7 +190,9 @@ def hill_climb(score: Score, x: Tensor, steps: int, seed: int = 0) -> Tensor:
     return points
 
 
-def climb_pairs(score: Score, a: Tensor, b: Tensor, steps: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def climb_pairs(
+    score: Score, a: Tensor, b: Tensor, steps: int, seed: int = 0, until: Deadline = OPEN
+) -> tuple[Tensor, Tensor]:
     """Pairs of larger slope, by accepted Gaussian steps of their centre and their direction; needs no gradient."""
     generator = torch.Generator().manual_seed(seed)
     copies = (max(1, CROWD // a[0].numel()), *[1] * (a.dim() - 1))
@@ -185,6 +205,8 @@ def climb_pairs(score: Score, a: Tensor, b: Tensor, steps: int, seed: int = 0) -
         return draw.to(like.device)
 
     for step in range(steps):
+        if until.is_over:
+            break
         width = 0.01 ** (step / max(1, steps - 1))
         half = (second - first) / 2
         length = _broad(half.flatten(1).norm(dim=1), half)
@@ -214,7 +236,9 @@ def differences(score: Score, x: Tensor) -> Tensor:
     return torch.cat(columns).T.reshape(x.shape)
 
 
-def ascend_pairs(score: Score, x: Tensor, steps: int, stride: float) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def ascend_pairs(
+    score: Score, x: Tensor, steps: int, stride: float, until: Deadline = OPEN
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """The numbers of the starts that led furthest, and the ends of their pairs, by ascent on the slope itself.
 
     A pair c + r u, c - r u has the slope of f between its ends: its gradient in c is (f'(c + r u) - f'(c - r u)) / 2r,
@@ -228,6 +252,8 @@ def ascend_pairs(score: Score, x: Tensor, steps: int, stride: float) -> tuple[Te
     ends = (centre, centre)
     mean, square = torch.zeros_like(centre), torch.zeros_like(centre)
     for step in range(steps):
+        if until.is_over:
+            break
         share = step / max(1, steps - 1)
         reach = size * REACH * (REACHES[2] / REACH) ** share
         pair = torch.cat([centre + reach * direction, centre - reach * direction])
@@ -258,7 +284,7 @@ def _unit(x: Tensor) -> Tensor:
     return x / _broad(x.flatten(1).norm(dim=1).clamp(min=1e-30), x)
 
 
-def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int) -> Tensor:
+def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int, until: Deadline = OPEN) -> Tensor:
     """Points of larger gradient, by Adam on the gradient norm of smoothed copies, judged on the critic itself.
 
     On a piecewise linear critic the norm is locally constant, and its gradient zero; hence the copies.
@@ -269,6 +295,8 @@ def ascend(score: Score, smooth: Sequence[Score], x: Tensor, steps: int) -> Tens
     for copied in smooth:
         optimizer = torch.optim.Adam([points], lr=0.05 * size)
         for _ in range(max(1, steps // len(smooth))):
+            if until.is_over:
+                break
             with torch.enable_grad():
                 (gradient,) = torch.autograd.grad(copied(points).sum(), points, create_graph=True)
                 norm = gradient.flatten(1).norm(dim=1)

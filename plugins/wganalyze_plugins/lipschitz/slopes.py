@@ -32,13 +32,17 @@ Places = Mapping[str, Sequence[Samples]]
 """Samples per replicate, by place."""
 
 
-def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps: int) -> list[Slope]:
+def find_slopes(
+    study: Study, places: Places, traced: TracedCritic | None, steps: int, seconds: float | None = None
+) -> list[Slope]:
     """The steepest slope by method; the first one is that of the samples alone.
 
+    ``seconds``: after which no method begins, and none takes another step.
     Of a conditional critic every slope is one in the points, at a label that stays.
     """
+    until = lower.Deadline(seconds)
     if study.lacks(Need.GRADIENT):
-        return _without_gradients(study, places, steps)
+        return _without_gradients(study, places, steps, until)
     starts = steepest(study, [s for each in places.values() for s in each])
     x = points_of(study, starts)
     score = lower.in_its_precision(score_of(study, starts), x)
@@ -48,35 +52,39 @@ def find_slopes(study: Study, places: Places, traced: TracedCritic | None, steps
     if "real" in places and "fake" in places and not conditional:
         real, fake = (points_of(study, places[place][0]) for place in ("real", "fake"))
         slopes.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
-    if not steps:
+    if not steps or until.is_over:
         return slopes
-    slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0].value))
+    slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0].value, until))
     light = _work(score, x) <= THOROUGH
-    if not light and x[0].numel() > LOW:
+    if (not light and x[0].numel() > LOW) or until.is_over:
         return slopes
-    slopes.append(_climb(study, starts, score, x, steps, light=light or conditional))
-    if traced is not None and not conditional:
+    slopes.append(_climb(study, starts, score, x, steps, until, light=light or conditional))
+    if traced is not None and not conditional and not until.is_over:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
         # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
         with contextlib.suppress(RuntimeError):
-            ascended = lower.ascend(score, smooth, x, steps)
+            ascended = lower.ascend(score, smooth, x, steps, until)
             slopes.append(lower.steepest_slope(score, ascended, "ascent on a smoothed copy"))
     return slopes
 
 
-def _climb(study: Study, starts: Samples, score: Score, x: Tensor, steps: int, *, light: bool) -> Slope:
+def _climb(
+    study: Study, starts: Samples, score: Score, x: Tensor, steps: int, until: lower.Deadline, *, light: bool
+) -> Slope:
     """In double precision where that is ``light``; else in single, and the steepest points are certified in double."""
     points = x
     if light:
-        points = lower.hill_climb(score, x, steps)
+        points = lower.hill_climb(score, x, steps, until=until)
     else:
         single = _in_single(score_of(study, starts, single=True), score, x)
-        crowd = lower.hill_climb(single, x.float(), steps)
+        crowd = lower.hill_climb(single, x.float(), steps, until=until)
         points = crowd[lower.gradient_norms(single, crowd)[1].argsort(descending=True)[:STARTS]].double()
     return lower.steepest_slope(score, points, "Gaussian climb")
 
 
-def _ascent_on_pairs(study: Study, starts: Samples, x: Tensor, steps: int, least: float) -> Slope:
+def _ascent_on_pairs(
+    study: Study, starts: Samples, x: Tensor, steps: int, least: float, until: lower.Deadline
+) -> Slope:
     """Found in single precision; the best pairs, and slopes along the gradients at the best, certified in double.
 
     ``least``: the slope that it begins with.
@@ -91,7 +99,7 @@ def _ascent_on_pairs(study: Study, starts: Samples, x: Tensor, steps: int, least
     single = _in_single(score_of(study, few, single=True), whole, x)
     slopes = [least]
     for stride in lower.STRIDES:
-        order, ends = lower.ascend_pairs(single, x.float(), steps, stride)
+        order, ends = lower.ascend_pairs(single, x.float(), steps, stride, until)
         a, b = (end.double() for end in ends)
         slopes.append(float(lower.certified_slopes(exact(order) if conditional else whole, a, b).max()))
         best = torch.cat([a[:1], b[:1], (a + b)[:1] / 2])
@@ -116,7 +124,7 @@ def _work(score: Score, x: Tensor) -> float:
     return float(counter.get_total_flops()) / len(x) * max(1, lower.CROWD // x[0].numel())
 
 
-def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
+def _without_gradients(study: Study, places: Places, steps: int, until: lower.Deadline) -> list[Slope]:
     """Slopes between pairs alone: of samples, of pairs that climb, and along differences."""
     samples = Samples.concatenate([each[0] for each in places.values()])
     x = points_of(study, samples)
@@ -129,9 +137,9 @@ def _without_gradients(study: Study, places: Places, steps: int) -> list[Slope]:
         first, second = lower.steepest_pairs(score, x, x)
     slopes = [Slope(float(lower.certified_slopes(score, first, second).max()), "pairs of samples")]
     if steps:
-        climbed = lower.climb_pairs(score, first, second, steps)
+        climbed = lower.climb_pairs(score, first, second, steps, until=until)
         slopes.append(Slope(float(lower.certified_slopes(score, *climbed).max()), "Gaussian climb of pairs"))
-    if steps and first[0].numel() <= lower.COORDINATES:
+    if steps and first[0].numel() <= lower.COORDINATES and not until.is_over:
         slopes.append(lower.steepest_along(score, first, lower.differences(score, first), "differences at samples"))
     return slopes
 

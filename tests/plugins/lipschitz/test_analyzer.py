@@ -20,8 +20,8 @@ from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.contracts.study import Need
 from wganalyze.study.study import SnapshotStudy
-from wganalyze.testing import check_analyzer, shifted_gaussians
-from wganalyze_plugins.lipschitz import Lipschitz, analyzer, wganalyze_analyzers
+from wganalyze.testing import ask, check_analyzer, shifted_gaussians
+from wganalyze_plugins.lipschitz import Lipschitz, analyzer, lower, wganalyze_analyzers
 from wganalyze_plugins.lipschitz.analyzer import BracketError
 from wganalyze_plugins.lipschitz.lower import Slope
 from wganalyze_plugins.lipschitz.upper import UpperBound
@@ -33,9 +33,9 @@ FACTORIES = Path(__file__).parents[2] / "field" / "factories.py"
 ENDS = ("lipschitz_sampled", "lipschitz_lower", "lipschitz_upper")
 
 
-def outcome_of(study: SnapshotStudy) -> tuple[Outcome, dict[str, Measurement]]:
+def outcome_of(study: SnapshotStudy, **options: Any) -> tuple[Outcome, dict[str, Measurement]]:
     """What the analyzer says, checked as the host would, and its numbers by metric."""
-    outcome = check_analyzer(Lipschitz, study)
+    outcome = ask(study, Lipschitz, **options) if options else check_analyzer(Lipschitz, study)
     assert outcome.status == "ok", outcome.message
     return outcome, {row.metric: row for row in outcome.measurements}
 
@@ -278,6 +278,36 @@ def test_a_critic_without_gradients_has_a_lower_end_from_pairs(under: Call, dtyp
         assert (rows[metric].value, rows[metric].message) == (None, Program.no_gradient)
     assert rows["auc_eval"].value is None
     assert outcome.rows["gradients"] == []
+
+
+def test_a_search_without_time_keeps_what_samples_show(under: Call) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    (hurried, short), (_, long) = (outcome_of(under(copy.deepcopy(net)), **said) for said in ({"seconds": 1e-9}, {}))
+    assert [row["method"] for row in hurried.rows["slopes"]] == ["gradients at samples", "pairs of samples"]
+    low, found, high = short["lipschitz_lower"].value, long["lipschitz_lower"].value, short["lipschitz_upper"].value
+    assert low is not None
+    assert found is not None
+    assert high is not None
+    assert 0 < low <= found * (1 + 1e-9) <= high * (1 + 1e-6)
+    enough, rows = outcome_of(under(copy.deepcopy(net)), seconds=1e9)
+    assert len(enough.rows["slopes"]) > 2
+    assert rows["lipschitz_lower"].value == found
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_deadline_ends_every_climb(steps: int) -> None:
+    def score(x: Tensor) -> Tensor:
+        return (x**2).sum(dim=1)
+
+    x = torch.ones(3, 2, dtype=torch.float64)
+    over = lower.Deadline(1e-12)
+    assert not lower.OPEN.is_over
+    assert over.is_over
+    assert torch.equal(lower.hill_climb(score, x, steps, until=over)[:3], x)
+    assert torch.equal(lower.climb_pairs(score, x, 2 * x, steps, until=over)[0][:3], x)
+    assert torch.equal(lower.ascend(score, [score], x, steps, until=over), x)
+    assert torch.equal(lower.ascend_pairs(score, x, steps, 0.1, over)[1][0], x)
 
 
 def test_without_gradients_the_search_goes_on_beyond_the_samples(under: Call) -> None:
