@@ -95,6 +95,9 @@ def test_values_lie_in_their_intervals_and_above_their_certificates(ran: Demo, r
     for metric in ("w1", "w2", "w1_floor", "dual_raw", "nearest_centroid"):
         rows = ran.trajectory(run, metric)
         assert list(rows["step"]) == STEPS
+        if metric == "w2":  # of its median, which takes five replicates
+            assert rows["ci_low"].isna().all()
+            continue
         assert (rows["ci_low"] < rows["value"]).all()
         assert (rows["value"] < rows["ci_high"]).all()
     w1, lower, w2 = (ran.trajectory(run, metric)["value"] for metric in ("w1", "w1_lower", "w2"))

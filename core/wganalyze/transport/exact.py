@@ -34,7 +34,8 @@ from wganalyze.transport.costs.transforms import c_transform
 from wganalyze.transport.costs.working import Flag, interruptible
 from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
 from wganalyze.transport.merging import Merged
-from wganalyze.transport.solvers import SOLVERS, Capped, Problem, Solution, Solver, solve
+from wganalyze.transport.problem import Problem, Solution
+from wganalyze.transport.solvers import SOLVERS, Capped, Solver, bytes_needed, solve
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -159,7 +160,7 @@ def _chosen(solver: str, problem: Problem, memory: int) -> Solver:
         raise ValueError(f"solver {solver!r}: choose auto, {', '.join(SOLVERS)}")
     if name == "dense" and not problem.is_assignment:
         raise ValueError("solver 'dense' takes samples of equal sizes and weights; choose shortlist or pot")
-    needed = problem.bytes_held(name)
+    needed = bytes_needed(problem, name)
     if needed > memory:
         raise MemoryError(
             f"{len(problem.x)} x {len(problem.y)} points need {needed / 2**30:.1f} GiB for the solver {name}, "

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from wganalyze.transport.costs.metrics import Array
 from wganalyze.transport.coupling import joined
-from wganalyze.transport.solvers import DENSE_SIZE, Problem, Solution
+from wganalyze.transport.problem import DENSE_SIZE, Problem, Solution
 
 Indices = npt.NDArray[np.integer[Any]]
 

@@ -23,7 +23,8 @@ from wganalyze.transport.certificate import CertificateError
 from wganalyze.transport.costs import metrics
 from wganalyze.transport.costs.working import Flag
 from wganalyze.transport.exact import as_problem, certified
-from wganalyze.transport.solvers import Problem, Solution, by_pot
+from wganalyze.transport.problem import Problem, Solution
+from wganalyze.transport.solvers import by_pot
 from wganalyze_plugins.funnel import Funnel
 
 Array = npt.NDArray[np.float64]

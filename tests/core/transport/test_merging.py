@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wganalyze.transport import wasserstein
 from wganalyze.transport.exact import as_problem
 from wganalyze.transport.merging import Merged, distinct
-from wganalyze.transport.solvers import DENSE_SIZE
+from wganalyze.transport.problem import DENSE_SIZE
 
 MANY = DENSE_SIZE + 100
 
