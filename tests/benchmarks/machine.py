@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,10 +16,8 @@ def machine() -> str:
     names = ("numpy", "scipy", "torch", "numba", "pot", "lapx", "lapjv", "ortools")
     versions = []
     for name in names:
-        try:
+        with suppress(PackageNotFoundError):
             versions.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            versions.append(f"{name} is missing")
     memory = psutil.virtual_memory().total / 2**30
     cpu = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.split(":")[1].strip() for line in cpu if "model name" in line]
