@@ -27,14 +27,12 @@ from wganalyze import (
     hookimpl,
 )
 from wganalyze_plugins import memorisation
-from wganalyze_plugins.memorisation import Neighbours, more_copies
+from wganalyze_plugins.floor import Side, cause_below, either
 
 if TYPE_CHECKING:
     from wganalyze.transport import PermutationTest, Transport
 
 ALPHA = 0.05
-LEVEL = 0.01
-"""Of the paired test of W1 against its floor, one-sided, over the replicates."""
 FEWEST = 19
 """Permutations below which no p-value can reach ALPHA."""
 ENOUGH = 10
@@ -171,7 +169,7 @@ class ExactW(Analyzer):
                 variety = self._solve(study, fakes, more_fakes, p)
                 yield self._estimate(study, "w1_floor_fake", variety, lambda t: t.value, scope)
                 yield from _uncertified("w1_floor_fake", variety, ("w1_floor_fake",))
-                side = self._side(study, solved, floor)
+                side = Side.of(solved, floor)
                 yield from self._test(study, reals, fakes, side)
                 yield from self._below_floor(study, fakes, side)
         if self.options.metric == "euclidean":
@@ -248,12 +246,6 @@ class ExactW(Analyzer):
         space = self.options.metric
         return Measurement.of(metric, slope, study, space=space, method=method, solver="least squares", scope="data")
 
-    def _side(self, study: Study, solved: Sequence[Transport], floor: Sequence[Transport]) -> Side:
-        from wganalyze_plugins.batches import paired_pvalue
-
-        values, floors = ([transport.value for transport in side] for side in (solved, floor))
-        return Side(_mean(solved), _mean(floor), paired_pvalue(values, floors), paired_pvalue(floors, values))
-
     def _test(self, study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], side: Side) -> Iterator[Yielded]:
         permutations = self.for_run(self.options, 1).permutations
         if not permutations:
@@ -293,7 +285,7 @@ class ExactW(Analyzer):
     def _below_floor(self, study: Study, fakes: Sequence[Samples], side: Side) -> Iterator[Finding]:
         """Two real samples are as near to each other as a law comes: below that, fakes are copies or averages."""
         if side.is_below:
-            cause = _cause(study, fakes) if self.options.metric == "euclidean" else _either(study)
+            cause = cause_below(study, fakes) if self.options.metric == "euclidean" else either(study)
             message = (
                 f"W1 {side.value:.4g} lies below its floor {side.floor:.4g} (paired over {study.replicates} "
                 f"replicates, p = {side.below:.2g}): nearer to real samples than other real samples are, and no better "
@@ -316,69 +308,6 @@ class ExactW(Analyzer):
             rng=Split("permutations").rng(seed, "exact-w"),
             metric=self.options.metric,
         )
-
-
-@dataclass(frozen=True)
-class Side:
-    """On which side of its floor W1 lies.
-
-    ``below``, ``above``: p-values of the paired t test, one-sided; 1 below three replicates.
-    """
-
-    value: float
-    floor: float
-    below: float
-    above: float
-
-    @property
-    def is_below(self) -> bool:
-        """Significantly?"""
-        return self.below <= LEVEL
-
-    @property
-    def meaning(self) -> str:
-        """The side in words, for a generator that was told apart."""
-        if self.is_below:
-            return (
-                "it lies BELOW the floor, as that of averaged (blurred) or memorised samples does: a smaller W1 is no "
-                "better generator here"
-            )
-        if self.above <= LEVEL:
-            return "it lies above the floor: farther from real samples than other real samples are"
-        return "it lies on neither side of the floor for certain, so that its size alone does not say what differs"
-
-
-def _cause(study: Study, fakes: Sequence[Samples]) -> str:
-    """Memorised or averaged? By the nearest of real samples, and by centroids of others of them."""
-    from wganalyze_plugins.batches import paired_pvalue
-    from wganalyze_plugins.clustering import nearest, real_clusters, usual_k
-
-    others, reals = _draws(study.real, study, "x2"), _draws(study.real, study)
-    copies, chance = (Neighbours.of(side, lambda r: reals[r].points) for side in (fakes, others))
-    if more_copies(copies, chance) <= LEVEL:
-        return (
-            f"memorised: {copies.percent} of the generated samples are copies of one of n real samples (3 times nearer "
-            f"to it than to the next; {chance.percent} of other real samples are)"
-        )
-    centroids = real_clusters(study, usual_k(study.fit_size)).centroids
-    near, floor = ([float(nearest(y.points, centroids)[1].mean()) for y in side] for side in (fakes, others))
-    if paired_pvalue(near, floor) <= LEVEL:
-        distances = f"{sum(near) / len(near):.4g} from the nearest centroid, real ones {sum(floor) / len(floor):.4g}"
-        blurred = f"averaged (blurred): generated samples are {distances}"
-        return f"{blurred}; {_possible(study)}" if _possible(study) else blurred
-    return _either(study)
-
-
-def _either(study: Study) -> str:
-    return f"averaged (blurred), or memorised; {_possible(study) or 'these data are held out'}"
-
-
-def _possible(study: Study) -> str:
-    """That samples may be memorised too: where these may be what the generator was trained on, and are not endless."""
-    if study.held_out is True or study.data_size is None or study.training is not None:
-        return ""
-    known = "these are training data" if study.held_out is False else "whether these are training data is unknown"
-    return f"{known}, so that memorisation is possible too: measure on held-out data"
 
 
 def _draws(side: Callable[..., Samples], study: Study, split: str = "x") -> list[Samples]:
@@ -411,10 +340,6 @@ def _uncertified(metric: str, solved: Sequence[Transport], evidence: tuple[str, 
         worst = max(solved, key=lambda t: t.gap)
         message = f"the solver left {metric} in [{worst.lower:.6g}, {worst.value:.6g}]: a bracket, no exact value"
         yield Finding("warning", "not-exact", message, evidence)
-
-
-def _mean(solved: Sequence[Transport]) -> float:
-    return sum(transport.value for transport in solved) / len(solved)
 
 
 def _memorisation(study: Study) -> str:

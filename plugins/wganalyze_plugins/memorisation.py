@@ -68,6 +68,13 @@ class Neighbours:
         return cls([pair[:, 0] for pair in found], copies, len(near))
 
     @property
+    def equal(self) -> float:
+        """The share of samples that are among the others themselves."""
+        import numpy as np
+
+        return float(np.mean(np.concatenate(self.nearest) == 0))
+
+    @property
     def percent(self) -> str:
         """The share of copies, as text."""
         return f"{100 * self.share:.3g}%"
@@ -103,15 +110,17 @@ def more_copies(fakes: Neighbours, others: Neighbours) -> float:
     return float(hypergeom.sf(fakes.copies - 1, fakes.total + others.total, both, fakes.total))
 
 
-def share_within(study: Study, samples: Sequence[Samples], targets: Points) -> float:
-    """The share of samples that are among the targets themselves, where it is more than OVERLAP; else 0."""
-    import numpy as np
+def in_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples]) -> tuple[Neighbours, Neighbours]:
+    """Neighbours among what was trained on, which is known: of generated samples, and of ``others``, real ones."""
+    training = study.training
+    assert training is not None
+    targets = training.points
 
-    near = study.cached(
-        ("neighbours in training", len(samples)), lambda: Neighbours.of(samples, lambda _: targets), scope="data"
-    )
-    share = float(np.mean(np.concatenate(near.nearest) == 0))
-    return share if share > OVERLAP else 0.0
+    def of(sides: Sequence[Samples], name: str) -> Neighbours:
+        scope: Scope = "data" if all(side.shared for side in sides) else "snapshot"
+        return study.cached((f"neighbours of {name}",), lambda: Neighbours.of(sides, lambda _: targets), scope=scope)
+
+    return of(fakes, "fakes"), of(others, "reals")
 
 
 def of_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples]) -> Iterator[Yielded]:
@@ -122,20 +131,16 @@ def of_training(study: Study, fakes: Sequence[Samples], others: Sequence[Samples
     training = study.training
     if training is None:
         return
-    targets = training.points
-    if held := share_within(study, others, targets):
+    own, floor = in_training(study, fakes, others)
+    if floor.equal > OVERLAP:
         message = (
-            f"{100 * held:.3g}% of the samples of --data are samples of --training-data, too, so that nothing shows "
-            "how near others come by chance; measure on samples that were held out"
+            f"{100 * floor.equal:.3g}% of the samples of --data are samples of --training-data, too, so that nothing "
+            "shows how near others come by chance; measure on samples that were held out"
         )
         yield Finding("warning", "training-overlaps", message)
         return
-    own = Neighbours.of(fakes, lambda _: targets)
-    floor = study.cached(
-        ("neighbours in training", len(others)), lambda: Neighbours.of(others, lambda _: targets), scope="data"
-    )
     scope: Scope = "data" if all(each.shared for each in fakes) else "snapshot"
-    method = f"nearest of {len(targets):,} training samples"
+    method = f"nearest of {len(training):,} training samples"
     for name, side in (("nearest_training", own), ("nearest_training_floor", floor)):
         yield Measurement.of(
             name,

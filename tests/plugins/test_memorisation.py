@@ -103,6 +103,17 @@ class Recalled(nn.Module):
         return torch.where((torch.special.ndtr(z[:, -2]) < self.share)[:, None], stored, z[:, :DIM])
 
 
+class Towards(nn.Module):
+    """z, drawn towards its mean."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.share * z[:, :DIM]
+
+
 @pytest.fixture
 def trained(study_of: Call) -> Call:
     """Makes a study with held-out data, and 500 samples that the generator was trained on."""
@@ -131,6 +142,16 @@ def test_a_generator_that_recalls_is_found_on_held_out_data(
     assert said["memorised"].message.startswith(
         "memorised: 100% of the generated samples are copies of a training sample"
     )
+
+
+def test_below_the_floor_what_is_no_copy_is_averaged(ask: Call, trained: Call, findings: Call) -> None:
+    study = trained(0.0)
+    deal = replace(study.deal, trained_on=Points(7, 500))
+    blurred = replace(study.snapshot, make_generator=lambda: Towards(0.6).eval())
+    said = findings(ask(SnapshotStudy(blurred, deal), ExactW, permutations=0, sweep=0))
+    assert "averaged (blurred)" in said["below-floor"].message
+    assert "memoris" not in said["below-floor"].message
+    assert "memorised" not in said
 
 
 def test_a_few_copies_are_enough(ask: Call, trained: Call, findings: Call) -> None:

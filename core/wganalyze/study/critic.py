@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from wganalyze.study.forms import Place
 
 FAST = 128
-"""Samples a batch that convolutions in float32 are fastest with."""
+"""Samples a batch that convolutions in float32 are fastest with on a CPU."""
 HEAVY = 10**6
 """Parameters from which other networks take their time too."""
 CHECKED = 32
@@ -80,7 +80,8 @@ class ReadyCritic:
         """
         if single and self._is_heavy and not self.invert:
             with suppress(RuntimeError, TypeError, ValueError):  # a program that takes float64 alone
-                scores = self._scores(samples, mode, min(batch, FAST) if mode == "eval" else batch, single=True)
+                size = min(batch, FAST) if mode == "eval" and self.device == "cpu" else batch
+                scores = self._scores(samples, mode, size, single=True)
                 checked = np.linspace(0, len(samples) - 1, CHECKED).astype(int) if mode == "eval" else np.arange(batch)
                 checked = np.unique(checked[checked < len(samples)])
                 exact = self._scores(samples.take(checked), mode, batch, single=False)
@@ -136,7 +137,7 @@ class ReadyCritic:
 
     def gradient(self, samples: Samples, mode: Mode) -> npt.NDArray[np.float64]:
         """Gradient of the score with respect to its input, (n, d) float64, computed in float32 where that is finite."""
-        batch = FAST if mode == "eval" else BATCH
+        batch = FAST if mode == "eval" and self.device == "cpu" else BATCH
         try:
             gradients = self._gradient(samples, mode, batch, single=True)
             if np.isfinite(gradients).all():
