@@ -82,6 +82,7 @@ def test_an_architecture_that_raises_recognises_nothing_and_harms_nobody(
 def test_an_architecture_is_recognised_through_spectral_norm_and_says_what_it_assumes(
     part: MakePart, scaled: type[Architecture], knowing: Knowing
 ) -> None:
+    torch.manual_seed(0)
     net = scaled().build(width=5)
     for index in (0, 2):
         net[index] = torch.nn.utils.spectral_norm(net[index])  # type: ignore[index, operator]
@@ -93,7 +94,7 @@ def test_an_architecture_is_recognised_through_spectral_norm_and_says_what_it_as
     assert any("slope of .2 at width 5" in text for text in design.assumptions)
     assert any("spectral" in text for text in design.assumptions)
     module, x = build(piece, design, "critic"), torch.randn(7, 3)
-    assert torch.allclose(module(x), net.eval()(x), rtol=1e-5)
+    assert torch.allclose(module(x), net.eval()(x), rtol=1e-5, atol=1e-6)
 
 
 def test_each_architecture_is_asked_once_a_layout(part: MakePart, knowing: Knowing, weights: dict[str, Tensor]) -> None:
