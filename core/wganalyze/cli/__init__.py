@@ -99,7 +99,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 good, 1 a cell failed, 2 usage or nothing to open, 130 interrupted."""
-    # Threads of OpenMP that wait by spinning take ten times as long beside any other busy process, and gain nothing.
+    # Threads of OpenMP that wait by spinning take many times as long beside another busy process, and gain nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(call(sys.argv[1:]))
 

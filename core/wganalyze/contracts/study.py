@@ -201,7 +201,7 @@ class Study(Protocol):
 
         ``mode`` "train" runs on a copy, so that no buffer changes; its BatchNorm then sees the samples of one ``batch``
         together, in their order (a last one alone joins the batch before it). ``single``: they may be computed in
-        float32, up to ten times as fast, where 32 of them (in train mode, the first batch) are off by no more than a
+        float32, which is quicker, where 32 of them (in train mode, the first batch) are off by no more than a
         thousandth of their spread: for averages and bounds that hold for any numbers, not for slopes.
         """
         ...

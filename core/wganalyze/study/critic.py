@@ -109,7 +109,7 @@ class ReadyCritic:
 
     @property
     def _is_heavy(self) -> bool:
-        """Does float64 cost more than it is worth? In convolutions it takes ten times as long as float32."""
+        """Does float64 cost more than it is worth, as in convolutions?"""
         parameters = list(self.module.parameters())
         return any(p.dim() > 2 for p in parameters) or sum(p.numel() for p in parameters) > HEAVY
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from wganalyze.transport.costs.blocks import workers
 from wganalyze.transport.costs.compiled import kernel
 from wganalyze.transport.costs.metrics import Array, cost_matrix
 from wganalyze.transport.dense import assign
@@ -64,10 +66,15 @@ def permutation_test(
     observed = math.fsum(pool.best(np.arange(pool.size)) for pool in pools)
     threshold = observed * (1 - TIE)
     as_extreme = 0
-    for drawn in range(1, permutations + 1):
-        as_extreme += not _is_cheaper(pools, [rng.permutation(pool.size) for pool in pools], threshold)
-        if as_extreme == enough:
-            return PermutationTest(as_extreme / drawn, drawn, as_extreme)
+    with ThreadPoolExecutor(workers(), thread_name_prefix="wganalyze-permutations") as threads:
+        for drawn in range(0, permutations, workers()):
+            together = range(drawn + 1, min(drawn + workers(), permutations) + 1)
+            orders = [[rng.permutation(pool.size) for pool in pools] for _ in together]
+            cheaper = threads.map(lambda each: _is_cheaper(pools, each, threshold), orders)
+            for number, is_cheaper in zip(together, cheaper, strict=True):
+                as_extreme += not is_cheaper
+                if as_extreme == enough:
+                    return PermutationTest(as_extreme / number, number, as_extreme)
     return PermutationTest((1 + as_extreme) / (1 + permutations), permutations, as_extreme)
 
 

@@ -192,3 +192,15 @@ def test_costs_that_overflow_are_refused() -> None:
     x, y = 1e300 * np.random.default_rng(0).standard_normal((2, 12, 3))
     with pytest.raises(ValueError, match="costs that are finite"):
         permutation_test([(x, y)], rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("enough", [None, 1, 3, 10])
+@pytest.mark.parametrize("shift", [0.0, 0.6])
+def test_the_number_of_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch, shift: float, enough: int | None) -> None:
+    x, y = np.random.default_rng(3).standard_normal((2, 40, 3))
+    found = []
+    for cores in (1, 2, 7):
+        monkeypatch.setattr(permutation, "workers", lambda cores=cores: cores)
+        rng = np.random.default_rng(4)
+        found.append(permutation_test([(x, y + shift)] * 2, permutations=60, enough=enough, rng=rng))
+    assert found[0] == found[1] == found[2]
