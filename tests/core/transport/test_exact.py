@@ -377,3 +377,14 @@ def test_costs_are_the_ground_metric_and_not_its_square() -> None:
     assert wasserstein([[0.0, 0.0]], [[3.0, 4.0]], metric="l1").value == 7
     assert wasserstein([[1.0, 0.0]], [[0.0, 9.0]], metric="cosine").value == pytest.approx(1)
     assert cost_matrix([[0.0, 0.0]], [[3.0, 4.0]]) == 5
+
+
+@pytest.mark.parametrize("scale", [1e-80, 1e-200])
+@pytest.mark.parametrize("p", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("n", [30, 700])
+def test_what_is_too_small_to_square_is_bracketed_and_no_fault(n: int, p: float, scale: float) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, n, 2))
+    plain, small = wasserstein(x, y, p), wasserstein(scale * x, scale * y, p)
+    assert 0 <= small.lower / scale <= plain.value * (1 + 1e-9)
+    assert small.value / scale >= plain.lower * (1 - 1e-9)
+    assert small.exact == (small.value - small.lower <= 1e-9 * small.value)
