@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wganalyze.contracts.architecture import Shapes as Shapes
     from wganalyze.contracts.data import DataSource as DataSource
     from wganalyze.contracts.data import FiniteSource as FiniteSource
+    from wganalyze.contracts.data import Modes as Modes
     from wganalyze.contracts.hooks import hookimpl as hookimpl
     from wganalyze.contracts.loader import Input as Input
     from wganalyze.contracts.loader import Loader as Loader
@@ -68,7 +69,7 @@ _HOME = {
     "api": ("data_source", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
-    "contracts.data": ("DataSource", "FiniteSource"),
+    "contracts.data": ("DataSource", "FiniteSource", "Modes"),
     "contracts.hooks": ("hookimpl",),
     "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
     "contracts.measurement": (

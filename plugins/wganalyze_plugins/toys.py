@@ -6,7 +6,7 @@ import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wganalyze import DataError, DataSource, Split, Values, hookimpl
+from wganalyze import DataError, DataSource, Modes, Split, Values, hookimpl
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,12 @@ class Toy(DataSource):
         """(n, 2) points, with the mode of each as its label where there are modes."""
 
 
+def mixed(modes: Modes, n: int, rng: np.random.Generator) -> Values:
+    """``n`` samples of modes of equal weight, with the mode of each as its label."""
+    mode = rng.integers(0, len(modes.names), n)
+    return Values(modes.centres[mode] + modes.deviation * rng.standard_normal((n, modes.centres.shape[1])), mode)
+
+
 class Ring8(Toy):
     """Eight Gaussians of deviation .02 on a circle of radius 2 (Metz et al. 1611.02163)."""
 
@@ -46,13 +52,17 @@ class Ring8(Toy):
     help: ClassVar[str] = "8 Gaussians of deviation .02 on a circle of radius 2, in the plane"
     classes = 8
 
-    def sample(self, n: int, rng: np.random.Generator) -> Values:
+    @property
+    def modes(self) -> Modes:  # type: ignore[override]
+        """By their angle."""
         import numpy as np
 
-        mode = rng.integers(0, 8, n)
-        angle = mode * (2 * math.pi / 8)
-        centres = 2 * np.stack([np.cos(angle), np.sin(angle)], 1)
-        return Values(centres + 0.02 * rng.standard_normal((n, 2)), mode)
+        angle = np.arange(8) * (2 * math.pi / 8)
+        names = tuple(f"{45 * k} degrees" for k in range(8))
+        return Modes(names, 2 * np.stack([np.cos(angle), np.sin(angle)], 1), 0.02)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Values:
+        return mixed(self.modes, n, rng)
 
 
 class Grid25(Toy):
@@ -62,12 +72,17 @@ class Grid25(Toy):
     help: ClassVar[str] = "25 Gaussians of deviation .05 on a grid of spacing 2, in the plane"
     classes = 25
 
-    def sample(self, n: int, rng: np.random.Generator) -> Values:
+    @property
+    def modes(self) -> Modes:  # type: ignore[override]
+        """By their place."""
         import numpy as np
 
-        mode = rng.integers(0, 25, n)
-        centres: npt.NDArray[Any] = np.stack([mode // 5, mode % 5], 1) * 2.0 - 4.0
-        return Values(centres + 0.05 * rng.standard_normal((n, 2)), mode)
+        grid = np.arange(25)
+        centres: npt.NDArray[Any] = np.stack([grid // 5, grid % 5], 1) * 2.0 - 4.0
+        return Modes(tuple(f"({x:g}, {y:g})" for x, y in centres), centres, 0.05)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Values:
+        return mixed(self.modes, n, rng)
 
 
 class SwissRoll(Toy):

@@ -23,6 +23,8 @@ class Analyzer(ABC):
     ``version``: a new one makes its cells new, where the source does not show the change.
     ``needs``: what it cannot do without; where one is missing, its cell is skipped and says so.
     ``metrics``, ``tables``: everything that it may yield.
+    ``on_request``: does it run only where it is asked for by name, since it takes minutes?
+    ``in_spaces``: does it look at nothing but samples, so that it can be asked in any space that they are put into?
     ``Options``: a frozen dataclass whose fields carry ``metadata={"help": ...}`` and whose ``__post_init__`` raises
     ValueError on a bad value; ``self.options`` is one of these.
 
@@ -36,6 +38,8 @@ class Analyzer(ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     metrics: ClassVar[tuple[Metric, ...]] = ()
     tables: ClassVar[tuple[Table, ...]] = ()
+    on_request: ClassVar[bool] = False
+    in_spaces: ClassVar[bool] = False
     Options: ClassVar[type[Any]] = NoOptions
 
     def __init__(self, options: Any = None) -> None:

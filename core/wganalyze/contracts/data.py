@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
-from wganalyze.contracts.samples import Split, Values
+from wganalyze.contracts.samples import Points, Scores, Split, Values
 from wganalyze.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes that a law is known to have.
+
+    ``names``: of each.
+    ``centres``: (k, d).
+    ``deviation``: of a sample from the centre of its mode, along each axis.
+    """
+
+    names: tuple[str, ...]
+    centres: Points
+    deviation: float
 
 
 class DataSource(ABC):
@@ -32,6 +48,9 @@ class DataSource(ABC):
     stored.
     ``classes``: number of labels, where the samples have them.
     ``held_out``: False: generators are known to be trained on these samples; True: they are not; None: unknown.
+    ``modes``: of a law that is known to have some, in its own values.
+    ``known``: of a pair: true divergences of its two laws p (``draw``) and q (``draw_pair``) in nats, of these names:
+    "js", "tv", "kl" (of p from q), "reverse_kl".
     """
 
     name: ClassVar[str]
@@ -43,6 +62,8 @@ class DataSource(ABC):
     value_range: tuple[float, float] | None
     classes: int | None = None
     held_out: bool | None = None
+    modes: Modes | None = None
+    known: Mapping[str, float] = {}
 
     def __init__(self, argument: str = "") -> None:  # noqa: B027
         """``argument``: the text behind ``NAME:``."""
@@ -63,6 +84,10 @@ class DataSource(ABC):
     def draw_pair(self, n: int, split: Split, *, seed: int) -> Values:
         """The other side of a pair: samples independent of ``draw`` (generated, in the role of the fake)."""
         raise DataError(f"{self.name} is not a pair")
+
+    def log_ratio(self, values: Points) -> Scores | None:
+        """log p / q of a pair at ``values`` (n, d), as stored; (n,), or None where it is not known."""
+        return None
 
     @property
     def known_w1(self) -> float | None:

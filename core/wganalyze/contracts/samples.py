@@ -109,14 +109,25 @@ class Preprocessing:
 
     def apply(self, values: npt.NDArray[Any], shape: tuple[int, ...]) -> Points:
         """``values`` (n, d) of samples of this ``shape`` (channels first), mapped, as float32."""
+        shift, scale = self._by_value(shape)
+        mapped: Points = ((values.astype(np.float64) - shift) / scale).astype(np.float32)
+        return mapped
+
+    def undo(self, points: Points, shape: tuple[int, ...]) -> Points:
+        """The values that ``apply`` takes to ``points`` (n, d), as float64."""
+        shift, scale = self._by_value(shape)
+        values: Points = points.astype(np.float64) * scale + shift
+        return values
+
+    def _by_value(self, shape: tuple[int, ...]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Shift and scale of each value of a sample, or one of all."""
         shift, scale = np.array(self.shift), np.array(self.scale)
         if len(shift) > 1:
             if len(shape) < 2 or shape[0] != len(shift):
                 raise DataError(f"{len(shift)} channels to normalise, but a sample has the shape {shape}")
             repeat = int(np.prod(shape[1:]))
             shift, scale = np.repeat(shift, repeat), np.repeat(scale, repeat)
-        mapped: Points = ((values.astype(np.float64) - shift) / scale).astype(np.float32)
-        return mapped
+        return shift, scale
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class Snapshot:
     ``missing``: why there is no "generator" or no "critic", with the option that would supply it.
     ``designs``: what the networks are built from, by role: file, and factory or architecture with its arguments.
     ``findings``: what the files themselves show: equal content, a name that contradicts its keys.
+    ``facts``: numbers and texts that its files hold beside the tensors ("config.method", "epoch" ...).
     """
 
     label: str
@@ -78,6 +79,7 @@ class Snapshot:
     missing: Mapping[Role, str] = field(default_factory=dict)
     designs: Mapping[Role, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, float | int | str | bool] = field(default_factory=dict)
 
     @cached_property
     def generator(self) -> Module | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+from wganalyze.contracts.data import Modes
 from wganalyze.contracts.measurement import Scope
 from wganalyze.contracts.samples import Gradients, Samples, Scores, SplitName
 from wganalyze.contracts.snapshot import Latent, Snapshot
@@ -142,6 +143,20 @@ class Study(Protocol):
     @property
     def known_w1(self) -> float | None:
         """True W1 between the two sides of a pair, where the data are one and no generator takes a side."""
+        ...
+
+    @property
+    def known(self) -> Mapping[str, float]:
+        """True divergences between the two sides of such a pair, by name; see ``DataSource.known``."""
+        ...
+
+    def log_ratio(self, samples: Samples) -> Scores | None:
+        """log p / q of the laws of such a pair at ``samples``, (n,); None where it is not known."""
+        ...
+
+    @property
+    def modes(self) -> Modes | None:
+        """The modes that the data are known to have, in the space of the samples; None where none are known."""
         ...
 
     @property

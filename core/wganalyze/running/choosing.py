@@ -29,7 +29,8 @@ def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]
             host.analyzer(name)
         elif name not in skip:
             lost[name] = fault
-    names = list(dict.fromkeys(only)) or sorted(host.analyzers, key=lambda name: _place(host.analyzers[name]))
+    usual = [name for name, analyzer in host.analyzers.items() if not analyzer.on_request]
+    names = list(dict.fromkeys(only)) or sorted(usual, key=lambda name: _place(host.analyzers[name]))
     chosen = [name for name in names if name not in skip and name not in lost]
     if not chosen and lost:
         raise WganalyzeError("; ".join(lost.values()))

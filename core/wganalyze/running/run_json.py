@@ -87,6 +87,7 @@ class RunRecord:
             "files": [str(file) for file in snapshot.files],
             "designs": dict(snapshot.designs),
             "missing": dict(snapshot.missing),
+            "facts": dict(snapshot.facts),
             "assumptions": [*assumptions],
             "cells": dict(cells),
         }

@@ -115,6 +115,7 @@ def _snapshot(
         designs=designs,
         unbuilt=unbuilt,
         findings=tuple(contradictions(chosen["critic"])),
+        facts=facts,
     )
 
 

@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
-from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.samples import Points, Preprocessing, Samples, Split
+from wganalyze.contracts.data import DataSource, Modes
+from wganalyze.contracts.samples import Points, Preprocessing, Samples, Scores, Split
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError
 
@@ -93,6 +93,19 @@ class Deal:
         points = self.preprocessing.apply(drawn.values, self.source.shape)
         key = ("other side", split.name, split.replicate, n)
         return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+
+    def log_ratio(self, samples: Samples) -> Scores | None:
+        """log p / q of the two laws of a pair, (n,), where the source knows it."""
+        return self.source.log_ratio(self.preprocessing.undo(samples.points, self.source.shape))
+
+    @property
+    def modes(self) -> Modes | None:
+        """The modes of the source, brought into the critic's input space; None where that scales channels apart."""
+        modes, scale = self.source.modes, self.preprocessing.scale
+        if modes is None or len({*scale}) > 1:
+            return None
+        centres = self.preprocessing.apply(modes.centres, self.source.shape)
+        return replace(modes, centres=centres, deviation=modes.deviation / scale[0])
 
     def from_range(self, points: Points, shape: tuple[int, ...], own: tuple[float, float]) -> Points:
         """Values that lie in ``own`` brought to where the real samples' range lies in the critic's input space."""

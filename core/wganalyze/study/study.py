@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
+from wganalyze.contracts.data import Modes
 from wganalyze.contracts.network import notes_of
 from wganalyze.contracts.samples import Samples, Scores, Split, SplitName
 from wganalyze.contracts.study import Need
@@ -117,6 +118,20 @@ class SnapshotStudy:
         if self.deal is None or self._has_own_fakes:
             return None
         return self.deal.source.known_w1
+
+    @property
+    def known(self) -> Mapping[str, float]:
+        """True divergences between the two sides of such a pair, by name."""
+        return {} if self.deal is None or self._has_own_fakes else self.deal.source.known
+
+    def log_ratio(self, samples: Samples) -> Scores | None:
+        """log p / q of the laws of such a pair at ``samples``, (n,); None where it is not known."""
+        return None if self.deal is None or self._has_own_fakes else self.deal.log_ratio(samples)
+
+    @property
+    def modes(self) -> Modes | None:
+        """The modes that the data are known to have, in the space of the samples."""
+        return None if self.deal is None else self.deal.modes
 
     @property
     def held_out(self) -> bool | None:
