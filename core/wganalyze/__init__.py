@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wganalyze.api import data_source as data_source
+    from wganalyze.api import judge as judge
     from wganalyze.api import run as run
     from wganalyze.contracts.analyzer import Analyzer as Analyzer
     from wganalyze.contracts.analyzer import NoOptions as NoOptions
     from wganalyze.contracts.architecture import Architecture as Architecture
     from wganalyze.contracts.architecture import Proposer as Proposer
     from wganalyze.contracts.architecture import Shapes as Shapes
+    from wganalyze.contracts.claim import Claim as Claim
+    from wganalyze.contracts.claim import Evidence as Evidence
+    from wganalyze.contracts.claim import Evident as Evident
+    from wganalyze.contracts.claim import TrainingRun as TrainingRun
+    from wganalyze.contracts.claim import Verdict as Verdict
     from wganalyze.contracts.data import DataSource as DataSource
     from wganalyze.contracts.data import FiniteSource as FiniteSource
     from wganalyze.contracts.data import Modes as Modes
+    from wganalyze.contracts.embedding import Embedding as Embedding
     from wganalyze.contracts.hooks import hookimpl as hookimpl
     from wganalyze.contracts.loader import Input as Input
     from wganalyze.contracts.loader import Loader as Loader
@@ -66,10 +73,12 @@ if TYPE_CHECKING:
     from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "api": ("data_source", "run"),
+    "api": ("data_source", "judge", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
+    "contracts.claim": ("Claim", "Evidence", "Evident", "TrainingRun", "Verdict"),
     "contracts.data": ("DataSource", "FiniteSource", "Modes"),
+    "contracts.embedding": ("Embedding",),
     "contracts.hooks": ("hookimpl",),
     "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
     "contracts.measurement": (

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.host.loading import load_host
-from wganalyze.report.reading import Report
+from wganalyze.report.reading import Report, open_report
 from wganalyze.running.execute import execute
+from wganalyze.running.judging import judge_all
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
 from wganalyze.settings.config import from_python
 from wganalyze.settings.facts import Said, facts, kind_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Said]) -> Report:
@@ -34,6 +39,15 @@ def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Sa
 def data_source(text: str) -> DataSource:
     """The source that ``--data NAME:ARGUMENT`` names, to draw from; DataError says why there is none."""
     return load_host().data_source(text)
+
+
+def judge(*reports: str | Path | Report, only: Sequence[str] = ()) -> pd.DataFrame:
+    """The claims of the literature put to reports: a row for each claim and data set, as ``wganalyze claims`` shows it.
+
+    ``reports``: folders, or what ``run`` and ``open_report`` return. ``only``: names of claims; all, without.
+    """
+    opened = [report if isinstance(report, Report) else open_report(report) for report in reports]
+    return judge_all(load_host().claims, opened, only)
 
 
 def _described() -> tuple[Signature, str]:

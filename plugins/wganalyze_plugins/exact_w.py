@@ -50,6 +50,7 @@ class ExactW(Analyzer):
 
     name = "exact-w"
     needs = frozenset({Need.REAL, Need.FAKE})
+    in_spaces = True
     metrics = (
         Metric(
             "w1",

@@ -75,6 +75,7 @@ class KMeans(Analyzer):
 
     name = "kmeans"
     needs = frozenset({Need.REAL, Need.FAKE})
+    in_spaces = True
     metrics = (
         Metric("nearest_centroid", "Mean distance of a generated sample to its nearest real centroid.", source=SOURCE),
         Metric("nearest_centroid_floor", "The same for real samples that were not clustered."),

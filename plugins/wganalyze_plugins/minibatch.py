@@ -56,6 +56,7 @@ class MiniBatch(Analyzer):
 
     name = "minibatch"
     needs = frozenset({Need.REAL})
+    in_spaces = True
     metrics = tuple(Metric(name, help, source=SOURCES[name]) for name, help in METRICS.items())
     tables = (
         Table(

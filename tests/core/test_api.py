@@ -126,6 +126,7 @@ WAYS: dict[str, Way] = {
         {"*.pt": "critic", "b": "ignore"},
     ),
     "out": Way(["--out", "o"], "o", None, Path("o")),
+    "space": Way(["--space", "pixels", "--space", "m:f(1, 2)"], ["pixels", "m:f(1, 2)"], None, ("pixels", "m:f(1, 2)")),
     "device": Way(["--device", "cpu"], "cpu", None, "cpu"),
     "config": Way(["--config", "c.toml"], "c.toml", None, Path("c.toml")),
     "trust": Way(["--trust"], True, None, True),

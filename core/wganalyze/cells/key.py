@@ -13,14 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from wganalyze.cells.embedded import Space
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.study.study import SnapshotStudy
 
 DTYPE = "critic float64, generator float32"
 
 
-def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any) -> str:
-    """The key of (snapshot, analyzer): equal keys mean that the cell may be reused.
+def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any, space: Space | None = None) -> str:
+    """The key of (snapshot, analyzer, space): equal keys mean that the cell may be reused.
 
     It runs the user's networks, the data source and the files' readers, and may raise what those raise.
     """
@@ -50,15 +51,21 @@ def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any) -> st
             study.data_id,
             sizes,
             [analyzer.name, analyzer.version, source_digest(analyzer), asdict(options)],
+            None if space is None else _embedded(space),
             DTYPE,
             study.device.partition(":")[0],
         ]
     )
 
 
-def unkeyed(study: SnapshotStudy, analyzer: type[Analyzer]) -> str:
+def _embedded(space: Space) -> list[Any]:
+    of = "" if space.snapshot is None else space.snapshot.digest
+    return [space.text, space.embedding.digest, source_digest(type(space.embedding)), of]
+
+
+def unkeyed(study: SnapshotStudy, question: str) -> str:
     """A key for a cell whose own cannot be computed; such a cell fails, and failed ones are never reused."""
-    return _key([study.snapshot.label, study.snapshot.step, analyzer.name])
+    return _key([study.snapshot.label, study.snapshot.step, question])
 
 
 def loading_key(label: str, content: Mapping[str, Any]) -> str:
@@ -79,13 +86,13 @@ def core_digest() -> str:
 
 
 @cache
-def source_digest(analyzer: type[Analyzer]) -> str:
-    """Digest of the source of the package (or lone module) that an analyzer comes from."""
-    module = sys.modules[analyzer.__module__]
-    top = sys.modules.get(analyzer.__module__.partition(".")[0], module)
+def source_digest(plugin: type[Any]) -> str:
+    """Digest of the source of the package (or lone module) that a plugin's class comes from."""
+    module = sys.modules[plugin.__module__]
+    top = sys.modules.get(plugin.__module__.partition(".")[0], module)
     file = getattr(top, "__file__", None)
     if file is None:
-        return hashlib.sha256(inspect.getsource(analyzer).encode()).hexdigest()
+        return hashlib.sha256(inspect.getsource(plugin).encode()).hexdigest()
     path = Path(file)
     files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
     digest = hashlib.sha256()

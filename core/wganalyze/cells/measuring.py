@@ -8,11 +8,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from wganalyze.cells.embedded import Space, in_space
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
+from wganalyze.contracts.terms import PIXELS
 from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.format import bracket, number, spread
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
@@ -30,12 +32,28 @@ class UndeclaredError(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """An analyzer with its options, and the distribution that it comes from."""
+    """An analyzer with its options, the distribution that it comes from, and the space that it is asked in.
+
+    ``space``: None: that of the critic's input.
+    """
 
     analyzer: type[Analyzer]
     options: Any
     distribution: str = ""
     release: str = ""
+    space: Space | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the analyzer, with its space where that is another than the critic's."""
+        return self.analyzer.name if self.space is None else f"{self.analyzer.name}@{self.space.text}"
+
+    @property
+    def embedding(self) -> str | None:
+        """What rows call the space; None where the analyzer knows of none."""
+        if not self.analyzer.in_spaces:
+            return None
+        return PIXELS if self.space is None else self.space.text
 
 
 @dataclass
@@ -57,6 +75,7 @@ def measure(study: SnapshotStudy, question: Question) -> Outcome:
     start = time.perf_counter()
     outcome = Outcome("ok")
     try:
+        study = in_space(study, question.space)
         for need in sorted(question.analyzer.needs, key=lambda need: need.name):
             if reason := study.lacks(need):
                 raise NotMeasurable(reason)
@@ -138,7 +157,14 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
     It may raise what pyarrow raises for values that do not fit the columns that an analyzer declared.
     """
     snapshot, analyzer = study.snapshot, question.analyzer
-    place = {"run_id": run_id, "snapshot": snapshot.label, "step": snapshot.step, "cell": cell}
+    study = in_space(study, question.space)
+    place = {
+        "run_id": run_id,
+        "snapshot": snapshot.label,
+        "step": snapshot.step,
+        "embedding": question.embedding,
+        "cell": cell,
+    }
     common = {
         **place,
         "step_unit": snapshot.step_unit,
@@ -164,7 +190,7 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
     measured = [{**common, **_row(m, metrics[m.metric])} for m in outcome.measurements]
     if outcome.status != "ok":
         measured = [{**common, "status": outcome.status, "message": outcome.message, "metric": ""}]
-    told = [finding_row(finding, place, analyzer.name) for finding in outcome.findings]
+    told = [finding_row(_placed(finding, question), place, analyzer.name) for finding in outcome.findings]
     details: dict[str, pa.Table] = {}
     for table in analyzer.tables:
         records = [{**place, **record} for record in outcome.rows.get(table.name, [])]
@@ -172,6 +198,13 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
         with suppress(Exception) if outcome.status == "failed" else nullcontext():
             details[f"{analyzer.name}.{table.name}"] = table_of(detail(table), records)
     return CellTables(table_of(MEASUREMENTS, measured), table_of(FINDINGS, told), details)
+
+
+def _placed(finding: Finding, question: Question) -> Finding:
+    """A finding that says which space it is about, where that is another than the critic's."""
+    if question.space is None:
+        return finding
+    return replace(finding, message=f"in the space {question.space.text}: {finding.message}")
 
 
 def finding_row(

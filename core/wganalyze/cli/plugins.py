@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wganalyze.host.registry import Host, Plugin
 
 
-@click.command(short_help="List plugins: analyzers, loaders, architectures, data; and what failed.")
+@click.command(short_help="List plugins: analyzers, loaders, architectures, data, spaces, claims; and what failed.")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--no-plugin", "no_plugins", metavar="NAME", multiple=True, help="Do not import this plugin.")
@@ -58,12 +58,9 @@ def _describe(plugin: Plugin, host: Host) -> dict[str, Any]:
 def _thing(host: Host, kind: str, name: str) -> dict[str, Any]:
     if kind == "analyzer":
         return _analyzer(host, name)
-    shelves: dict[str, dict[str, Any]] = {
-        "loader": {**host.loaders},
-        "architecture": {**host.architectures},
-        "data": {**host.data},
-    }
-    thing = shelves[kind][name]
+    thing = host.shelf(kind)[name]
+    if kind == "claim":
+        return {"help": f"{thing.statement} ({thing.source}; needs {thing.needs})"}
     return {"help": getattr(thing, "help", "") or _first_line(thing.__doc__)}
 
 
@@ -81,6 +78,7 @@ def _analyzer(host: Host, name: str) -> dict[str, Any]:
     return {
         "help": _first_line(analyzer.__doc__),
         "needs": sorted(need.value for need in analyzer.needs),
+        "on_request": analyzer.on_request,
         "metrics": [dataclasses.asdict(metric) for metric in analyzer.metrics],
         "tables": [dataclasses.asdict(table) for table in analyzer.tables],
         "options": options,
@@ -124,6 +122,8 @@ def _print_one(plugin: dict[str, Any], only: str | None) -> None:
         click.echo(f"\n{thing['kind']} {thing['name']}: {thing['help']}")
         if thing.get("needs"):
             click.echo(f"  needs {', '.join(thing['needs'])}")
+        if thing.get("on_request"):
+            click.echo(f"  runs on request: --only {thing['name']}")
         for metric in thing.get("metrics", []):
             better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric["direction"], "")
             unit = f" [{metric['unit']}]" if metric["unit"] else ""

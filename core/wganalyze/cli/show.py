@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     "--metric", "metrics", metavar="NAME", multiple=True, help="List these metrics instead (* is a wildcard)."
 )
 @click.option("--snapshot", "snapshots", metavar="LABEL", multiple=True, help="Only these snapshots (* is a wildcard).")
+@click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @debug_option
-def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], form: str) -> None:
+def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], space: str, form: str) -> None:
     """Show REPORT: one line per snapshot with the headlines of the analyzers that ran.
 
     Findings follow in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
     """
     from wganalyze.report.reading import open_report
 
-    opened = open_report(report)
+    opened = open_report(report).in_space(space) if space else open_report(report)
     chosen = opened.select(metrics, snapshots)
     if form == "table":
         print_report(opened, metrics, snapshots)

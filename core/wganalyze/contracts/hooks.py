@@ -20,7 +20,9 @@ import pluggy
 
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.embedding import Embedding
 from wganalyze.contracts.loader import Loader
 
 NAMESPACE = "wganalyze"
@@ -47,3 +49,13 @@ def wganalyze_architectures() -> Iterable[type[Architecture]]:  # type: ignore[e
 @hookspec
 def wganalyze_data() -> Iterable[type[DataSource]]:  # type: ignore[empty-body]
     """Data sources; ``--data NAME:ARGUMENT`` makes an instance of the one called NAME, with ARGUMENT."""
+
+
+@hookspec
+def wganalyze_embeddings() -> Iterable[type[Embedding]]:  # type: ignore[empty-body]
+    """Spaces; ``--space NAME:ARGUMENT`` makes an instance of the one called NAME, with ARGUMENT."""
+
+
+@hookspec
+def wganalyze_claims() -> Iterable[type[Claim]]:  # type: ignore[empty-body]
+    """Claims of the literature, which ``wganalyze claims`` puts to reports: one instance, without arguments."""

@@ -22,5 +22,8 @@ Mode = Literal["eval", "train"]
 Law = Literal["normal", "uniform"]
 """Of a latent: standard normal, or uniform on [-1, 1]."""
 
+PIXELS = "pixels"
+"""The space of the critic's input, which needs no embedding."""
+
 CONFIG_NAME = "wganalyze.toml"
 """The file beside checkpoints that states facts about them."""

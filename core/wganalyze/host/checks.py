@@ -16,7 +16,9 @@ from packaging.utils import canonicalize_name
 
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.architecture import Architecture, Proposer
+from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.embedding import Embedding
 from wganalyze.contracts.loader import Loader
 from wganalyze.contracts.measurement import Metric, Table
 from wganalyze.contracts.study import Need
@@ -30,6 +32,8 @@ KINDS: Mapping[str, str] = {
     "wganalyze_loaders": "loader",
     "wganalyze_architectures": "architecture",
     "wganalyze_data": "data",
+    "wganalyze_embeddings": "embedding",
+    "wganalyze_claims": "claim",
 }
 """What each hook gives."""
 
@@ -38,6 +42,8 @@ BASES: Mapping[str, type[Any]] = {
     "loader": Loader,
     "architecture": Architecture,
     "data": DataSource,
+    "embedding": Embedding,
+    "claim": Claim,
 }
 """The contract of each."""
 

@@ -28,6 +28,9 @@ from wganalyze.host.former import class_of, former_addresses
 from wganalyze.host.registry import Host, Plugin
 from wganalyze.text import reason_of
 
+ONCE = ("loader", "architecture", "claim")
+"""Kinds of which the host makes one instance each."""
+
 
 def load_host(blocked: Iterable[str] = (), *, strict: bool | None = None) -> Host:
     """Load all plugins but the ``blocked`` ones (``WGANALYZE_NO_PLUGINS`` adds to them).
@@ -69,7 +72,7 @@ def _load(entry: EntryPoint, manager: pluggy.PluginManager, host: Host, *, block
             check_hooks(plugin, manager)
             given = _collect(plugin, entry.name, manager, warnings)
         check_names(given, host, distribution_of(entry))
-        made = {(kind, cls.name): cls() if kind in ("loader", "architecture") else cls for kind, cls in given}
+        made = {(kind, cls.name): cls() if kind in ONCE else cls for kind, cls in given}
     except PluginFault as fault:
         return Plugin(*whose, "failed", str(fault), seconds=time.perf_counter() - start)
     except (Exception, SystemExit) as error:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.architecture import Architecture
+from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.embedding import Embedding
 from wganalyze.contracts.loader import Loader
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.text import reason_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Host:
     loaders: dict[str, Loader] = field(default_factory=dict)
     architectures: dict[str, Architecture] = field(default_factory=dict)
     data: dict[str, type[DataSource]] = field(default_factory=dict)
+    embeddings: dict[str, type[Embedding]] = field(default_factory=dict)
+    claims: dict[str, Claim] = field(default_factory=dict)
 
     def shelf(self, kind: str) -> dict[str, Any]:
         """The objects of this kind by name."""
@@ -49,6 +55,8 @@ class Host:
             "loader": self.loaders,
             "architecture": self.architectures,
             "data": self.data,
+            "embedding": self.embeddings,
+            "claim": self.claims,
         }
         return shelves[kind]
 
@@ -86,20 +94,28 @@ class Host:
 
         WganalyzeError, with the reason, where its plugin was seen and left out.
         """
-        name, _, argument = text.partition(":")
+        name = text.partition(":")[0]
         fault = self.fault(name)
         if name not in self.data and fault is not None:
             raise WganalyzeError(f"--data {text}: {fault}")
         if name not in self.data:
             there = ", ".join(sorted(self.data))
             raise DataError(f"--data {text}: no data source is called {name!r}; there are: {there}")
+        return self._made("data", self.data, "--data", text)
+
+    def embedding(self, text: str) -> Embedding:
+        """The embedding that ``NAME`` or ``NAME:ARGUMENT`` names, which is there; DataError where it cannot be made."""
+        return self._made("embedding", self.embeddings, "--space", text)
+
+    def _made(self, kind: str, shelf: Mapping[str, Callable[[str], T]], option: str, text: str) -> T:
+        name, _, argument = text.partition(":")
         try:
-            return self.data[name](argument)
+            return shelf[name](argument)
         except WganalyzeError:
             raise
         except (Exception, SystemExit) as error:
-            plugin = self.origin("data", name)
+            plugin = self.origin(kind, name)
             reason = reason_of(error)
             raise DataError(
-                f"--data {text}: the plugin {plugin.name} of {plugin.distribution} failed ({reason})"
+                f"{option} {text}: the plugin {plugin.name} of {plugin.distribution} failed ({reason})"
             ) from error

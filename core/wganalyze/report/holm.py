@@ -71,10 +71,10 @@ class Family:
 
 
 def families(pvalues: Iterable[Mapping[str, Any]]) -> list[Family]:
-    """Rows of p-values by analyzer and metric."""
-    members: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    """Rows of p-values by analyzer, metric and space."""
+    members: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in pvalues:
-        members.setdefault((row["analyzer"], row["metric"]), []).append(row)
+        members.setdefault((row["analyzer"], row["metric"], row.get("embedding") or ""), []).append(row)
     return [Family(rows, {_test_of(row): row["value"] for row in rows}) for rows in members.values()]
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wganalyze.contracts.terms import PIXELS
 from wganalyze.errors import UsageError
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """A report folder. ``exit_code``: that of the run which returned this report (0 where it was only opened)."""
+    """A report folder.
 
-    def __init__(self, path: Path, exit_code: int = 0):
+    ``exit_code``: that of the run which returned this report (0 where it was only opened).
+    ``space``: that in which samples are compared in its summary and in ``told``; "": pixels, or the first there is.
+    """
+
+    def __init__(self, path: Path, exit_code: int = 0, space: str = ""):
         self.path = path
         self.exit_code = exit_code
+        self.space = space
 
     @cached_property
     def _views(self) -> dict[str, pa.Table]:
@@ -34,12 +40,12 @@ class Report:
     @cached_property
     def measurements(self) -> pd.DataFrame:
         """One row for each number; columns as in ``wganalyze.report.schema``."""
-        return _frame(self._views["measurements"])
+        return _of_spaces(_frame(self._views["measurements"]))
 
     @cached_property
     def findings(self) -> pd.DataFrame:
         """One row for each finding: level, code, message, evidence."""
-        return _frame(self._views["findings"])
+        return _of_spaces(_frame(self._views["findings"]))
 
     @property
     def tables(self) -> list[str]:
@@ -53,6 +59,25 @@ class Report:
         return _frame(self._views[f"tables/{name}"])
 
     @cached_property
+    def spaces(self) -> list[str]:
+        """The spaces in which samples were compared, that of the summary first."""
+        there = [str(space) for space in self.measurements["embedding"].dropna().unique()]
+        if self.space and self.space not in there:
+            raise UsageError(f"--space {self.space}: nothing was measured in it; there are: {', '.join(there)}")
+        first = self.space or PIXELS
+        return sorted(there, key=lambda space: space != first)
+
+    def in_space(self, space: str) -> Report:
+        """The same report, its summary about another space; UsageError names those that there are."""
+        report = Report(self.path, self.exit_code, space)
+        _ = report.spaces
+        return report
+
+    def _shown(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows about the space of the summary, and those that are about no space."""
+        return rows[rows["embedding"].isna() | rows["embedding"].isin(self.spaces[:1])]
+
+    @cached_property
     def run(self) -> dict[str, Any]:
         """What run.json says: environment, versions, plugins, command, snapshots with their assumptions."""
         try:
@@ -64,12 +89,12 @@ class Report:
     @cached_property
     def headlines(self) -> Sequence[Headlined]:
         """The metrics of the summary, from the left."""
-        return headlined(self.measurements, self.run.get("metrics", {}))
+        return headlined(self._shown(self.measurements), self.run.get("metrics", {}))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row for each snapshot, with the headline metrics side by side."""
-        return summarise(self.measurements, self.headlines)
+        return summarise(self._shown(self.measurements), self.headlines)
 
     @property
     def told(self) -> list[Told]:
@@ -78,11 +103,12 @@ class Report:
 
     def told_about(self, labels: Sequence[str]) -> list[Told]:
         """``told``, of some snapshots, in the order of ``labels``."""
-        return condense(of_one_setting(self.findings, self.measurements, self.headlines), labels)
+        rows = self._shown(self.measurements)
+        return condense(of_one_setting(self._shown(self.findings), rows, self.headlines), labels)
 
     def select(self, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
         """The summary, or (with ``metrics``) the long rows; both cut to ``snapshots``. Patterns may hold wildcards."""
-        return select(self.summary, self.measurements, metrics, snapshots)
+        return select(self.summary, self._shown(self.measurements), metrics, snapshots)
 
     def __repr__(self) -> str:
         count = len(self.summary)
@@ -111,3 +137,8 @@ def open_report(path: str | Path) -> Report:
 def _frame(table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def _of_spaces(frame: pd.DataFrame) -> pd.DataFrame:
+    """Reports of before there were spaces know of none."""
+    return frame if "embedding" in frame else frame.assign(embedding=None)

@@ -29,6 +29,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "unit": "string",
     "direction": "string",
     "space": "string",
+    "embedding": "string",
     "mode": "string",
     "method": "string",
     "certificate": "string",
@@ -53,6 +54,7 @@ FINDINGS: Mapping[str, str] = {
     "snapshot": "string",
     "step": "int64",
     "analyzer": "string",
+    "embedding": "string",
     "level": "string",
     "code": "string",
     "kind": "string",
@@ -64,6 +66,7 @@ _DETAIL_PREFIX: Mapping[str, str] = {
     "run_id": "string",
     "snapshot": "string",
     "step": "int64",
+    "embedding": "string",
     "cell": "string",
 }
 

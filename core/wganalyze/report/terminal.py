@@ -37,6 +37,9 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
         return
     console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
     console.print(Text(_legend(frame, report), style="dim"))
+    if report.spaces[1:]:
+        others = f"{', '.join(report.spaces[1:])} (wganalyze show {report.path} --space NAME)"
+        console.print(Text(f"Measured in other spaces too: {others}", style="dim"))
     status = str(report.run.get("status", "complete"))
     if status != "complete":
         console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
@@ -131,7 +134,7 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
     # A message that begins with its snapshot is the same for all of them.
     rows = rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
     for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False, dropna=False):
-        place = where(list(group["snapshot"]))
+        place = where(list(dict.fromkeys(group["snapshot"])))
         style = "bold red" if status == "failed" else "dim"
         console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
     headlines = [each.metric for each in report.headlines]

@@ -104,7 +104,7 @@ def choose(cost: Cost, snapshots: int, seconds: float, most: Callable[[int], int
 
 def asked_for(said: Said, deal: Deal, questions: Sequence[Question], device: str) -> str:
     """A digest of what a plan depends on, but for the snapshots: a few more of them keep the sizes of the others."""
-    options = [(question.analyzer.name, repr(question.options)) for question in questions]
+    options = [(question.name, repr(question.options)) for question in questions]
     content = [said.get("budget"), said.get("n"), said.get("replicates"), deal.data_id, options, device]
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 

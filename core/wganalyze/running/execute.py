@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from wganalyze.cells.embedded import Space
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.terms import Role
+from wganalyze.contracts.terms import PIXELS, Role
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.exit_codes import ExitCode
 from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.networks.draft import Draft
+from wganalyze.networks.trust import Permission
 from wganalyze.report.reading import Report
 from wganalyze.running.budget import Plan, asked_for, within_budget
 from wganalyze.running.choosing import choose_analyzers, choose_device, for_run
@@ -24,6 +26,7 @@ from wganalyze.running.request import Request
 from wganalyze.running.run import Run
 from wganalyze.running.run_json import earlier_plan
 from wganalyze.running.sizes import largest_n, make_deal
+from wganalyze.running.spaces import asked_in, find_spaces
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
@@ -57,6 +60,7 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     snapshots, deal = _dealt(opened, source, progress, infer=request.said.get("infer", False))
     if "training_data" in opened.said:
         deal = _beside_training(deal, opened)
+    questions = [*asked_in(questions, _spaces(opened, snapshots, request.said))]
     if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
     for line in [*lost, *_missing(snapshots)]:
@@ -70,6 +74,11 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
         questions = [for_run(question, 1)[0] if plan.hurried else question for question in questions]
     report = Run(request, opened, snapshots, questions, deal, device, progress, plan).execute()
     return Report(report.path, ExitCode.FAILED) if lost else report
+
+
+def _spaces(opened: Opened, snapshots: Sequence[Draft], said: Said) -> list[Space | None]:
+    permission = Permission(said.get("trust", False), tuple(said.get("allow", ())))
+    return find_spaces(opened.said.get("space", (PIXELS,)), opened.host, snapshots, permission)
 
 
 def _source(opened: Opened, progress: Progress) -> DataSource | None:

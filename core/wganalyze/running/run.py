@@ -99,14 +99,14 @@ class Run:
             snapshot = self.deal.marked(snapshot)
         study = SnapshotStudy(snapshot, self.deal, self.shared, self.device)
         questions = [for_run(question, len(self.snapshots)) for question in self.questions]
-        keys = {question.analyzer.name: self._key(study, question, fault) for question, fault in questions}
+        keys = {question.name: self._key(study, question, fault) for question, fault in questions}
         places = {name: slot(snapshot.label, name) for name in keys}
         # An earlier result stays in view until there is another one to take its place.
         self.store.choose({places[name]: key for name, (key, _) in keys.items() if places[name] not in self.store.plan})
         self._remember(study, {name: key for name, (key, _) in keys.items()})
         try:
             for question, _ in questions:
-                key, fault = keys[question.analyzer.name]
+                key, fault = keys[question.name]
                 self._cell(study, question, key, fault)
         finally:
             self._remember(study, {name: key for name, (key, _) in keys.items()})
@@ -117,15 +117,15 @@ class Run:
     ) -> tuple[str, BaseException | None]:
         """The key of a cell, or why there is none: it takes the user's networks, files and data to make it."""
         if fault is not None:
-            return unkeyed(study, question.analyzer), fault
+            return unkeyed(study, question.name), fault
         try:
-            return cell_key(study, question.analyzer, question.options), None
+            return cell_key(study, question.analyzer, question.options, question.space), None
         except (Exception, SystemExit) as error:
-            return unkeyed(study, question.analyzer), error
+            return unkeyed(study, question.name), error
 
     def _cell(self, study: SnapshotStudy, question: Question, key: str, fault: BaseException | None) -> None:
-        place = slot(study.snapshot.label, question.analyzer.name)
-        self.progress.cell(study.snapshot.label, question.analyzer.name)
+        place = slot(study.snapshot.label, question.name)
+        self.progress.cell(study.snapshot.label, question.name)
         if fault is None and self.store.has(key):
             self.store.choose({place: key})
             self.tally["reused"] += 1

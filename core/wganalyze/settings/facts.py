@@ -98,6 +98,16 @@ class Said(TypedDict, total=False):
             remark="the samples that were trained on, where source holds others",
         ),
     ]
+    space: Annotated[
+        str | Sequence[str],
+        Fact(
+            "Compare samples in this space: pixels (the default), an embedding (wganalyze plugins lists them), "
+            "MODULE:NAME or FILE.py:NAME, or a program's file; several, each for itself.",
+            values.spaces,
+            metavar="SPACE",
+            repeated=True,
+        ),
+    ]
     only: Annotated[
         str | Sequence[str],
         Fact(

@@ -114,6 +114,14 @@ def weight(value: Any) -> float:
     return numbers[0]
 
 
+def spaces(value: Any) -> tuple[str, ...]:
+    """Spaces, each as a text by itself, since a factory's arguments may hold commas."""
+    texts = dict.fromkeys(text.strip() for text in _texts(value, "name spaces as texts") if text.strip())
+    if not texts:
+        raise ValueError("name a space, as pixels")
+    return (*texts,)
+
+
 def names(value: Any) -> tuple[str, ...]:
     """``A,B``, once or several times, or a list of names."""
     texts = _texts(value, "write names with commas between them")

@@ -45,7 +45,7 @@ class SnapshotStudy:
         self.snapshot = snapshot
         self.deal = deal
         self.device = device
-        self._shared: Cache = {} if shared is None else shared
+        self.shared: Cache = {} if shared is None else shared
         self._own: Cache = {}
 
     # What there is
@@ -321,7 +321,7 @@ class SnapshotStudy:
 
     def cached(self, key: Hashable, make: Callable[[], T], scope: Literal["snapshot", "data"] = "snapshot") -> T:
         """``make()``, once for each key: for this snapshot, or (scope "data": no network takes part) for the run."""
-        cache = self._shared if scope == "data" else self._own
+        cache = self.shared if scope == "data" else self._own
         if key not in cache:
             cache[key] = make()
         return cast(T, cache[key])

@@ -17,7 +17,7 @@ def test_findings_of_the_files_and_everything_that_was_assumed() -> None:
     key, tables = loading_cell(SNAPSHOT, ASSUMED, "RUN")
     assert tables.findings.schema.equals(arrow(FINDINGS))
     conclusion, *assumptions = tables.findings.to_pylist()
-    place = {"run_id": "RUN", "snapshot": "snap", "step": 3, "analyzer": NOBODY, "cell": key}
+    place = {"run_id": "RUN", "snapshot": "snap", "step": 3, "analyzer": NOBODY, "embedding": None, "cell": key}
     assert conclusion == place | {
         "level": "warning",
         "code": "equal-files",

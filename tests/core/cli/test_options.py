@@ -69,6 +69,7 @@ SAID: dict[str, tuple[list[str], Any]] = {
     "only": (["--only", "a, b", "--only", "c"], ("a", "b", "c")),
     "skip": (["--skip", "d,,e,"], ("d", "e")),
     "out": (["--out", "report"], Path("report")),
+    "space": (["--space", "pixels", "--space", "m:f(1, 2)"], ("pixels", "m:f(1, 2)")),
     "device": (["--device", "cpu"], "cpu"),
     "options": (["--option", "a.b=1", "--option", "a.c=x=y"], {"a.b": Text("1"), "a.c": Text("x=y")}),
     "config": (["--config", "facts.toml"], Path("facts.toml")),

@@ -13,7 +13,7 @@ from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arro
 
 PROMISED = """
     run_id snapshot step step_unit analyzer metric value ci_low ci_high ci_method replicates n dim unit direction
-    space mode method certificate solver status message scope correction seed options digest data_id n_split
+    space embedding mode method certificate solver status message scope correction seed options digest data_id n_split
     plugin plugin_version device seconds cell
 """
 
@@ -25,6 +25,7 @@ def test_the_columns_are_those_that_users_were_promised() -> None:
         "snapshot",
         "step",
         "analyzer",
+        "embedding",
         "level",
         "code",
         "kind",
@@ -59,7 +60,7 @@ def test_the_version_of_the_schema_is_in_the_metadata() -> None:
 
 def test_a_detail_table_says_where_its_rows_belong() -> None:
     columns = detail(Table("layers", "Per layer.", {"layer": "string", "norm": "float64"}))
-    assert list(columns) == ["run_id", "snapshot", "step", "cell", "layer", "norm"]
+    assert list(columns) == ["run_id", "snapshot", "step", "embedding", "cell", "layer", "norm"]
     table = table_of(columns, [{"layer": "0", "norm": None}])
     assert table.schema.field("norm").type == pa.float64()
 
