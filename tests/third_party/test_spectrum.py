@@ -29,10 +29,10 @@ def test_moved_images_are_near_in_it(install: Callable[[str], None], tmp_path: P
     install("spectrum")
     rng = np.random.default_rng(0)
     ramp = np.linspace(-1, 1, 64).reshape(1, 8, 8)
-    images = ramp * rng.uniform(0.5, 1, (600, 1, 1))
+    images, others = (ramp * rng.uniform(0.5, 1, (600, 1, 1)) for _ in range(2))
     np.save(tmp_path / "data.npy", images)
     (tmp_path / "fake").mkdir()
-    np.save(tmp_path / "fake" / "samples.npy", np.roll(images, 3, axis=(1, 2)))
+    np.save(tmp_path / "fake" / "samples.npy", np.roll(others, 3, axis=(1, 2)))
     sizes = ["--n", "40", "--replicates", "3", "--range", "-1,1", "--only", "exact-w", "--out", str(tmp_path / "out")]
     spaces = ["--space", "pixels", "--space", "spectrum"]
     assert call(["run", str(tmp_path / "fake"), "--data", f"npy:{tmp_path / 'data.npy'}", *sizes, *spaces]) == 0
