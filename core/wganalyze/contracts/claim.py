@@ -59,17 +59,27 @@ class TrainingRun:
 
     ``name``: the folder of its snapshots, under its report.
     ``facts``: what its last snapshot says of its trainer, by name ("method", "seed", "arch" ...).
-    ``steps``: of its snapshots.
+    ``by_step``: the facts of each of its snapshots that has a step, in order.
     """
 
     name: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    steps: tuple[int, ...] = ()
+    by_step: Mapping[int, Mapping[str, Fact]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Of its snapshots."""
+        return (*self.by_step,)
 
     @property
     def method(self) -> str:
         """Which method trained it ("wgan-gp", "gan+sn"); "" where nothing says."""
         return str(self.facts.get("method", ""))
+
+    def said(self, name: str) -> dict[int, float]:
+        """A number that its trainer recorded with its checkpoints ("estimate"), by step."""
+        found = {step: facts.get(name) for step, facts in self.by_step.items()}
+        return {step: float(value) for step, value in found.items() if isinstance(value, int | float)}
 
     @property
     def seed(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +47,17 @@ def _runs(report: Report, prefix: str) -> dict[str, TrainingRun]:
     runs: dict[str, TrainingRun] = {}
     for folder, entries in folders.items():
         entries.sort(key=lambda entry: entry.get("step") or 0)
-        steps = tuple(int(entry["step"]) for entry in entries if entry.get("step") is not None)
+        by_step = {int(entry["step"]): _named(entry) for entry in entries if entry.get("step") is not None}
         name = "/".join(filter(None, (prefix, folder))) or report.path.name
-        run = TrainingRun(name, dict(_named(entries[-1].get("facts", {}))), steps)
+        run = TrainingRun(name, _named(entries[-1]), by_step)
         runs |= {str(entry["label"]): run for entry in entries}
     return runs
 
 
-def _named(facts: Mapping[str, Fact]) -> Iterator[tuple[str, Fact]]:
-    """Facts by the last part of their keys; of two, the one that lies less deep counts."""
-    for key in sorted(facts, key=lambda key: -key.count(".")):
-        yield key.rpartition(".")[2], facts[key]
+def _named(entry: Mapping[str, Any]) -> dict[str, Fact]:
+    """The facts of a snapshot by the last part of their keys; of two, the one that lies less deep counts."""
+    facts: Mapping[str, Fact] = entry.get("facts", {})
+    return {key.rpartition(".")[2]: facts[key] for key in sorted(facts, key=lambda key: -key.count("."))}
 
 
 def _placed(rows: pd.DataFrame, runs: Mapping[str, TrainingRun]) -> pd.DataFrame:

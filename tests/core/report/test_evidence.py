@@ -52,6 +52,7 @@ def test_snapshots_of_a_folder_are_a_training_run(evidence: Evidence) -> None:
     x, y = evidence.runs
     assert (x.name, x.method, x.seed, x.steps) == ("x", "gp", 3, (1, 2))
     assert (y.name, y.method, y.seed, y.steps) == ("y", "clip", None, (1,))
+    assert (x.said("seed"), y.said("seed"), x.said("method")) == ({1: 3.0, 2: 3.0}, {}, {})
     assert x.facts["late"] is True  # of its last snapshot
     assert evidence.methods() == ["gp", "clip"]
     assert evidence.of("gp") == [x]

@@ -1,0 +1,315 @@
+"""Every claim is supported, refuted and left open on constructed evidence: none can only pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from wganalyze import Claim, Evidence
+from wganalyze.host.loading import load_host
+from wganalyze.running.judging import judge
+from wganalyze_plugins import claims
+
+SEEDS = (0, 1, 2)
+WOBBLE = (0.0, 0.01, -0.01)
+CLAIMS: dict[str, Claim] = {cls.name: cls() for cls in claims.wganalyze_claims()}
+FEATURES = "quality.frechet@classifier"
+W1_FEATURES = "exact-w.w1@classifier"
+Case = Callable[[Any], object]
+
+
+def each(b: Any, method: str, numbers: dict[str, Any], **facts: Any) -> None:
+    """The same numbers but for a little, three seeds."""
+    for seed, wobble in zip(SEEDS, WOBBLE, strict=True):
+        moved = {
+            metric: tuple(v * (1 + wobble) for v in value) if isinstance(value, tuple) else value * (1 + wobble)
+            for metric, value in numbers.items()
+        }
+        b.run(method, seed, moved, **facts)
+
+
+def _transform(c: float, gp: float, static: tuple[float, float] | None = None) -> Case:
+    def build(b: Any) -> None:
+        more = {} if static is None else {
+            "gradients.transform_error": static[0], "gradients.penalised_error": static[1], "gradients.zero_error": 0.2,
+        }  # fmt: skip
+        each(b, "wgan-c", {"exact-w.w1": 4.0, "critic-gap.dual_c": 4 - c, "critic-gap.dual_zero": 3.0})
+        each(b, "wgan-gp", {"exact-w.w1": 4.0, "critic-gap.dual_raw": 4 - gp, **more})
+
+    return build
+
+
+def _nearness(worse: tuple[float, ...]) -> Case:
+    """Errors fall over four steps from .4 to .1; the Frechet distance is ``worse``, of two methods."""
+
+    def build(b: Any) -> None:
+        for method, factor in (("wgan-gp", 1.0), ("wgan", 1.1)):
+            duals = tuple(1 - factor * k / 10 for k in (4, 3, 2, 1))
+            b.run(method, 0, {"exact-w.w1": 1.0, "critic-gap.dual_raw": duals, FEATURES: worse})
+            b.run(method, 1, {"exact-w.w1": 1.0, "critic-gap.dual_raw": duals, FEATURES: worse})
+
+    return build
+
+
+def _ratio(metric: str, ratio: float, spread: float = 0.01) -> Case:
+    return lambda b: b.row(metric, 9.0, n=256).row(metric, ratio, n=64, spread=spread).row(metric, 0.2, n=16)
+
+
+def _bias(*rows: tuple[float, float]) -> Case:
+    def build(b: Any) -> None:
+        for k, (bias, bound) in enumerate(rows):
+            b.row("minibatch.mbwd_bias", bias, step=k).row("minibatch.mbwd_bias_bound", bound, step=k)
+
+    return build
+
+
+def _centroids(c: float, gp: float) -> Case:
+    def build(b: Any) -> None:
+        each(b, "wgan-c", {"kmeans.nearest_centroid": c, "kmeans.nearest_centroid_floor": 2.5})
+        each(b, "wgan-gp", {"kmeans.nearest_centroid": gp})
+
+    return build
+
+
+def _quality(**distances: float) -> Case:
+    def build(b: Any) -> None:
+        for method, distance in distances.items():
+            each(b, method.replace("__", "+").replace("_", "-"), {FEATURES: distance})
+
+    return build
+
+
+def _rises(method: str, metric: str, rise: float) -> Case:
+    return lambda b: each(b, method, {f"gradients.{metric}": rise})
+
+
+def _gradients(**numbers: float) -> Case:
+    return lambda b: each(b, "gan", {f"gradients.{name}": value for name, value in numbers.items()})
+
+
+def _tracks(wgan: tuple[float, ...], gan: tuple[float, ...]) -> Case:
+    def build(b: Any) -> None:
+        for method, said in (("wgan-gp", wgan), ("gan", gan)):
+            each(b, method, {FEATURES: (4.0, 3.0, 2.0, 1.0)}, estimate=said)
+
+    return build
+
+
+def _js(*values: float) -> Case:
+    def build(b: Any) -> None:
+        for step, value in enumerate(values):
+            b.row("divergences.js_probe", value, step=step, spread=0.01).row("exact-w.w1", 1.0 + step, step=step)
+
+    return build
+
+
+def _optimum(distance: float, missed: float) -> Case:
+    return lambda b: (
+        b.row("divergences.dstar_distance", distance, spread=0.01)
+        .row("divergences.value_probe", -0.5 - missed)
+        .row("divergences.value_known", -0.5)
+    )
+
+
+def _bounded(dual: float, tv: float, spread: float = 0.02) -> Case:
+    return lambda b: b.row("divergences.bounded_dual", dual, spread=spread).row("divergences.tv_known", tv)
+
+
+def _modes(reached: float) -> Case:
+    def build(b: Any) -> None:
+        for method, count in (("primal", reached), ("gan", 8)):
+            for seed in SEEDS:
+                b.run(method, seed, {"coverage.modes_known": 8, "coverage.modes_reached_loose": count})
+
+    return build
+
+
+def _missing(count: float) -> Case:
+    return lambda b: [b.run("primal", seed, {"coverage.modes_missing": count}) for seed in SEEDS]
+
+
+def _neighbours(primal: float, gp: float) -> Case:
+    def build(b: Any) -> None:
+        each(b, "primal", {"coverage.neighbour_ratio": primal})
+        each(b, "wgan-gp", {"coverage.neighbour_ratio": gp})
+
+    return build
+
+
+def _survives(gp: float, gan: float, **facts: Any) -> Case:
+    def build(b: Any) -> None:
+        each(b, "wgan-gp", {FEATURES: gp}, arch="dcgan-nobn")
+        each(b, "gan", {FEATURES: gan}, arch="dcgan-nobn", **facts)
+
+    return build
+
+
+def _forgets(share: float) -> Case:
+    return lambda b: each(b, "primal", {"forgetting.forgotten": share})
+
+
+def _strata(fall: float, plain: tuple[float, ...], steady: tuple[float, ...]) -> Case:
+    def build(b: Any) -> None:
+        for method, series in (("primal", plain), ("primal-stratified", steady)):
+            bias = {"minibatch.mbwd_bias": 1.0, "minibatch.mbwd_bias_stratified": 1 - fall}
+            each(b, method, {"exact-w.w1": series, **bias})
+
+    return build
+
+
+def _ranking(pixels: dict[str, float], features: dict[str, float]) -> Case:
+    def build(b: Any) -> None:
+        for method in pixels:
+            each(b, method, {"exact-w.w1@pixels": pixels[method], W1_FEATURES: features[method]})
+
+    return build
+
+
+ORDER = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
+TURNED = {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}
+MOVING, STILL = (3.0, 3.0, 4.0, 3.0, 4.0), (3.0, 3.0, 3.0, 3.01, 3.0)
+LOG2 = math.log(2)
+
+CASES: list[tuple[str, str, Case]] = [
+    ("c-transform-nearer-to-w", "supported", _transform(0.1, 2.0)),
+    ("c-transform-nearer-to-w", "supported", _transform(0.1, 2.0, (0.1, 0.5))),
+    ("c-transform-nearer-to-w", "refuted", _transform(2.0, 0.1)),
+    ("c-transform-nearer-to-w", "refuted", _transform(0.1, 2.0, (0.5, 0.1))),
+    ("nearer-is-not-better", "supported", _nearness((1.0, 2.0, 3.0, 4.0))),
+    ("nearer-is-not-better", "refuted", _nearness((4.0, 3.0, 2.0, 1.0))),
+    ("batches-farther-than-mean", "supported", _ratio("minibatch.blur_ratio_mean", 1.2)),
+    ("batches-farther-than-mean", "refuted", _ratio("minibatch.blur_ratio_mean", 0.9)),
+    ("batches-farther-than-mean", "not testable", _ratio("minibatch.blur_ratio_mean", 1.01, 0.1)),
+    ("batches-farther-than-centroids", "supported", _ratio("minibatch.blur_ratio_centroids", 1.2)),
+    ("batches-farther-than-centroids", "refuted", _ratio("minibatch.blur_ratio_centroids", 0.9)),
+    ("c-transform-is-k-means", "supported", _centroids(2.1, 3.2)),
+    ("c-transform-is-k-means", "refuted", _centroids(3.2, 2.1)),
+    ("c-transform-is-k-means", "not testable", _centroids(2.1, 2.1)),
+    ("sn-or-gp-helps-any-gan", "supported", _quality(gan=9.0, gan__sn=5.0, gan__zero=3.0)),
+    ("sn-or-gp-helps-any-gan", "refuted", _quality(gan=9.0, gan__sn=5.0, gan__gp=15.0)),
+    ("sn-or-gp-helps-any-gan", "not testable", _quality(gan=9.0, gan__sn=9.0)),
+    ("zero-centred-at-least-as-good", "supported", _quality(gan__zero=3.0, gan__gp=9.0, wgan_div=5.0, wgan_gp=5.0)),
+    ("zero-centred-at-least-as-good", "refuted", _quality(gan__zero=3.0, gan__gp=9.0, wgan_div=9.0, wgan_gp=5.0)),
+    ("critic-short-of-maximum", "supported", _rises("wgan-gp", "dual_rise", 0.4)),
+    ("critic-short-of-maximum", "refuted", _rises("wgan-gp", "dual_rise", 0.01)),
+    ("critic-short-of-maximum", "refuted", _rises("wgan-c", "transform_rise", 0.001)),
+    ("js-saturates", "supported", _js(LOG2, 0.99 * LOG2)),
+    ("js-saturates", "refuted", _js(LOG2, 0.3)),
+    ("js-saturates", "not testable", _js(LOG2, 0.945 * LOG2)),
+    ("saturating-gradient-vanishes", "supported", _gradients(saturating_share=0.5, saturating_share_late=0.001)),
+    ("saturating-gradient-vanishes", "refuted", _gradients(saturating_share=0.5, saturating_share_late=0.4)),
+    (
+        "log-d-gradient-unstable",
+        "supported",
+        _gradients(
+            sd_nonsaturating=1.0, sd_nonsaturating_late=9.0, norm_nonsaturating=1.0, norm_nonsaturating_late=9.0
+        ),
+    ),
+    (
+        "log-d-gradient-unstable",
+        "refuted",
+        _gradients(
+            sd_nonsaturating=1.0, sd_nonsaturating_late=0.5, norm_nonsaturating=1.0, norm_nonsaturating_late=9.0
+        ),
+    ),
+    ("noise-restores-gradient", "supported", _gradients(saturating_share_noise=0.3, saturating_share_late=0.001)),
+    ("noise-restores-gradient", "refuted", _gradients(saturating_share_noise=0.0001, saturating_share_late=0.001)),
+    ("discriminator-reaches-optimum", "supported", _optimum(0.03, 0.01)),
+    ("discriminator-reaches-optimum", "refuted", _optimum(0.3, 0.01)),
+    ("discriminator-reaches-optimum", "refuted", _optimum(0.03, 0.5)),
+    ("minibatches-overestimate", "supported", _bias((0.5, 2.0), (0.0, 0.0))),
+    ("minibatches-overestimate", "refuted", _bias((0.5, 2.0), (-0.1, 1.0))),
+    ("minibatches-overestimate", "refuted", _bias((0.5, 2.0), (2.0, 1.0))),
+    ("primal-loses-no-modes", "supported", _modes(8)),
+    ("primal-loses-no-modes", "refuted", _modes(6)),
+    ("primal-loses-no-modes", "supported", _missing(0)),
+    ("primal-loses-no-modes", "refuted", _missing(3)),
+    ("primal-generalises-no-better", "supported", _neighbours(0.6, 1.1)),
+    ("primal-generalises-no-better", "refuted", _neighbours(1.2, 0.9)),
+    ("wgan-survives-architectures", "supported", _survives(7.0, 130.0)),
+    ("wgan-survives-architectures", "refuted", _survives(130.0, 7.0)),
+    ("wgan-survives-architectures", "not testable", _survives(7.0, 130.0, batch_norm=1)),
+    ("bounded-critic-is-total-variation", "supported", _bounded(1.95, 1.0)),
+    ("bounded-critic-is-total-variation", "refuted", _bounded(0.98, 1.0)),
+    ("bounded-critic-is-total-variation", "refuted", _bounded(2.5, 1.0)),
+    ("bounded-critic-is-total-variation", "not testable", _bounded(0.0, 0.0)),
+    ("wgan-estimate-tracks-quality", "supported", _tracks((4.0, 3.0, 2.0, 1.0), (1.0, 3.0, 2.0, 1.5))),
+    ("wgan-estimate-tracks-quality", "refuted", _tracks((1.0, 2.0, 3.0, 4.0), (1.0, 3.0, 2.0, 1.5))),
+    ("wgan-estimate-tracks-quality", "refuted", _tracks((4.0, 3.0, 2.0, 1.0), (4.0, 3.0, 2.0, 1.0))),
+    ("mini-batches-forget", "supported", _forgets(0.9)),
+    ("mini-batches-forget", "refuted", _forgets(0.1)),
+    ("mini-batches-forget", "not testable", _forgets(0.5)),
+    ("stratified-batches-steady", "supported", _strata(0.3, MOVING, STILL)),
+    ("stratified-batches-steady", "refuted", _strata(0.3, STILL, MOVING)),
+    ("stratified-batches-steady", "refuted", _strata(-0.3, MOVING, STILL)),
+    ("ground-metric-decides-ranking", "supported", _ranking(ORDER, TURNED)),
+    ("ground-metric-decides-ranking", "refuted", _ranking(ORDER, {m: 3 * w for m, w in ORDER.items()})),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "case"), CASES, ids=[f"{c[0]}-{c[1]}-{k}" for k, c in enumerate(CASES)])
+def test_the_answer_follows_the_numbers(builder: Any, name: str, answer: str, case: Case) -> None:
+    case(builder)
+    verdict = judge(CLAIMS[name], builder.evidence())
+    assert (verdict.answer, verdict.reason) == (answer, verdict.reason)
+    assert "the claim failed" not in verdict.reason
+    if answer == "not testable" and verdict.numbers:
+        assert verdict.reason.startswith("undecided: ")
+    elif answer != "not testable":
+        assert verdict.numbers  # what it rests on
+        assert "needs" not in verdict.reason
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_no_claim_can_only_pass(name: str) -> None:
+    assert {"supported", "refuted"} <= {answer for claim, answer, _ in CASES if claim == name}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_without_numbers_it_says_what_it_needs(name: str) -> None:
+    """On nothing, and on runs of which nothing was measured, which is the report of a stranger."""
+    verdict = judge(CLAIMS[name], Evidence("d", (), pd.DataFrame(columns=["analyzer", "metric"]), pd.DataFrame))
+    assert verdict.answer == "not testable"
+    assert verdict.reason.startswith("needs ")
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_each_tells_its_statement_its_source_and_its_needs(name: str) -> None:
+    claim = CLAIMS[name]
+    assert claim.statement[0].isupper() or claim.statement.startswith(("c-", "|f|"))
+    assert claim.source
+    assert claim.needs
+    assert not claim.statement.endswith(".")
+
+
+def test_all_of_the_literatures_are_there_in_order() -> None:
+    assert [claim.rank for claim in CLAIMS.values()] == [*range(1, 23)]
+    assert {*CLAIMS} <= {*load_host().claims}
+
+
+@pytest.mark.parametrize(("seeds", "told"), [(1, ""), (2, " (2 seeds: by sign alone)"), (3, "")])
+def test_few_seeds_are_told(builder: Any, seeds: int, told: str) -> None:
+    for seed in range(seeds):
+        builder.run("wgan-c", seed, {"kmeans.nearest_centroid": 2.0 + seed / 9, "kmeans.nearest_centroid_floor": 2.5})
+        builder.run("wgan-gp", seed, {"kmeans.nearest_centroid": 3.0 + seed / 9})
+    verdict = judge(CLAIMS["c-transform-is-k-means"], builder.evidence())
+    assert (verdict.answer, verdict.seeds) == ("supported", seeds)
+    assert verdict.reason.endswith("real 2.5" + told)
+
+
+def test_two_seeds_that_disagree_decide_nothing(builder: Any) -> None:
+    for seed, (c, gp) in enumerate(((2.0, 3.0), (3.0, 2.0))):
+        builder.run("wgan-c", seed, {"kmeans.nearest_centroid": c, "kmeans.nearest_centroid_floor": 2.5})
+        builder.run("wgan-gp", seed, {"kmeans.nearest_centroid": gp})
+    assert judge(CLAIMS["c-transform-is-k-means"], builder.evidence()).answer == "not testable"
+
+
+def test_runs_that_end_early_are_counted(builder: Any) -> None:
+    for seed in SEEDS:
+        builder.run("gan", seed, {FEATURES: 9.0 + seed / 99}, steps=1)
+        builder.run("gan+sn", seed, {FEATURES: 3.0}, steps=1 + seed)
+    assert "ended by NaN: 2 of 3" in judge(CLAIMS["sn-or-gp-helps-any-gan"], builder.evidence()).reason
