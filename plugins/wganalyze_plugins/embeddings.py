@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HIDDEN, FEATURES = 128, 32
 EPOCHS, BATCH, LEARNING_RATE, DECAY = 60, 64, 2e-3, 1e-3
+FEWEST = 5
+"""Samples of a class that a classifier is trained on, at least."""
 KEPT = 5
 """One sample in so many is kept from a classifier's training, to tell its accuracy."""
 CHUNK = 256
@@ -78,7 +80,7 @@ class Classifier(Embedding):
         rng = torch.Generator().manual_seed(study.seed)
         order = torch.randperm(len(points), generator=rng)
         kept, trained = order[: len(order) // KEPT], order[len(order) // KEPT :]
-        if classes < 2 or len(trained) < 2 * BATCH or not len(kept):
+        if classes < 2 or len(trained) < FEWEST * classes or not len(kept):
             raise NotMeasurable(f"--space classifier: {len(points)} samples of {classes} classes are too few")
         self._mean, self._scale = points[trained].mean(0), points[trained].std().clamp_min(1e-12)
         with torch.random.fork_rng(devices=[]):
@@ -89,7 +91,9 @@ class Classifier(Embedding):
         optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=DECAY)
         epochs = max(3, min(EPOCHS, EPOCHS * 1500 // len(trained)))
         for _ in range(epochs):
-            for rows in torch.split(trained[torch.randperm(len(trained), generator=rng)], BATCH):
+            for rows in torch.split(
+                trained[torch.randperm(len(trained), generator=rng)], min(BATCH, len(trained) // 2)
+            ):
                 loss = torch.nn.functional.cross_entropy(network(self._scaled(points[rows])), labels[rows])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -98,7 +98,7 @@ def test_a_classifier_needs_labels() -> None:
     with pytest.raises(NotMeasurable, match="the data have no labels"):
         Classifier().fit(shifted_gaussians())
     with pytest.raises(NotMeasurable, match="are too few"):
-        Classifier().fit(_digits(n=10))
+        Classifier().fit(_digits(n=2))
     with pytest.raises(DataError, match="takes no argument"):
         Classifier("3")
 
