@@ -1,0 +1,86 @@
+"""The work of a reproduction, in processes of its own: trainings, and the analysis of a seed's checkpoints."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import wganalyze
+from wganalyze_zoo.reproduction.recipes import CONTINUED, EVERYWHERE, FURTHER, Recipe, Subject, scaled
+
+LIMITS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""One thread a process, since there are as many processes as cores."""
+SPACES = ("pixels", "classifier")
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Processes that are started inside have one thread each, unless the user said otherwise."""
+    new = {name: value for name, value in LIMITS.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
+
+
+def train_one(recipe: Recipe, subject: Subject, folder: Path, seed: int, scale: float) -> str:
+    """Train, or go on, or do nothing where all is there; what came of it, in words."""
+    from wganalyze_zoo.training import train
+
+    run = train(
+        recipe.method,
+        subject.training,
+        folder / recipe.folder,
+        steps=scaled(recipe.steps, scale),
+        seed=seed,
+        arch=recipe.arch,
+        constraints=recipe.constraints or None,
+        device="cpu",
+    )
+    return f"{run.settings['method']}: {run.outcome}"
+
+
+def analyse(subject: Subject, checkpoints: Path, report: Path, seed: int) -> Path:
+    """Measure every snapshot of a seed, in pixels and, where the data have labels, in a classifier's features."""
+    labelled = wganalyze.data_source(subject.data).classes is not None
+    return _run(subject, checkpoints, report, seed, only=EVERYWHERE, space=SPACES if labelled else SPACES[:1])
+
+
+def continue_last(subject: Subject, checkpoints: Path, report: Path, seed: int) -> Path:
+    """Train on from the last snapshots of CONTINUED, and measure what that does."""
+    chosen = report.with_name("last")
+    for name in CONTINUED:
+        saved = sorted((checkpoints / name).glob("step_*.pt"))
+        if saved and not (chosen / name / saved[-1].name).exists():
+            (chosen / name).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(saved[-1], chosen / name)
+            shutil.copy2(checkpoints / name / "wganalyze.toml", chosen / name)
+    return _run(subject, chosen, report, seed, only=FURTHER)
+
+
+def measure_pair(pair: str, folder: Path, seed: int) -> Path:
+    """The divergences of a pair of laws, which a probe measures; beside a critic that no number rests on."""
+    import torch
+
+    from wganalyze_zoo.networks.mlp import MlpCritic
+
+    path = folder / "ckpt" / "critic.pt"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        dim = wganalyze.data_source(pair).shape[0]
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            torch.save(MlpCritic(dim, 8).state_dict(), path)
+    said = {"n": 1000, "replicates": 3, "only": ("divergences", "exact-w"), "out": folder / "report"}
+    return wganalyze.run(path.parent, data=pair, seed=seed, device="cpu", roles={"*": "critic"}, **said).path
+
+
+def _run(subject: Subject, path: Path, report: Path, seed: int, **asked: Sequence[str]) -> Path:
+    said: Mapping[str, Any] = {**subject.said, **asked, "seed": seed, "out": report, "device": "cpu"}
+    return wganalyze.run(path, data=subject.data, **said).path
