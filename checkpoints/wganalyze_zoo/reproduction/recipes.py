@@ -52,19 +52,14 @@ PAIRS = ("lines:1", "gaussians:2,1", "gaussians:8,2")
 class Subject:
     """A data set: what is trained on, what is measured on, and how.
 
-    ``said``: further facts for ``wganalyze.run``. ``images``: may convolutions be trained on it?
+    ``said``: further facts for ``wganalyze.run``. ``recipes``: in the order in which they are trained.
     """
 
     name: str
     training: str
     data: str
     said: Mapping[str, Any]
-    images: bool
-
-    @property
-    def recipes(self) -> Sequence[Recipe]:
-        """In the order in which they are trained, the dearest first."""
-        return [*CRITICS, *(IMAGES if self.images else []), *CLASSIFIERS, *PRIMAL]
+    recipes: Sequence[Recipe]
 
 
 def subject_of(name: str) -> Subject:
@@ -73,12 +68,18 @@ def subject_of(name: str) -> Subject:
 
     if name == "digits":
         said = {"range": (-1, 1), "training_data": "digits:train", "n": 128, "replicates": 3}
-        return Subject(name, "digits:train", "digits:held-out", said, True)
+        return Subject(name, "digits:train", "digits:held-out", said, _recipes(images=True))
     source = data_source(name)
     bounded = {} if source.value_range is None else {"range": (-1, 1)}
     held_out = {} if source.size is None else {"held_out": False}
     images = len(source.shape) == 3 and source.shape[1:] in ((8, 8), (28, 28), (32, 32))
-    return Subject(name, name, name, {**bounded, **held_out, "n": _size(source.size), "replicates": 3}, images)
+    said = {**bounded, **held_out, "n": _size(source.size), "replicates": 3}
+    return Subject(name, name, name, said, _recipes(images=images))
+
+
+def _recipes(*, images: bool) -> Sequence[Recipe]:
+    """The dearest first; convolutions are for images."""
+    return [*CRITICS, *(IMAGES if images else []), *CLASSIFIERS, *PRIMAL]
 
 
 def _size(size: int | None) -> int:

@@ -25,13 +25,18 @@ Tell = Callable[[str], None]
 
 @dataclass
 class Reproduction:
-    """What is under way. ``tell`` is given a line for each thing done; ``reports``: those that are complete."""
+    """What is under way.
+
+    ``budget``: seconds. ``seed``: the first one. ``tell`` is given a line for each thing done. ``pairs``: of laws,
+    whose divergences are measured once. ``reports``: the folders of what is measured; ``seeds``: how many there are.
+    """
 
     out: Path
     subjects: Sequence[Subject]
     budget: float
     seed: int
     tell: Tell
+    pairs: Sequence[str] = PAIRS
     reports: list[Path] = field(default_factory=list)
     seeds: int = 0
 
@@ -73,7 +78,7 @@ class Reproduction:
         return self.reports
 
     def _pairs(self, pool: ProcessPoolExecutor) -> None:
-        places = {pair: self.out / "pairs" / re.sub(r"[^\w.-]+", "-", pair) for pair in PAIRS}
+        places = {pair: self.out / "pairs" / re.sub(r"[^\w.-]+", "-", pair) for pair in self.pairs}
         self._done({pool.submit(working.measure_pair, pair, place, self.seed): pair for pair, place in places.items()})
 
     def _seed(self, pool: ProcessPoolExecutor, seed: int) -> None:
@@ -87,9 +92,12 @@ class Reproduction:
         self._done(pending)
         pending = {}
         for subject, place in places:
-            for work, name in ((working.analyse, "report"), (working.continue_last, "last-report")):
-                job = pool.submit(work, subject, place / "checkpoints", place / name, seed)
-                pending[job] = f"{subject.name}, seed {seed}: measured"
+            checkpoints = place / "checkpoints"
+            jobs = [
+                pool.submit(working.analyse, subject, checkpoints, place / "report", seed),
+                pool.submit(working.continue_last, subject, checkpoints, place / "last-report", seed),
+            ]
+            pending |= dict.fromkeys(jobs, f"{subject.name}, seed {seed}: measured")
         self._done(pending)
 
     def _place(self, subject: Subject, seed: int) -> Path:

@@ -77,7 +77,7 @@ def measure_pair(pair: str, folder: Path, seed: int) -> Path:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             torch.save(MlpCritic(dim, 8).state_dict(), path)
-    said = {"n": 1000, "replicates": 3, "only": ("divergences", "exact-w"), "out": folder / "report"}
+    said: dict[str, Any] = {"n": 1000, "replicates": 3, "only": ("divergences", "exact-w"), "out": folder / "report"}
     return wganalyze.run(path.parent, data=pair, seed=seed, device="cpu", roles={"*": "critic"}, **said).path
 
 
