@@ -156,9 +156,8 @@ class _Sides:
         """
         from wganalyze_plugins.batches import paired_pvalue
 
-        (fake, other), (high, high_other) = (
-            ([getattr(sharp, of) for sharp in side] for side in (self.fakes, self.others)) for of in ("energy", "high")
-        )
+        fake, other = ([sharp.energy for sharp in side] for side in (self.fakes, self.others))
+        high, high_other = ([sharp.high for sharp in side] for side in (self.fakes, self.others))
         real, floor = sum(s.energy for s in self.reals), sum(other)
         if not min(real, floor) > 0:
             return
@@ -176,8 +175,8 @@ class _Sides:
             f"{floor / real:.2f}, K-Means centroids: {centroid:.2f}; paired over {count} replicates, p = {pvalue:.2g})"
         )
         if blurred:
-            more = ": more than centroids are" if sum(fake) / real < centroid else ""
-            words = f"blurred{more}: {numbers}, and they lack high frequencies"
+            than = ", more than centroids are" if sum(fake) / real < centroid else ""
+            words = f"blurred{than}: {numbers}, and they lack high frequencies"
         else:
             words = f"rougher than real images: {numbers}, with more high frequencies, as noise and artefacts have"
         evidence = ("gradient_energy", "gradient_energy_floor", "high_frequency", "high_frequency_floor")
