@@ -121,15 +121,13 @@ class _Sides:
 
         reals, others = (sharp(s, [study.real(replicate=r, split=s) for r in every], "data") for s in ("x", "x2"))
         clusters = real_clusters(study, usual_k(study.fit_size))
-        fit = study.real(study.fit_size, split="fit").points
-        return cls(
-            reals,
-            others,
-            sharp("fake", generated, scope),
-            Sharp.of(clusters.centroids, shape, clusters.mass),
-            Sharp.of(fit.mean(axis=0, dtype="float64")[None], shape),
-            scope,
+        mean = study.real(study.fit_size, split="fit").points.mean(axis=0, dtype="float64")
+        centroids, blur = study.cached(
+            ("sharp", "blurs"),
+            lambda: (Sharp.of(clusters.centroids, shape, clusters.mass), Sharp.of(mean[None], shape)),
+            scope="data",
         )
+        return cls(reals, others, sharp("fake", generated, scope), centroids, blur, scope)
 
     def compared(self, of: str) -> Iterator[tuple[str, list[float]]]:
         """What is held against real images, by the end of its metric's name: one number a replicate."""

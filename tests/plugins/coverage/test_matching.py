@@ -1,4 +1,4 @@
-"""Clusters served under the optimal matching: by brute force, what a lost and a flooded cluster look like, the level."""
+"""Clusters served under the optimal matching: by brute force, lost and flooded ones, and the level of the test."""
 
 from __future__ import annotations
 
