@@ -39,9 +39,14 @@ def ends_and_middles(study: Study, replicate: int) -> tuple[Array, Array]:
     if study.snapshot.generator_mode == "train":
         generator = copy.deepcopy(generator).train()
     sides: list[Array] = []
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    gpu = [study.device] if study.device.startswith("cuda") else []
+    with torch.no_grad(), torch.random.fork_rng(devices=gpu):
         for vectors in (z, middle):
-            torch.default_generator.manual_seed(0)  # a network that draws noise draws the same in both calls
+            # A network that draws noise draws the same in both calls.
+            torch.default_generator.manual_seed(0)
+            for device in gpu:
+                with torch.cuda.device(device):
+                    torch.cuda.manual_seed(0)
             try:
                 made = generator.to(study.device)(torch.from_numpy(vectors.astype(np.float32)).to(study.device))
             except (RuntimeError, TypeError, ValueError, IndexError) as error:
