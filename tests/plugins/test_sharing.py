@@ -61,7 +61,7 @@ def test_the_analyzers_share_samples_scores_transports_and_clusters(calls: Count
         out=tmp_path / "report",
     )
     assert report.exit_code == 0
-    assert len(set(report.measurements["analyzer"])) == 6
+    assert len(set(report.measurements["analyzer"])) == 9
     for kind in ("generate", "scores", "real"):
         each = {label: count for label, count in calls.items() if label.startswith(f"{kind} ") and "probe" not in label}
         assert each, kind

@@ -23,7 +23,17 @@ from wganalyze_zoo import demo, training
 from wganalyze_zoo.training import Settings, checkpoint_path
 from wganalyze_zoo.wgan import ClippedWgan, WganGp
 
-ANALYZERS = {"exact-w", "critic-gap", "kmeans", "lipschitz", "minibatch", "snapshot"}
+ANALYZERS = {
+    "exact-w",
+    "critic-gap",
+    "kmeans",
+    "lipschitz",
+    "minibatch",
+    "snapshot",
+    "quality",
+    "coverage",
+    "sharpness",
+}
 STEPS = [50, 300, 700, 1200]
 RUNS = ["wgan", "wgan-gp"]
 

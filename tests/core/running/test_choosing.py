@@ -32,8 +32,11 @@ def test_analyzers_are_chosen_by_name() -> None:
         "exact-w",
         "critic-gap",
         "lipschitz",
+        "coverage",
         "kmeans",
         "minibatch",
+        "quality",
+        "sharpness",
         "snapshot",
     ]  # as a reader meets them
     assert chosen(only=("snapshot", "snapshot")) == ["snapshot"]
