@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 POOL = 4096
 """Samples a side that a critic is trained on."""
+CENTRED = 512
+"""Samples a side between whose means a score is 0."""
 BATCHES = 4
 """Of latents in a replicate, for the generator's gradient."""
 
@@ -108,17 +110,18 @@ def continue_all(
     ``noise``: in deviations of the data.
     """
     with contained(study):
+        generator = Generator(study)
         x, y = real_pool(study, POOL), fake_pool(study, POOL)
         m = min(batch, study.n)
         held = Batches.of(study, m)
         real, fake = (torch.from_numpy(np.asarray(side, np.float32)).to(study.device) for side in (x, y))
-        generator = Generator(study)
         rng = stream(study, "gradients")
         latents = [[generator.draw(m, rng) for _ in range(BATCHES)] for _ in range(study.replicates)]
         deviation = noise * float(x.std(axis=0).mean())
 
         def branch(name: ObjectiveName, losses: Sequence[LossName], noise: float = 0.0) -> Branch:
-            critic, draws = Critic(study).to(study.device), torch.Generator().manual_seed(study.seed)
+            critic, draws = Critic(study).to(study.device).eval(), torch.Generator().manual_seed(study.seed)
+            critic.centre(real[:CENTRED], fake[:CENTRED])
             schedule = Schedule(steps, m, rate, penalty, noise)
             seen = [
                 Trained(

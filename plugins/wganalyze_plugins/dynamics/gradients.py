@@ -107,9 +107,9 @@ class Gradients(Analyzer):
     tables = (
         Table(
             "steps",
-            "The generator's gradient of one loss after so many further critic steps of one objective: its norm and its deviation over "
-            "batches, their ratio, its cosine to that at the snapshot, and the critic on held-out samples (V(D), or "
-            "the raw dual). noise: deviation of Gaussian noise on both sides.",
+            "The generator's gradient of one loss after so many further critic steps of one objective: its norm, its "
+            "deviation over batches, their ratio, and its cosine to that at the snapshot; and the critic on held-out "
+            "batches: V(D), or the raw dual where it is penalised. noise: deviation of Gaussian noise on both sides.",
             {
                 "objective": "string",
                 "loss": "string",
@@ -174,8 +174,8 @@ class Gradients(Analyzer):
         ):
             yield _row(study, f"saturating_share{suffix}", branch, _over_replicates(study, branch.share(trained)))
         for metric, trained in (("saturation", plain.first), ("saturation_late", plain.last)):
-            yield _row(study, metric, plain, _over_batches(trained.held.saturated))
-        yield _row(study, "value_rise", plain, _over_batches(plain.rise))
+            yield _row(study, metric, plain, _over_batches(trained.held.saturated), note=_made(study))
+        yield _row(study, "value_rise", plain, _over_batches(plain.rise), note=_made(study))
         for metric, branch in (("dual_rise", penalised), ("transform_rise", transformed)):
             yield _row(study, metric, branch, branch.relative_rise, note=note if branch is penalised else "")
         zero = transformed.zero
@@ -245,6 +245,12 @@ def _critic_rows(branch: Branch) -> Iterator[dict[str, Scalar]]:
 def _note(study: Study, penalty: float) -> str:
     known = "the snapshot's own" if penalty == study.snapshot.penalty else "not known to be the snapshot's"
     return f"penalty {penalty:g}, {known}"
+
+
+def _made(study: Study) -> str:
+    """Of a critic that is no discriminator."""
+    made = "the critic gives scores: D is made of them, sigmoid(f - c) with c half way between its means"
+    return made if study.head.output == "score" else ""
 
 
 def _over_replicates(study: Study, values: Array) -> Estimate:

@@ -77,7 +77,8 @@ class Reading:
     @property
     def value(self) -> Array:
         """V(D) = E log D(x) + E log(1 - D(y)), D = sigmoid(T)."""
-        return np.asarray(-np.logaddexp(0, -self.on_x).mean(axis=1) - np.logaddexp(0, self.on_y).mean(axis=1))
+        with np.errstate(invalid="ignore"):  # of training that diverged
+            return np.asarray(-np.logaddexp(0, -self.on_x).mean(axis=1) - np.logaddexp(0, self.on_y).mean(axis=1))
 
     @property
     def raw_dual(self) -> Array:

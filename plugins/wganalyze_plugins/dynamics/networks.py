@@ -24,6 +24,7 @@ class Critic(nn.Module):
     """A trainable float32 copy of a snapshot's critic: T (n,) of samples (n, d), real high, a logit where it has one.
 
     BatchNorm and dropout stay as they sample: T is a function of one sample. Spectral norm iterates in ``train()``.
+    A score is known up to a constant only; ``centre`` puts it where D = sigmoid(T) is fair.
     """
 
     def __init__(self, study: Study) -> None:
@@ -32,12 +33,20 @@ class Critic(nn.Module):
             raise NotMeasurable(CONDITIONAL)
         self.net = _trainable(study.critic, "critic")
         self.shape, self.inverts, self.sign = study.critic_shape, study.head.invert, study.orientation
+        self.is_score, self.middle = study.head.output == "score", 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """T, (n,)."""
         output = _first(self.net(x.reshape(len(x), *self.shape))).reshape(-1)
-        scores: Tensor = self.sign * (torch.logit(output, 1e-6) if self.inverts else output)
+        scores: Tensor = self.sign * (torch.logit(output, 1e-6) if self.inverts else output) - self.middle
         return scores
+
+    def centre(self, x: Tensor, y: Tensor) -> Critic:
+        """Half way between its means on x and y (n, d), where it gives scores; a logit stays as it is."""
+        if self.is_score:
+            with torch.no_grad():
+                self.middle = float(sum(self(side).mean() for side in (x, y)) / 2)
+        return self
 
     def train(self, mode: bool = True) -> Critic:
         """Train mode, but for layers that would make T depend on its batch or on chance."""

@@ -71,7 +71,7 @@ def continued(
 
     ``draws``: of batches, noise and interpolation, on the CPU.
     """
-    optimiser = torch.optim.Adam(critic.parameters(), schedule.rate, BETAS)
+    optimiser = torch.optim.Adam(critic.parameters(), schedule.rate, BETAS, fused=True)
     done = 0
     for stop in schedule.steps:
         critic.train()

@@ -106,7 +106,7 @@ def _trial(study: Study, real: np.ndarray, said: Said, number: int) -> Trial:
 
     first, unseen = (batch(order[k * said.batch : (k + 1) * said.batch]) for k in range(2))
     rest = order[2 * said.batch :]
-    optimiser = torch.optim.Adam(generator.parameters(), said.rate)
+    optimiser = torch.optim.Adam(generator.parameters(), said.rate, fused=True)
     costs = {BEFORE: (first.cost(generator), unseen.cost(generator))}
     first.train(generator, optimiser, said.steps)
     for later in range(said.later + 1):

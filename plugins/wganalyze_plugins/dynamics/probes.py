@@ -31,7 +31,8 @@ EARLY, OFTEN, SELDOM = 100, 10, 50
 """A look at the validation part every OFTEN steps up to EARLY of them, then every SELDOM."""
 PATIENCE = 10
 """Looks without a gain, after which training ends."""
-VALIDATION = 0.2
+VALIDATION, MOST_VALIDATION = 0.2, 1000
+"""Share of the samples, and the most of them, that training is stopped by."""
 SCORED = 1024
 
 
@@ -92,7 +93,7 @@ def training(
     network = network.to(device)
     scale = float(spread.std()) or 1.0
     state = Probe(network, fed, float(spread.mean()), scale, device, 0)
-    optimiser = torch.optim.Adam(network.parameters(), RATE)
+    optimiser = torch.optim.Adam(network.parameters(), RATE, fused=True)
     (train_x, valid_x), (train_y, valid_y) = ([state.inputs(part) for part in pair] for pair in parts)
     best, least, worse = _frozen(state, 0), _validated(network, valid_x, valid_y, objective), 0
     last = CONVOLUTION_STEPS if len(fed) > 1 else MLP_STEPS
@@ -134,7 +135,7 @@ def loss_of(objective: Objective) -> Callable[[Tensor, Tensor], Tensor]:
 def _parted(points: Points, rng: np.random.Generator) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """A training part and a validation part."""
     order = rng.permutation(len(points))
-    cut = max(1, round(VALIDATION * len(points)))
+    cut = max(1, min(MOST_VALIDATION, round(VALIDATION * len(points))))
     return points[order[cut:]], points[order[:cut]]
 
 
