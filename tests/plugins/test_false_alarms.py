@@ -22,6 +22,9 @@ from wganalyze.contracts.samples import Values
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.critic_gap import CriticGap
+from wganalyze_plugins.dynamics.divergences import Divergences
+from wganalyze_plugins.dynamics.forgetting import Forgetting
+from wganalyze_plugins.dynamics.gradients import Gradients
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.kmeans import KMeans
@@ -50,6 +53,9 @@ LEVELS = {
     "lipschitz": {"not-1-lipschitz": 0.0, "penalty-missed": 0.01, "modes-disagree": 0.01, "vacuous-bound": 0.0},
     "kmeans": {"clusters-missing": 0.01, "clusters-overproduced": 0.01, "nearer-than-real": 0.01},
     "minibatch": {},
+    "divergences": {"supports-apart": 0.0},
+    "gradients": {},
+    "forgetting": {},
     "snapshot": {"range-clash": 0.01},
 }
 """Of each finding, by analyzer: how often it may be made of a perfect pair; 0: it is proved, no matter of chance."""
@@ -61,6 +67,9 @@ OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     Lipschitz: {"steps": 3, "samples": 16},
     KMeans: {"k": 8, "redo": 1},
     MiniBatch: {"sizes": (8,)},
+    Divergences: {},
+    Gradients: {"critic_steps": 10, "batch": 8},
+    Forgetting: {"later": 2, "batch": 8, "trials": 3},
     SnapshotAnalyzer: {},
 }
 SEEDS = 48

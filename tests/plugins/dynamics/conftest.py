@@ -25,18 +25,6 @@ class Shift(nn.Module):
         return z + self.theta
 
 
-class Linear(nn.Module):
-    """T(x) = slope sum_i x_i + offset."""
-
-    def __init__(self, slope: float, offset: float = 0.0) -> None:
-        super().__init__()
-        self.slope, self.offset = (nn.Parameter(torch.tensor(float(value))) for value in (slope, offset))
-
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.slope * x.sum(dim=1, keepdim=True) + self.offset
-        return scores
-
-
 @pytest.fixture(scope="session")
 def mlp() -> Callable[..., nn.Module]:
     """Makes a small network, deterministic by its seed."""
@@ -53,11 +41,13 @@ def mlp() -> Callable[..., nn.Module]:
 
 
 @pytest.fixture(scope="session")
-def shifted(study_of: Callable[..., SnapshotStudy], mlp: Callable[..., nn.Module]) -> Callable[..., SnapshotStudy]:
+def shifted(
+    study_of: Callable[..., SnapshotStudy], change: Callable[..., SnapshotStudy], mlp: Callable[..., nn.Module]
+) -> Callable[..., SnapshotStudy]:
     """Makes a study of N(0, I) in the plane against the same moved by theta along the diagonal; a logit critic."""
 
-    def make(theta: float = 3.0, critic: nn.Module | None = None, **said: Any) -> SnapshotStudy:
-        options = {"latent": (2,), "n": 96, "replicates": 3, "output": "logit", "orientation": 1, **said}
-        return study_of(Gaussian(2), Shift(theta), critic=critic or mlp(2, 16, 1), **options)
+    def make(theta: float = 3.0, critic: nn.Module | None = None, **facts: Any) -> SnapshotStudy:
+        study = study_of(Gaussian(2), Shift(theta), critic=critic or mlp(2, 16, 1), n=96, replicates=3)
+        return change(study, **{"output": "logit", "orientation": 1, **facts})
 
     return make

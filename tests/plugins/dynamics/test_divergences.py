@@ -31,10 +31,10 @@ class Optimal(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def gaussians(study_of: Call, ask: Call) -> Any:
+def gaussians(study_of: Call, change: Call, ask: Call) -> Any:
     """A pair of Gaussians with its optimal discriminator."""
-    study = study_of(Gaussians("2,1.5"), critic=Optimal(1.5), n=400, replicates=4, output="logit", orientation=1)
-    return ask(study, Divergences)
+    study = study_of(Gaussians("2,1.5"), critic=Optimal(1.5), n=400, replicates=4)
+    return ask(change(study, output="logit", orientation=1), Divergences)
 
 
 def test_the_contract_is_kept() -> None:
@@ -80,9 +80,9 @@ def test_the_optimal_discriminator_reaches_js_and_a_probe_comes_near_it(gaussian
     assert found["dstar_distance"].value < 0.5 * distances[0]
 
 
-def test_a_discriminator_that_is_too_sure_bounds_less(study_of: Call, ask: Call, values: Call) -> None:
-    said = {"n": 400, "replicates": 3, "output": "logit", "orientation": 1}
-    found = values(ask(study_of(Gaussians("2,0.5"), critic=Optimal(0.5, 40.0), **said), Divergences))
+def test_a_discriminator_that_is_too_sure_bounds_less(study_of: Call, change: Call, ask: Call, values: Call) -> None:
+    study = study_of(Gaussians("2,0.5"), critic=Optimal(0.5, 40.0), n=400, replicates=3)
+    found = values(ask(change(study, output="logit", orientation=1), Divergences))
     assert found["js_own"] < 0  # not clipped
     assert found["dstar_distance_own"] > 0.3
 
@@ -130,11 +130,10 @@ def test_the_measures_of_scores_by_hand() -> None:
     assert Held(np.zeros(7), np.zeros(7)).js == 0
 
 
-def test_scores_are_no_logits_and_stored_samples_need_no_generator(study_of: Call, ask: Call, rows: Call) -> None:
-    said = {"n": 60, "replicates": 3, "orientation": 1}
+def test_scores_are_no_logits(study_of: Call, change: Call, ask: Call, rows: Call) -> None:
+    study = study_of(Gaussians("2,1"), critic=Optimal(1), n=60, replicates=3)
     for output, words in (("score", "gives a score, no logit"), (None, "is taken for a score")):
-        study = study_of(Gaussians("2,1"), critic=Optimal(1), **said, **({"output": output} if output else {}))
-        js = rows(ask(study, Divergences))["js_own"]
+        js = rows(ask(change(study, output=output, orientation=1), Divergences))["js_own"]
         assert (js.status, words in js.message) == ("skipped", True)
 
 

@@ -63,7 +63,7 @@ def test_a_generator_with_a_parameter_for_each_z_forgets_nothing(study: Call, as
 
 
 def test_a_generator_of_one_point_forgets_all(study: Call, ask: Call, rows: Call) -> None:
-    found = rows(ask(study(Point()), Forgetting, **{**QUICK, "later": 100, "trials": 12}))
+    found = rows(ask(study(Point()), Forgetting, **{**QUICK, "later": 40, "trials": 6}))
     assert found["gain_fresh"].value > 0
     interval = found["forgotten"].interval
     assert interval.low < 1 < interval.high
