@@ -23,8 +23,6 @@ from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.critic_gap import CriticGap
 from wganalyze_plugins.dynamics.divergences import Divergences
-from wganalyze_plugins.dynamics.forgetting import Forgetting
-from wganalyze_plugins.dynamics.gradients import Gradients
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.kmeans import KMeans
@@ -67,14 +65,14 @@ OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     Lipschitz: {"steps": 3, "samples": 16},
     KMeans: {"k": 8, "redo": 1},
     MiniBatch: {"sizes": (8,)},
-    Divergences: {},
-    Gradients: {"critic_steps": 10, "batch": 8},
-    Forgetting: {"later": 2, "batch": 8, "trials": 3},
+    Divergences: {"probe_steps": 50},
     SnapshotAnalyzer: {},
 }
 SEEDS = 48
 WITHOUT_FINDINGS = 3
-"""Seeds for an analyzer that has no findings at all."""
+"""Seeds for an analyzer that has no findings at all (none for those that need parameters to train)."""
+FEW = {Divergences: 16}
+"""Seeds for an analyzer that trains networks."""
 UNLIKELY = 0.001
 """A count that a finding at its level would reach with a smaller probability is too many."""
 
@@ -179,7 +177,7 @@ def alarms(study_of: Call, change: Call, ask: Call) -> tuple[Counter[tuple[str, 
     for seed in range(SEEDS):
         for case in perfect(study_of, change, seed):
             for analyzer in case.analyzers:
-                if seed >= WITHOUT_FINDINGS and not LEVELS[analyzer.name]:
+                if seed >= (FEW.get(analyzer, SEEDS) if LEVELS[analyzer.name] else WITHOUT_FINDINGS):
                     continue
                 outcome = ask(case.study, analyzer, **OPTIONS[analyzer])
                 asked[analyzer.name] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wganalyze import (
@@ -124,13 +124,23 @@ class Divergences(Analyzer):
         ),
     )
 
+    @dataclass(frozen=True)
+    class Options:
+        probe_steps: int = field(
+            default=1500, metadata={"help": "Steps of Adam that a probe is trained, at most (400 with convolutions)."}
+        )
+
+        def __post_init__(self) -> None:
+            if self.probe_steps < 1:
+                raise ValueError("probe_steps is at least 1")
+
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield what the snapshot's discriminator says, what a probe says, its floors, and what is known."""
         from wganalyze_plugins.pairs import lines
 
         yield from _own(study)
-        yield from _of_probe(study)
-        yield from _floors(study)
+        yield from _of_probe(study, self.options.probe_steps)
+        yield from _floors(study, self.options.probe_steps)
         yield from _known(study)
         yield Rows("lines", [{"theta": t, **{k: v for k, v in lines(t).items() if k != "reverse_kl"}} for t in THETAS])
 
@@ -153,7 +163,7 @@ def _own(study: Study) -> Iterator[Measurement]:
         yield _row(study, "dstar_distance_own", [d for d in distances if d is not None])
 
 
-def _of_probe(study: Study) -> Iterator[Yielded]:
+def _of_probe(study: Study, steps: int) -> Iterator[Yielded]:
     from wganalyze_plugins.dynamics.pools import fake_pool, real_pool
     from wganalyze_plugins.dynamics.probes import trained, training
 
@@ -163,10 +173,10 @@ def _of_probe(study: Study) -> Iterator[Yielded]:
 
     def make() -> tuple[list[Probe], Probe]:
         sides, seed, device = (real, fake, study.real().shape), study.seed, study.device
-        probes = list(training(*sides, seed=seed, device=device, at=DECADES))
-        return probes, trained(*sides, "bounded", seed=seed, device=device)
+        probes = list(training(*sides, seed=seed, device=device, steps=steps, at=DECADES))
+        return probes, trained(*sides, "bounded", seed=seed, device=device, steps=steps)
 
-    probes, bounded = study.cached(("divergences", "probes", size), make, scope=scope)
+    probes, bounded = study.cached(("divergences", "probes", size, steps), make, scope=scope)
     *early, best = probes
     yield Rows("probe", [_training_row(study, probe) for probe in early])
     held = _held(study, best)
@@ -205,7 +215,7 @@ def _bounds(held: Sequence[Held], limit: float) -> dict[str, list[float]]:
     }
 
 
-def _floors(study: Study) -> Iterator[Measurement]:
+def _floors(study: Study, steps: int) -> Iterator[Measurement]:
     """Probes of real against real samples: one half of what is trained on against the other, and so held out."""
     from wganalyze_plugins.dynamics.pools import real_pool
     from wganalyze_plugins.dynamics.probes import trained
@@ -215,13 +225,13 @@ def _floors(study: Study) -> Iterator[Measurement]:
 
     def make() -> dict[str, list[float]]:
         sides, seed, device = (pool[:half], pool[half:], study.real().shape), study.seed, study.device
-        probe = trained(*sides, seed=seed, device=device)
-        bounded = trained(*sides, "bounded", seed=seed, device=device)
+        probe = trained(*sides, seed=seed, device=device, steps=steps)
+        bounded = trained(*sides, "bounded", seed=seed, device=device, steps=steps)
         found = _bounds(_held(study, probe, real=True), math.log(half))
         duals = [float(h.on_real.mean() - h.on_fake.mean()) for h in _held(study, bounded, real=True)]
         return {**found, "bounded_dual": duals}
 
-    found = study.cached(("divergences", "floors", half), make, scope="data")
+    found = study.cached(("divergences", "floors", half, steps), make, scope="data")
     method = f"real against real: probe on {half} samples a side, measured on others"
     for metric, values in found.items():
         yield _row(study, f"{metric}_floor", values, method=method, scope="data", fitted=True)

@@ -26,7 +26,8 @@ WIDEST = 100
 """Dimension up to which an image is flat to a probe."""
 BATCH = 128
 RATE = 2e-3
-MLP_STEPS, CONVOLUTION_STEPS = 1500, 400
+STEPS, CONVOLUTION_STEPS = 1500, 400
+"""At most; the latter of networks with convolutions."""
 EARLY, OFTEN, SELDOM = 100, 10, 50
 """A look at the validation part every OFTEN steps up to EARLY of them, then every SELDOM."""
 PATIENCE = 10
@@ -63,10 +64,17 @@ class Probe:
 
 
 def trained(
-    x: Points, y: Points, shape: tuple[int, ...], objective: Objective = "logistic", *, seed: int, device: str = "cpu"
+    x: Points,
+    y: Points,
+    shape: tuple[int, ...],
+    objective: Objective = "logistic",
+    *,
+    seed: int,
+    device: str = "cpu",
+    steps: int = STEPS,
 ) -> Probe:
     """The probe that tells x (n, d) from y (m, d) best on a validation part of both; ``shape``: of one sample."""
-    *_, last = training(x, y, shape, objective, seed=seed, device=device)
+    *_, last = training(x, y, shape, objective, seed=seed, device=device, steps=steps)
     return last
 
 
@@ -78,6 +86,7 @@ def training(
     *,
     seed: int,
     device: str = "cpu",
+    steps: int = STEPS,
     at: tuple[int, ...] = (),
 ) -> Iterator[Probe]:
     """The probes as they were after ``at`` steps, as far as training came; the best one, by validation, is the last.
@@ -96,7 +105,7 @@ def training(
     optimiser = torch.optim.Adam(network.parameters(), RATE, fused=True)
     (train_x, valid_x), (train_y, valid_y) = ([state.inputs(part) for part in pair] for pair in parts)
     best, least, worse = _frozen(state, 0), _validated(network, valid_x, valid_y, objective), 0
-    last = CONVOLUTION_STEPS if len(fed) > 1 else MLP_STEPS
+    last = min(steps, CONVOLUTION_STEPS) if len(fed) > 1 else steps
     for step in range(last + 1):
         if step in at:
             yield _frozen(state, step)

@@ -39,6 +39,8 @@ def gaussians(study_of: Call, change: Call, ask: Call) -> Any:
 
 def test_the_contract_is_kept() -> None:
     outcome = check_analyzer(Divergences)
+    with pytest.raises(ValueError, match="probe_steps"):
+        Divergences.Options(probe_steps=0)
     assert outcome.findings == []
     absent = {row.metric: row.message for row in outcome.measurements if row.status == "skipped"}
     assert "js_own" in absent
@@ -114,6 +116,12 @@ def test_the_family_of_lines_jumps_at_zero(gaussians: Any) -> None:
 def test_few_samples_do_not_prove_that_supports_are_apart(study_of: Call, ask: Call, findings: Call) -> None:
     """All of 120 on the right side: the limit at level .01 is .96."""
     assert findings(ask(study_of(Lines("0.5"), n=20, replicates=3), Divergences)) == {}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_perfect_generator_is_never_called_apart(study_of: Call, ask: Call, findings: Call, seed: int) -> None:
+    study = study_of(Gaussians("2,0"), n=400, replicates=3, seed=seed)
+    assert findings(ask(study, Divergences, probe_steps=200)) == {}
 
 
 def test_the_measures_of_scores_by_hand() -> None:
