@@ -15,6 +15,7 @@ from wganalyze.transport import paired_cost, wasserstein_batch
 
 if TYPE_CHECKING:
     from wganalyze.transport import Array, Transport, Transports
+    from wganalyze_plugins.clustering import Clustering
 
 REDO = 5
 MOST = 100
@@ -124,6 +125,20 @@ def blocks(samples: Samples, m: int) -> Points:
     """The samples as batches (B, m, d), in their order; what is left over is left out."""
     count = len(samples) // m
     return samples.points[: count * m].reshape(count, m, samples.dim)
+
+
+def stratified(samples: Samples, m: int, *, clusters: Clustering) -> Points:
+    """The first B m samples as batches (B, m, d), each with its share of every cluster, to within one sample.
+
+    In the order of their nearest centroids they are dealt out to the batches in turn.
+    """
+    from wganalyze_plugins.clustering import nearest
+
+    count = len(samples) // m
+    points = samples.points[: count * m]
+    index, _ = nearest(points, clusters.centroids)
+    order = np.argsort(index, kind="stable").reshape(m, count).T
+    return points[order]
 
 
 def first(samples: Samples, n: int) -> Samples:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wganalyze import (
@@ -14,6 +15,7 @@ from wganalyze import (
     Need,
     NotMeasurable,
     Rows,
+    Samples,
     Scalar,
     Scope,
     Study,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 BLUR = "Stanczuk et al. 2103.01678: real batches are farther from each other than from a blur"
 BLOCKS = "SCIENCE: EWD against MBWD"
+STRATA = "Primal WGAN: batches that follow the data's distribution shrink the bias of mini-batches"
 DEBIASED = "Fatras et al. 2101.01792: the debiased minibatch loss"
 OF_REAL = {
     "batch_batch": "W1 between two batches of m real samples: also the floor of mbwd.",
@@ -45,10 +48,15 @@ OF_BOTH = {
     "mbwd_bias": "mbwd - ewd: what matching inside mini-batches adds.",
     "mbwd_bias_bound": "Mean |cost to the partner in the batch - cost to the partner among all|: at least mbwd_bias.",
     "mbwd_bias_bound_metric": "Mean distance of a sample's two partners, at least mbwd_bias_bound.",
+    "mbwd_stratified": "mbwd where each real batch takes its share of m K-Means clusters, as in primal training.",
+    "mbwd_stratified_both": "mbwd where batches of both sides take their shares of m K-Means clusters of the data.",
+    "mbwd_bias_stratified": "mbwd_stratified - ewd: what matching inside stratified mini-batches adds.",
+    "mbwd_bias_stratified_both": "mbwd_stratified_both - ewd.",
     "mbwd_debiased": "mbwd - (batch_batch + mbwd_fake) / 2: 0 on average for equal laws. A loss, no estimate of W1.",
 }
 METRICS = {**OF_REAL, **OF_BOTH}
 SOURCES = {**dict.fromkeys(OF_REAL, BLUR), **dict.fromkeys(OF_BOTH, BLOCKS), "mbwd_debiased": DEBIASED}
+SOURCES |= {name: STRATA for name in OF_BOTH if "stratified" in name}
 
 
 class MiniBatch(Analyzer):
@@ -185,6 +193,30 @@ def _of_both(study: Study, batches: Batches, m: int) -> Iterator[Measurement]:
         solver = "dense" if metric in ("mbwd", "mbwd_fake", "mbwd_debiased") else full
         scope: Scope = "data" if metric == "ewd_floor" or all(y.shared for y in fakes) else "snapshot"
         yield _row(study, metric, size, study.estimate(values.__getitem__), exact, method, solver, scope)
+    yield from _stratified(study, reals, fakes, m, [w.full.value for w in matchings], exact)
+
+
+def _stratified(
+    study: Study, reals: Sequence[Samples], fakes: Sequence[Samples], m: int, ewd: Sequence[float], exact: bool
+) -> Iterator[Measurement]:
+    """Matching inside batches that each take their share of every cluster of the real data."""
+    from wganalyze.transport import wasserstein_batch
+    from wganalyze_plugins.batches import REDO, blocks, conditional, stratified
+    from wganalyze_plugins.clustering import real_clusters
+
+    clusters = real_clusters(study, m, redo=REDO)
+    for suffix, arranged, which in (("", blocks, "real"), ("_both", partial(stratified, clusters=clusters), "all")):
+        pairs = [
+            wasserstein_batch(stratified(x, m, clusters=clusters), arranged(y, m))
+            for x, y in zip(reals, fakes, strict=True)
+        ]
+        values = [float(w.value.mean()) for w in pairs]
+        method = f"matched inside batches of {m}, {which} ones stratified by {len(clusters)} clusters"
+        solved = exact and all(w.exact.all() for w in pairs)
+        scope: Scope = "data" if all(y.shared for y in fakes) else "snapshot"
+        for metric, of in (("mbwd", values), ("mbwd_bias", [v - w for v, w in zip(values, ewd, strict=True)])):
+            estimate = conditional(study.estimate(of.__getitem__), "these centroids")
+            yield _row(study, f"{metric}_stratified{suffix}", m, estimate, solved, method, "dense", scope)
 
 
 @hookimpl

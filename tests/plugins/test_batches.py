@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import ttest_rel
 
+from wganalyze import Samples
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.batches import (
@@ -24,8 +25,10 @@ from wganalyze_plugins.batches import (
     first,
     paired_pvalue,
     ratio_of_means,
+    stratified,
     student,
 )
+from wganalyze_plugins.clustering import Clustering
 
 
 def matched(study: SnapshotStudy, m: int) -> Matching:
@@ -163,3 +166,14 @@ def test_the_paired_test_is_that_of_scipy(seed: int, count: int) -> None:
 )
 def test_the_paired_test_at_its_ends(smaller: list[float], larger: list[float], pvalue: float) -> None:
     assert paired_pvalue(smaller, larger) == pvalue
+
+
+def test_stratified_batches_take_their_share_of_every_cluster_to_within_one_sample() -> None:
+    rng = np.random.default_rng(0)
+    points = np.array([[0.0], [10.0], [20.0]])[rng.choice(3, 67, p=[0.6, 0.3, 0.1])] + rng.normal(0, 0.1, (67, 1))
+    clusters = Clustering(np.array([[0.0], [10.0], [20.0]]), np.full(3, 1 / 3), 0.0, "")
+    dealt = stratified(Samples(points, (1,)), 8, clusters=clusters)
+    assert dealt.shape == (8, 8, 1)
+    np.testing.assert_array_equal(np.sort(dealt.ravel()), np.sort(points[:64].ravel()))
+    counts = np.stack([np.bincount(np.rint(batch[:, 0] / 10).astype(int), minlength=3) for batch in dealt])
+    assert (np.ptp(counts, axis=0) <= 1).all()

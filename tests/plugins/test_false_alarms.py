@@ -23,6 +23,7 @@ from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.coverage import Coverage
 from wganalyze_plugins.critic_gap import CriticGap
+from wganalyze_plugins.dynamics.divergences import Divergences
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.kmeans import KMeans
@@ -57,6 +58,9 @@ LEVELS = {
     "quality": {},
     "coverage": {"modes-underserved": 0.01, "modes-lost": 0.01},
     "sharpness": {"blurred": 0.01, "noisy": 0.01},
+    "divergences": {"supports-apart": 0.0},
+    "gradients": {},
+    "forgetting": {},
     "snapshot": {"range-clash": 0.01},
 }
 """Of each finding, by analyzer: how often it may be made of a perfect pair; 0: it is proved, no matter of chance."""
@@ -71,11 +75,14 @@ OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     Quality: {},
     Coverage: {"k": 8},
     Sharpness: {},
+    Divergences: {"probe_steps": 50},
     SnapshotAnalyzer: {},
 }
 SEEDS = 48
 WITHOUT_FINDINGS = 3
-"""Seeds for an analyzer that has no findings at all."""
+"""Seeds for an analyzer that has no findings at all (none for those that need parameters to train)."""
+FEW = {Divergences: 16}
+"""Seeds for an analyzer that trains networks."""
 UNLIKELY = 0.001
 """A count that a finding at its level would reach with a smaller probability is too many."""
 
@@ -204,7 +211,7 @@ def alarms(study_of: Call, change: Call, ask: Call) -> tuple[Counter[tuple[str, 
     for seed in range(SEEDS):
         for case in perfect(study_of, change, seed):
             for analyzer in case.analyzers:
-                if seed >= WITHOUT_FINDINGS and not LEVELS[analyzer.name]:
+                if seed >= (FEW.get(analyzer, SEEDS) if LEVELS[analyzer.name] else WITHOUT_FINDINGS):
                     continue
                 outcome = ask(case.study, analyzer, **OPTIONS[analyzer])
                 asked[analyzer.name] += 1

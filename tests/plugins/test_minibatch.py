@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from scipy.special import gammaln
@@ -47,6 +48,17 @@ def rows(outcome: Outcome, m: int) -> dict[str, Measurement]:
 def table(outcome: Outcome) -> dict[int, dict[str, Any]]:
     """The detail table by m."""
     return {row["m"]: dict(row) for row in outcome.rows["sizes"]}
+
+
+class Map(torch.nn.Module):
+    """A generator: any function of z."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.function(z)
 
 
 def quick(study: SnapshotStudy) -> SnapshotStudy:
@@ -173,6 +185,26 @@ def test_a_batch_of_all_samples_is_matched_at_once(ask: Call) -> None:
         assert line[name] == pytest.approx(0, abs=1e-9)
 
 
+def test_batches_that_take_their_share_of_every_cluster_have_less_bias(ask: Call, study_of: Call) -> None:
+    """Four far apart clusters, drawn perfectly: what a random batch overstates is its wrong share of each."""
+
+    def clustered(z: Any) -> Any:
+        return 10 * torch.sign(z) + 0.1 * z
+
+    class Clusters(Gaussian):
+        def draw(self, n: int, split: Split, *, offset: int, seed: int) -> Values:
+            values = super().draw(n, split, offset=offset, seed=seed).values
+            return Values(10 * np.sign(values) + 0.1 * values)
+
+    study = quick(study_of(Clusters(2), Map(clustered), n=240, replicates=3))
+    line = table(ask(study, 8))[8]
+    assert line["ewd"] <= line["mbwd_stratified_both"] < line["mbwd_stratified"] < line["mbwd"]
+    for suffix in ("", "_both"):
+        bias = line[f"mbwd_stratified{suffix}"] - line["ewd"]
+        assert line[f"mbwd_bias_stratified{suffix}"] == pytest.approx(bias, abs=1e-9)
+    assert line["mbwd_bias_stratified_both"] < 0.4 * line["mbwd_bias"]
+
+
 def test_each_size_takes_its_largest_multiple_and_ewd_is_of_the_same_samples(ask: Call) -> None:
     outcome = ask(shifted_gaussians(dim=2, n=50), 8, 16, 24)
     assert {m: (line["n"], line["batches"]) for m, line in table(outcome).items()} == {
@@ -198,7 +230,7 @@ def test_rows_say_what_they_are_of(ask: Call) -> None:
         assert row.solver
         assert row.interval is not None
         counted = "9 batches" if name in OF_REAL else "3 replicates"
-        fitted = ", given these centroids" if "centroids" in name else ""
+        fitted = ", given these centroids" if "centroids" in name or "stratified" in name else ""
         fitted = ", given this mean" if name == "batch_data_mean" else fitted
         assert row.interval.method == f"Student t over {counted}, 95%{fitted}"
 

@@ -1,0 +1,102 @@
+"""What critics maximise and generators minimise, each beside its equation, and training on from a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+ObjectiveName = Literal["logistic", "penalised", "c-transform"]
+LossName = Literal["saturating", "non-saturating", "wasserstein"]
+Loss = Callable[[Tensor], Tensor]
+BETAS = (0.5, 0.9)
+"""Of Adam, as in WGAN-GP (Gulrajani et al. 1704.00028, alg. 1)."""
+
+GENERATOR_LOSSES: dict[LossName, Loss] = {
+    "saturating": lambda scores: -softplus(scores).mean(),  # E log(1 - D), Goodfellow et al. 1406.2661, eq. 1
+    "non-saturating": lambda scores: softplus(-scores).mean(),  # -E log D, the same, sec. 3
+    "wasserstein": lambda scores: -scores.mean(),  # -E f, Arjovsky et al. 1701.07875, alg. 1
+}
+"""Of the scores T (n,) of generated samples, with D = sigmoid(T)."""
+
+
+def logistic(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """-V(D) = -E log D(x) - E log(1 - D(y)) of samples x, y (n, d), with D = sigmoid(T) (1406.2661, eq. 1)."""
+    loss: Tensor = softplus(-critic(x)).mean() + softplus(critic(y)).mean()
+    return loss
+
+
+def penalised(critic: nn.Module, x: Tensor, y: Tensor, alpha: Tensor, penalty: float) -> Tensor:
+    """E f(y) - E f(x) + penalty E (|grad f| - 1)^2 at alpha x + (1 - alpha) y, alpha (n, 1) (1704.00028, eq. 3)."""
+    between = (alpha * x + (1 - alpha) * y).detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    steepness: Tensor = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    loss: Tensor = critic(y).mean() - critic(x).mean() + penalty * steepness
+    return loss
+
+
+def c_transform(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """-(E f(x) + E f^c(y)), f^c(y) = min_i |x_i - y| - f(x_i), inside the batch (Mallasto et al. 1910.03875, eq. 6)."""
+    on_x = critic(x)
+    with torch.no_grad():
+        distances = torch.cdist(x, y)
+        nearest = (distances - on_x[:, None]).argmin(dim=0)
+        matched = distances.gather(0, nearest[None])[0]
+    dual: Tensor = on_x.mean() + (matched - on_x[nearest]).mean()
+    return -dual
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a critic is trained on: batches of ``batch`` a side, Adam at ``rate``, seen after each of ``steps``.
+
+    ``noise``: deviation of Gaussian noise on both sides. ``penalty``: of the penalised objective.
+    """
+
+    steps: Sequence[int]
+    batch: int
+    rate: float
+    penalty: float
+    noise: float = 0.0
+
+
+def continued(
+    critic: nn.Module, name: ObjectiveName, x: Tensor, y: Tensor, schedule: Schedule, draws: torch.Generator
+) -> Iterator[int]:
+    """Train ``critic`` in place on frozen samples x (n, d), y (m, d); yields each of the steps, in eval mode, on time.
+
+    ``draws``: of batches, noise and interpolation, on the CPU.
+    """
+    optimiser = torch.optim.Adam(critic.parameters(), schedule.rate, BETAS, fused=True)
+    done = 0
+    for stop in schedule.steps:
+        critic.train()
+        for _ in range(stop - done):
+            real, fake = (_batch(side, schedule, draws) for side in (x, y))
+            optimiser.zero_grad(set_to_none=True)
+            if name == "logistic":
+                loss = logistic(critic, real, fake)
+            elif name == "penalised":
+                alpha = torch.rand(schedule.batch, 1, generator=draws).to(x.device)
+                loss = penalised(critic, real, fake, alpha, schedule.penalty)
+            else:
+                loss = c_transform(critic, real, fake)
+            torch.autograd.backward(loss)
+            optimiser.step()
+        done = stop
+        critic.eval()
+        yield stop
+
+
+def noisy(points: Tensor, deviation: float, draws: torch.Generator) -> Tensor:
+    """Instance noise (Sonderby et al. 1610.04490)."""
+    return points if not deviation else points + deviation * torch.randn(points.shape, generator=draws).to(points)
+
+
+def _batch(side: Tensor, schedule: Schedule, draws: torch.Generator) -> Tensor:
+    rows = torch.randint(len(side), (schedule.batch,), generator=draws).to(side.device)
+    return noisy(side[rows], schedule.noise, draws)
