@@ -9,24 +9,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wganalyze_zoo.constraints import CONSTRAINTS as CONSTRAINTS
-    from wganalyze_zoo.constraints import Constraint as Constraint
     from wganalyze_zoo.losses.terms import Loss as Loss
-    from wganalyze_zoo.method import Method as Method
-    from wganalyze_zoo.methods import METHODS as METHODS
-    from wganalyze_zoo.methods import find_method as find_method
-    from wganalyze_zoo.presets import Optimiser as Optimiser
-    from wganalyze_zoo.presets import Preset as Preset
+    from wganalyze_zoo.methods.constraints import CONSTRAINTS as CONSTRAINTS
+    from wganalyze_zoo.methods.constraints import Constraint as Constraint
+    from wganalyze_zoo.methods.method import Method as Method
+    from wganalyze_zoo.methods.presets import Optimiser as Optimiser
+    from wganalyze_zoo.methods.presets import Preset as Preset
+    from wganalyze_zoo.methods.table import METHODS as METHODS
+    from wganalyze_zoo.methods.table import find_method as find_method
     from wganalyze_zoo.training.outcome import Run as Run
     from wganalyze_zoo.training.progress import Progress as Progress
     from wganalyze_zoo.training.train import train as train
 
 _HOME = {
-    "constraints": ("CONSTRAINTS", "Constraint"),
+    "methods.constraints": ("CONSTRAINTS", "Constraint"),
     "losses.terms": ("Loss",),
-    "method": ("Method",),
-    "methods": ("METHODS", "find_method"),
-    "presets": ("Optimiser", "Preset"),
+    "methods.method": ("Method",),
+    "methods.table": ("METHODS", "find_method"),
+    "methods.presets": ("Optimiser", "Preset"),
     "training.outcome": ("Run",),
     "training.progress": ("Progress",),
     "training.train": ("train",),

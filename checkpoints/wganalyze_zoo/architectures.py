@@ -32,7 +32,7 @@ class ZooNetwork(Architecture):
 
     def recognise(self, keys: Shapes) -> Mapping[str, Any] | None:
         """The arguments, where the network that they build has exactly these keys and shapes."""
-        if not keys or any(not key.startswith(self.prefixes) for key in keys):
+        if not keys or any(not key.startswith(self.prefixes) or 0 in shape for key, shape in keys.items()):
             return None
         import torch
 

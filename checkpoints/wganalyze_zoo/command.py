@@ -25,8 +25,8 @@ def zoo() -> None:
 @zoo.command("list", short_help="List the methods, their presets, and the constraints.")
 def list_methods() -> None:
     """List every method with its source and presets, and every constraint; also methods of other packages."""
-    from wganalyze_zoo.constraints import CONSTRAINTS
-    from wganalyze_zoo.methods import listed
+    from wganalyze_zoo.methods.constraints import CONSTRAINTS
+    from wganalyze_zoo.methods.table import listed
 
     for entry in listed():
         method = entry.method
@@ -96,9 +96,9 @@ def train(method: str, data: str, out: Path, constraints: tuple[str, ...], debug
             run = train_method(method, data, out, constraints=chosen, progress=progress, **said)
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
-    ending = "complete" if run.outcome == "complete" else f"ended behind step {run.step} in {run.outcome}"
+    ending = "is complete" if run.outcome == "complete" else f"ended behind step {run.step} in {run.outcome}"
     click.echo(
-        f"{out}: {run.settings['method']} is {ending}, {len(run.checkpoints)} checkpoints"
+        f"{out}: {run.settings['method']} {ending}, {len(run.checkpoints)} checkpoints"
         f"{'' if run.trained else '; nothing to do'}"
     )
     return 0

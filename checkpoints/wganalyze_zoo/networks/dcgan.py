@@ -42,8 +42,8 @@ def down(channels: int, side: int, width: int, *, batch_norm: bool = False) -> l
     """Convolutions that halve an image, flattened to ``code_width`` features; no BatchNorm next to the image."""
     layers: list[nn.Module] = []
     for wide, narrow in pairwise(widths_of(channels, side, width)):
-        layers.append(nn.Conv2d(wide, narrow, 4, 2, 1))
-        layers += [*([nn.BatchNorm2d(narrow)] if batch_norm and wide != channels else []), nn.LeakyReLU(0.2)]
+        normed = batch_norm and layers
+        layers += [nn.Conv2d(wide, narrow, 4, 2, 1), *([nn.BatchNorm2d(narrow)] if normed else []), nn.LeakyReLU(0.2)]
     return [*layers, nn.Flatten()]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wganalyze_zoo.clusters import in_order_of_clusters
 from wganalyze_zoo.losses import Numbers
-from wganalyze_zoo.method import Method
-from wganalyze_zoo.presets import Preset
+from wganalyze_zoo.methods.clusters import in_order_of_clusters
+from wganalyze_zoo.methods.method import Method
+from wganalyze_zoo.methods.presets import Preset
 from wganalyze_zoo.training.nets import Nets
 
 NOISE_ENDS = 0.75

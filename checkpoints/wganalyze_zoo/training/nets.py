@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from wganalyze import UsageError
-from wganalyze_zoo.method import Method
+from wganalyze_zoo.methods.method import Method
 from wganalyze_zoo.networks import (
     Autoencoder,
     Critic,

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from wganalyze import DataSource, UsageError
-from wganalyze_zoo.constraints import CONSTRAINTS, Constraint
-from wganalyze_zoo.method import Method, combined
-from wganalyze_zoo.methods import find_loss, find_method
-from wganalyze_zoo.presets import Preset
+from wganalyze_zoo.methods.constraints import CONSTRAINTS, Constraint
+from wganalyze_zoo.methods.method import Method, combined
+from wganalyze_zoo.methods.presets import Preset
+from wganalyze_zoo.methods.table import find_loss, find_method
 from wganalyze_zoo.training import files
 from wganalyze_zoo.training.loop import Training
 from wganalyze_zoo.training.nets import Nets, check_architecture, make_nets
@@ -83,9 +83,7 @@ def train(
         constraints=tuple(replace(c, weight=sizes.weights.get(c.name, c.weight)) for c in chosen.constraints),
     )
     moments = _moments(chosen, sizes, steps, save_at)
-    place = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
-    if place.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"--device {device}: torch finds no GPU here; say cpu")
+    place = _place(device)
     settings = _settings(chosen, sizes, reals, moments, arch=arch, preset=preset, seed=seed, device=place.type)
     folder, told = Path(out), progress or Progress()
     if restart:
@@ -165,6 +163,14 @@ def _ended(folder: Path, settings: Settings, moments: Sequence[int]) -> Run | No
 
 def _written(folder: Path, moments: Sequence[int]) -> tuple[Path, ...]:
     return tuple(path for step in moments if (path := files.checkpoint_path(folder, step)).exists())
+
+
+def _place(device: str) -> torch.device:
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {device}: choose auto, cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no GPU here; say cpu")
+    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _constraints(names: Sequence[str | Constraint]) -> list[Constraint]:

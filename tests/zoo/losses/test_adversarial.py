@@ -85,9 +85,9 @@ def test_the_estimate_is_js_at_the_optimum_and_below_it_elsewhere() -> None:
 
 
 def test_js_saturates_at_log_2() -> None:
-    assert float(adv.jensen_shannon(identity, torch.full((3, 1), 50.0), torch.full((3, 1), -50.0), {})) == pytest.approx(
-        math.log(2)
-    )
+    assert float(
+        adv.jensen_shannon(identity, torch.full((3, 1), 50.0), torch.full((3, 1), -50.0), {})
+    ) == pytest.approx(math.log(2))
 
 
 def test_the_estimate_of_the_hinge_is_total_variation_at_its_optimum() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wganalyze_zoo.constraints import CONSTRAINTS, clip, gradient_norms, interpolates, normalise
 from wganalyze_zoo.losses.wasserstein import critic_loss
+from wganalyze_zoo.methods.constraints import CONSTRAINTS, Constraint, clip, gradient_norms, interpolates, normalise
 from wganalyze_zoo.networks import DcganCritic, MlpCritic
 
 SEEDS = st.integers(0, 10**6)
@@ -99,15 +101,19 @@ def test_two_diracs_inflate_the_slope_to_1_plus_w_over_2_lambda(distance: float,
     """A linear 1-D critic, optimised to convergence under gp (SCIENCE.md 2); under zero: W / (2 lambda)."""
     real, fake = torch.full((4, 1), distance, dtype=torch.float64), torch.zeros(4, 1, dtype=torch.float64)
     for name, expected in (("gp", 1 + distance / (2 * weight)), ("zero", distance / (2 * weight))):
-        constraint = CONSTRAINTS[name]
+        constraint = replace(CONSTRAINTS[name], weight=weight)
         critic = nn.Linear(1, 1, dtype=torch.float64)
         critic.weight.data.fill_(0.5)
         optimiser = torch.optim.LBFGS(critic.parameters(), max_iter=100, line_search_fn="strong_wolfe")
 
-        def loss(critic: nn.Linear = critic, optimiser: torch.optim.Optimizer = optimiser, name: str = name) -> Tensor:
+        def loss(
+            critic: nn.Linear = critic,
+            optimiser: torch.optim.Optimizer = optimiser,
+            constraint: Constraint = constraint,
+        ) -> Tensor:
             optimiser.zero_grad()
-            value = critic_loss(critic, real, fake, {})
-            value = value + weight * CONSTRAINTS[name].penalise(critic, real, fake, torch.rand(4).double()) / constraint.weight
+            penalty = constraint.penalise(critic, real, fake, torch.rand(4).double())
+            value = critic_loss(critic, real, fake, {}) + penalty
             value.backward()  # type: ignore[no-untyped-call]
             return value
 

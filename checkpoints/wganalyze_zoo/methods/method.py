@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from wganalyze import UsageError
-from wganalyze_zoo.constraints import Constraint
 from wganalyze_zoo.losses import Loss, feature_matching
-from wganalyze_zoo.presets import PLANE_WEIGHTS, TOY_WEIGHTS, Preset
+from wganalyze_zoo.methods.constraints import Constraint
+from wganalyze_zoo.methods.presets import PLANE_WEIGHTS, TOY_WEIGHTS, Preset
 
 PRESETS = ("toy", "published")
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
 from wganalyze import UsageError, one_line
-from wganalyze_zoo import clusters
-from wganalyze_zoo.constraints import CONSTRAINTS
 from wganalyze_zoo.losses import Loss
 from wganalyze_zoo.losses.adversarial import GAN, HINGE, SATURATING
 from wganalyze_zoo.losses.autoencoder import BEGAN, EBGAN
@@ -15,8 +13,10 @@ from wganalyze_zoo.losses.fgan import fgan
 from wganalyze_zoo.losses.primal import PRIMAL
 from wganalyze_zoo.losses.transform import C_TRANSFORM, COWGAN, SOFT_TRANSFORM
 from wganalyze_zoo.losses.wasserstein import WGAN
-from wganalyze_zoo.method import Method
-from wganalyze_zoo.presets import Preset, adam, rmsprop
+from wganalyze_zoo.methods.clusters import kmeans, kmedians
+from wganalyze_zoo.methods.constraints import CONSTRAINTS
+from wganalyze_zoo.methods.method import Method
+from wganalyze_zoo.methods.presets import Preset, adam, rmsprop
 
 GROUP = "wganalyze.methods"
 
@@ -212,7 +212,7 @@ _BUILT_IN = (
         replace(PRIMAL, name="kmeans"),
         _ATOMS,
         source="Lloyd 1982",
-        fit=clusters.kmeans,
+        fit=kmeans,
     ),
     Method(
         "kmedians",
@@ -220,7 +220,7 @@ _BUILT_IN = (
         replace(PRIMAL, name="kmedians"),
         _ATOMS,
         source="Weiszfeld 1937",
-        fit=clusters.kmedians,
+        fit=kmedians,
     ),
 )
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from wganalyze_zoo import clusters
-from wganalyze_zoo.clusters import cluster, in_order_of_clusters, kmeans, kmedians, weiszfeld
+from wganalyze_zoo.methods import clusters
+from wganalyze_zoo.methods.clusters import cluster, in_order_of_clusters, kmeans, kmedians, weiszfeld
 
 
 def three(n: int = 60) -> Tensor:
@@ -28,7 +28,8 @@ def test_centroids_are_the_means_with_their_shares() -> None:
 def test_medians_are_nearer_in_w1_and_means_in_w2() -> None:
     points = torch.randn(400, 3, generator=torch.Generator().manual_seed(1)) ** 3
     distances = {
-        make.__name__: torch.cdist(points, make(points, 8, 0).zoo_centroids).min(1).values for make in (kmeans, kmedians)
+        make.__name__: torch.cdist(points, make(points, 8, 0).zoo_centroids).min(1).values
+        for make in (kmeans, kmedians)
     }
     assert distances["kmedians"].mean() < distances["kmeans"].mean()
     assert distances["kmeans"].square().mean() < distances["kmedians"].square().mean()
