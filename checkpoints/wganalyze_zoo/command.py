@@ -76,7 +76,7 @@ def _steps(context: click.Context, parameter: click.Parameter, text: str | None)
     "--label-smoothing", type=float, metavar="LABEL", help="One-sided: the label of reals, as .9 (1606.03498)."
 )
 @click.option("--batch", type=click.IntRange(2), help="Batch size [default: the preset's].")
-@click.option("--width", type=click.IntRange(1), help="Of hidden layers [default: the preset's].")
+@click.option("--width", type=click.IntRange(1), help="Of hidden layers; of a DCGAN next to the image.")
 @click.option("--latent-dim", type=click.IntRange(1), help="Of z [default: the preset's].")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where networks run.")
 @click.option("--restart", is_flag=True, help="Begin anew, whatever --out holds.")

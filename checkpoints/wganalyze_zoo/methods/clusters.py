@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, cast
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,9 +26,9 @@ def cluster(points: Tensor, k: int, seed: int) -> tuple[Tensor, Tensor]:
 
     values = points.cpu().double().numpy()
     with threadpool_limits(1):
-        fitted = KMeans(min(k, len(values)), n_init=RESTARTS, random_state=seed).fit(values[:FITTED])
-        labels = fitted.predict(values)
-    return torch.from_numpy(fitted.cluster_centers_), torch.from_numpy(labels.astype(np.int64))
+        fitted: Any = KMeans(min(k, len(values)), n_init=cast(Any, RESTARTS), random_state=seed).fit(values[:FITTED])
+        labels = np.asarray(fitted.predict(values), dtype=np.int64)
+    return torch.from_numpy(fitted.cluster_centers_), torch.from_numpy(labels)
 
 
 def masses(labels: Tensor, k: int) -> Tensor:
@@ -66,11 +69,31 @@ def weiszfeld(points: Tensor, median: Tensor, near: float) -> Tensor:
     return median
 
 
-def in_order_of_clusters(points: Tensor, k: int, seed: int) -> Tensor:
-    """The points (n, ...) with those of one K-Means cluster behind each other.
+@dataclass(frozen=True)
+class Strata:
+    """Points (n, ...) in the order of their clusters; ``starts`` and ``sizes``, (n,): of the cluster of each."""
 
-    Cut into b equal runs, of which one point each is drawn, they give batches of b that take within one point of its
-    share of every cluster, and in which each point is as likely as any other.
-    """
-    _, labels = cluster(points.flatten(1), k, seed)
-    return points[labels.argsort(stable=True).to(points.device)]
+    points: Tensor
+    starts: Tensor
+    sizes: Tensor
+
+    @classmethod
+    def of(cls, points: Tensor, k: int, seed: int) -> Strata:
+        """By K-Means with k clusters."""
+        _, labels = cluster(points.flatten(1), k, seed)
+        order = labels.argsort(stable=True)
+        sizes = torch.bincount(labels)
+        own = labels[order]
+        return cls(points[order.to(points.device)], (sizes.cumsum(0) - sizes)[own], sizes[own])
+
+    def draw(self, batch: int) -> Tensor:
+        """Which points make up a batch, (b,): of every cluster its share, rounded up or down, at random.
+
+        Systematic sampling of clusters (b equal steps from a random start), then any point of the cluster that was hit,
+        so that each point is as likely as any other.
+        """
+        n = len(self.points)
+        steps = (torch.arange(batch) + torch.rand(1, dtype=torch.float64)) * (n / batch)
+        hit = steps.long().clamp(max=n - 1)
+        within = (torch.rand(batch, dtype=torch.float64) * self.sizes[hit]).long()
+        return self.starts[hit] + within

@@ -33,6 +33,7 @@ class Preset:
     """How a method is trained.
 
     ``critic``, ``generator``: their optimisers; ``n_critic``: steps of the critic for each of the generator.
+    ``width``: of an MLP's hidden layers; ``channels``: of a DCGAN next to the image.
     ``batch_norm``: in the MLP generator; DCGAN nets have their own switch.
     ``numbers``: constants of the loss; ``weights``: of constraints, by name.
     ``source``: where the values are from.
@@ -45,6 +46,7 @@ class Preset:
     steps: int = 2000
     latent_dim: int = 32
     width: int = 256
+    channels: int = 32
     batch_norm: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     weights: Mapping[str, float] = field(default_factory=dict[str, float])

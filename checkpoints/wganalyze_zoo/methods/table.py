@@ -27,13 +27,24 @@ _DCGAN = Preset(
     batch=128,
     steps=20_000,
     latent_dim=100,
+    channels=64,
     source="1511.06434, section 4",
 )
 _GAN = Preset(adam(2e-4, 0.5, 0.999), adam(2e-4, 0.5, 0.999), batch_norm=True, steps=4000)
-_GAN_PLANE = Preset(adam(1e-3, 0.5, 0.999), adam(1e-3, 0.5, 0.999), batch=256, latent_dim=16, width=128, steps=4000)
+_GAN_PLANE = replace(
+    _GAN, critic=adam(1e-3, 0.5, 0.999), generator=adam(1e-3, 0.5, 0.999), batch=256, latent_dim=16, width=128
+)
+_SLOW_CRITIC = replace(_GAN_PLANE, critic=adam(1e-4, 0.5, 0.999), generator=adam(5e-4, 0.5, 0.999), steps=3000)
+"""Conjugates that grow exponentially overflow under a critic that is faster."""
 _FGAN = replace(_DCGAN, batch=4096, source="1606.00709, section 4.1 (Adam 2e-4, beta1 .5)")
 _ALGORITHM_1 = Preset(
-    adam(1e-4, 0.0, 0.9), adam(1e-4, 0.0, 0.9), 5, steps=20_000, latent_dim=128, source="1704.00028, algorithm 1"
+    adam(1e-4, 0.0, 0.9),
+    adam(1e-4, 0.0, 0.9),
+    5,
+    steps=20_000,
+    latent_dim=128,
+    channels=64,
+    source="1704.00028, algorithm 1",
 )
 _WGAN = Preset(adam(3e-4), adam(3e-4), 5)
 _WGAN_PLANE = Preset(adam(1e-3), adam(5e-4), 5, batch=128, latent_dim=16, width=128)
@@ -53,13 +64,13 @@ _BUILT_IN = (
         "1406.2661, algorithm 1",
     ),
     *(
-        Method(name, f"f-GAN: {words}", fgan(name), _GAN, _FGAN, _GAN_PLANE, "1606.00709, table 2")
-        for name, words in (
-            ("fgan-kl", "Kullback-Leibler"),
-            ("fgan-rkl", "reverse Kullback-Leibler"),
-            ("fgan-pearson", "Pearson chi^2"),
-            ("fgan-hellinger", "squared Hellinger"),
-            ("fgan-js", "Jensen-Shannon"),
+        Method(name, f"f-GAN: {words}", fgan(name), _GAN, _FGAN, plane, "1606.00709, table 2")
+        for name, words, plane in (
+            ("fgan-kl", "Kullback-Leibler", replace(_GAN_PLANE, critic=adam(2e-4, 0.5, 0.999), steps=3000)),
+            ("fgan-rkl", "reverse Kullback-Leibler", _SLOW_CRITIC),
+            ("fgan-pearson", "Pearson chi^2", replace(_GAN_PLANE, steps=3000)),
+            ("fgan-hellinger", "squared Hellinger", _SLOW_CRITIC),
+            ("fgan-js", "Jensen-Shannon", _GAN_PLANE),
         )
     ),
     Method(
@@ -78,7 +89,7 @@ _BUILT_IN = (
         EBGAN,
         replace(_GAN, numbers={"margin": 0.1}),
         replace(_DCGAN, numbers={"margin": 10.0}, source="1609.03126, appendix (margin 10)"),
-        replace(_GAN_PLANE, numbers={"margin": 0.1}),
+        replace(_GAN_PLANE, numbers={"margin": 1.0}),
         "1609.03126, equations 1 and 2",
     ),
     Method(
@@ -92,6 +103,7 @@ _BUILT_IN = (
             batch=16,
             steps=20_000,
             latent_dim=64,
+            channels=64,
             numbers={"gamma": 0.5, "lambda_k": 0.001},
             source="1703.10717, section 4.1",
         ),
@@ -109,9 +121,10 @@ _BUILT_IN = (
             5,
             steps=20_000,
             latent_dim=128,
+            channels=64,
             source="1802.05957, table 1 (C), n_dis 5",
         ),
-        replace(_GAN_PLANE, critic=adam(1e-3), generator=adam(5e-4)),
+        replace(_WGAN_PLANE, batch=256),
         "1802.05957, algorithm 1, equations 16 and 17",
         (CONSTRAINTS["sn"],),
     ),
@@ -120,7 +133,9 @@ _BUILT_IN = (
         "W1 dual, weights clipped",
         WGAN,
         Preset(rmsprop(5e-4), rmsprop(5e-4), 5),
-        Preset(rmsprop(5e-5), rmsprop(5e-5), 5, steps=20_000, latent_dim=100, source="1701.07875, algorithm 1"),
+        Preset(
+            rmsprop(5e-5), rmsprop(5e-5), 5, steps=20_000, latent_dim=100, channels=64, source="1701.07875, algorithm 1"
+        ),
         Preset(rmsprop(5e-4), rmsprop(5e-4), 5, batch=128, latent_dim=16, width=128),
         "1701.07875, algorithm 1",
         (CONSTRAINTS["clip"],),

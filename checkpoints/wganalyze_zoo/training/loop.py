@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze_zoo.losses import Numbers
-from wganalyze_zoo.methods.clusters import in_order_of_clusters
+from wganalyze_zoo.methods.clusters import Strata
 from wganalyze_zoo.methods.method import Method
 from wganalyze_zoo.methods.presets import Preset
 from wganalyze_zoo.training.nets import Nets
@@ -37,8 +37,10 @@ class Training:
 
     def __post_init__(self) -> None:
         self.numbers = {**self.method.loss.numbers, **self.preset.numbers, **self.numbers}
+        self._strata: Strata | None = None
         if self.method.stratified:
-            self.points = in_order_of_clusters(self.points, self.preset.batch, self.seed)
+            self._strata = Strata.of(self.points, self.preset.batch, self.seed)
+            self.points = self._strata.points
         self._ours = [*self.nets.generator.parameters()]
         self._theirs = [] if self.nets.critic is None else [*self.nets.critic.parameters()]
         self._optimisers = [
@@ -129,13 +131,9 @@ class Training:
         return loss
 
     def _reals(self) -> Tensor:
-        """(b, ...), at random, or one of each of b equal runs of the points, which lie in the order of clusters."""
-        n, batch = len(self.points), self.preset.batch
-        index = torch.randint(n, (batch,))
-        if self.method.stratified:
-            index = (
-                ((torch.arange(batch) + torch.rand(batch, dtype=torch.float64)) * (n / batch)).long().clamp(max=n - 1)
-            )
+        """(b, ...), at random, or in the shares of their clusters."""
+        batch = self.preset.batch
+        index = torch.randint(len(self.points), (batch,)) if self._strata is None else self._strata.draw(batch)
         return self.points[index.to(self.points.device)]
 
     def _fakes(self) -> Tensor:

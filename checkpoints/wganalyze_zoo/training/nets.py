@@ -22,7 +22,7 @@ from wganalyze_zoo.training.reals import Reals
 ARCHITECTURES = ("mlp", "dcgan", "dcgan-nobn")
 LEAST_SIDE = 4
 CODE = 16
-"""Width of an autoencoder's code; in the plane, where that would copy, half a coordinate less than the data have."""
+"""Width of an autoencoder's code; in the plane, too, where ring8 needs more of it than coordinates."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _mlp(method: Method, reals: Reals, latent: int, width: int, batch_norm: bool
     if method.loss.kind == "score":
         critic = MlpCritic(dim, width, minibatch=method.minibatch)
     elif method.loss.kind == "autoencoder":
-        critic = Autoencoder(dim, width, code=min(CODE, max(dim - 1, 1)))
+        critic = Autoencoder(dim, width, code=CODE)
     return MlpGenerator(latent, dim, width, batch_norm=batch_norm, bounded=reals.bounded), critic
 
 
@@ -80,6 +80,6 @@ def _dcgan(
     if method.loss.kind == "score":
         critic = DcganCritic(channels, side, width, batch_norm=batch_norm and plain, minibatch=method.minibatch)
     elif method.loss.kind == "autoencoder":
-        critic = DcganAutoencoder(channels, side, width)
+        critic = DcganAutoencoder(channels, side, width, code=CODE)
     generator = DcganGenerator(latent, channels, side, width, batch_norm=batch_norm, bounded=reals.bounded)
     return generator, critic

@@ -77,7 +77,7 @@ def train(
     )
     reals = reals_of(data, seed)
     check_architecture(arch, reals)
-    sizes = _sized(chosen.preset(preset, reals.dim), batch=batch, width=width, latent_dim=latent_dim)
+    sizes = _sized(chosen.preset(preset, reals.dim), arch, batch=batch, width=width, latent_dim=latent_dim)
     chosen = replace(
         chosen,
         constraints=tuple(replace(c, weight=sizes.weights.get(c.name, c.weight)) for c in chosen.constraints),
@@ -181,7 +181,10 @@ def _constraints(names: Sequence[str | Constraint]) -> list[Constraint]:
     return [CONSTRAINTS[name] if isinstance(name, str) else name for name in dict.fromkeys(names)]
 
 
-def _sized(preset: Preset, **sizes: int | None) -> Preset:
+def _sized(preset: Preset, arch: str, **sizes: int | None) -> Preset:
+    """With what was said in place of its own; ``width`` is from here on that of the networks of ``arch``."""
+    if arch != "mlp":
+        preset = replace(preset, width=preset.channels)
     said = {name: size for name, size in sizes.items() if size is not None}
     for name, size in said.items():
         if size < (2 if name == "batch" else 1):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wganalyze_zoo.methods import clusters
-from wganalyze_zoo.methods.clusters import cluster, in_order_of_clusters, kmeans, kmedians, weiszfeld
+from wganalyze_zoo.methods.clusters import Strata, cluster, kmeans, kmedians, weiszfeld
 
 
 def three(n: int = 60) -> Tensor:
@@ -48,11 +48,18 @@ def test_the_same_seed_gives_the_same_clusters() -> None:
     assert torch.equal(first[1], again[1])
 
 
-def test_runs_of_the_ordered_points_lie_in_one_cluster() -> None:
-    ordered = in_order_of_clusters(three(), 3, 0)
-    assert sorted(map(tuple, ordered.tolist())) == sorted(map(tuple, three().tolist()))
-    nearest = (ordered[:, 0] / 10).round()
-    assert int((nearest.diff() != 0).sum()) == 2
+def test_a_batch_takes_its_share_of_every_cluster_and_every_point_is_as_likely() -> None:
+    """30, 20 and 10 points; batches of 20 take 10, 7 or 6, 4 or 3."""
+    strata = Strata.of(three(), 3, 0)
+    assert sorted(map(tuple, strata.points.tolist())) == sorted(map(tuple, three().tolist()))
+    draws = torch.stack([strata.draw(20) for _ in range(600)])
+    kinds = (strata.points[draws][..., 0] / 10).round().long()
+    counts = torch.stack([(kinds == i).sum(1) for i in range(3)], 1)
+    assert ((counts - torch.tensor([10, 20 / 3, 10 / 3])).abs() < 1).all()
+    assert counts.double().mean(0).tolist() == pytest.approx([10, 20 / 3, 10 / 3], abs=0.1)
+    often = torch.bincount(draws.flatten(), minlength=60).double()
+    assert often.mean() == 200
+    assert (often - 200).abs().max() < 5 * 200**0.5
 
 
 def test_fewer_points_than_clusters_are_enough() -> None:
