@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wganalyze import DataSource, UsageError
-from wganalyze_zoo.methods.constraints import CONSTRAINTS, Constraint
+from wganalyze_zoo.methods.constraints import Constraint
 from wganalyze_zoo.methods.method import Method, combined
 from wganalyze_zoo.methods.presets import Preset
 from wganalyze_zoo.methods.table import find_loss, find_method
@@ -21,15 +21,15 @@ from wganalyze_zoo.training import files
 from wganalyze_zoo.training.loop import Training
 from wganalyze_zoo.training.nets import Nets, check_architecture, make_nets
 from wganalyze_zoo.training.outcome import Ending, Run
+from wganalyze_zoo.training.plan import Settings, constraints_of, facts_of, moments_of, place_of, settings_of, sized
 from wganalyze_zoo.training.progress import Progress
 from wganalyze_zoo.training.reals import Reals, reals_of
 
 SECONDS, SHARE = 3.0, 0.05
 """Between two writings of where to go on, at least, and the share of the time that writing may take."""
-SAVED = (0.05, 0.25, 0.5, 0.75, 1.0)
-"""The parts of a training after which a checkpoint is written, where no steps were named."""
-FLAGS = {"method": "NAME", "loss": "--loss", "constraint": "--constraint", "data_digest": "--data"}
-Settings = dict[str, str | int | float]
+FLAGS = {"method": "NAME", "loss": "--loss", "constraint": "--constraint", "data_digest": "--data"} | dict.fromkeys(
+    ("rates", "constants", "n_critic"), "--preset"
+)
 
 
 def train(
@@ -70,21 +70,21 @@ def train(
     chosen = combined(
         find_method(method) if isinstance(method, str) else method,
         loss=None if loss is None else find_loss(loss),
-        constraints=None if constraints is None else _constraints(constraints),
+        constraints=None if constraints is None else constraints_of(constraints),
         features=feature_matching,
         minibatch=minibatch_discrimination,
         label_smoothing=label_smoothing,
     )
     reals = reals_of(data, seed)
     check_architecture(arch, reals)
-    sizes = _sized(chosen.preset(preset, reals.dim), arch, batch=batch, width=width, latent_dim=latent_dim)
+    sizes = sized(chosen.preset(preset, reals.dim), arch, batch=batch, width=width, latent_dim=latent_dim)
     chosen = replace(
         chosen,
         constraints=tuple(replace(c, weight=sizes.weights.get(c.name, c.weight)) for c in chosen.constraints),
     )
-    moments = _moments(chosen, sizes, steps, save_at)
-    place = _place(device)
-    settings = _settings(chosen, sizes, reals, moments, arch=arch, preset=preset, seed=seed, device=place.type)
+    moments = moments_of(chosen, sizes, steps, save_at)
+    place = place_of(device)
+    settings = settings_of(chosen, sizes, reals, moments, arch=arch, preset=preset, seed=seed, device=place.type)
     folder, told = Path(out), progress or Progress()
     if restart:
         files.clear(folder)
@@ -106,12 +106,13 @@ def train(
 def _run(
     training: Training, moments: Sequence[int], folder: Path, settings: Settings, reals: Reals, told: Progress
 ) -> Run:
-    state = files.read_resume(folder)
+    # Without the record, nobody knows what the state is of.
+    state = None if files.read_record(folder) is None else files.read_resume(folder)
     if state is not None:
         training.restore(state)
     else:
         files.write_record(folder, "running", 0, settings)
-        files.write_facts(folder, _facts(training.method, reals, settings))
+        files.write_facts(folder, facts_of(training.method, reals, settings))
     told.begin(training.method.name, folder, training.step, moments[-1])
     outcome: Ending = "complete"
     kept, pause = time.monotonic(), SECONDS
@@ -163,82 +164,6 @@ def _ended(folder: Path, settings: Settings, moments: Sequence[int]) -> Run | No
 
 def _written(folder: Path, moments: Sequence[int]) -> tuple[Path, ...]:
     return tuple(path for step in moments if (path := files.checkpoint_path(folder, step)).exists())
-
-
-def _place(device: str) -> torch.device:
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {device}: choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here; say cpu")
-    return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def _constraints(names: Sequence[str | Constraint]) -> list[Constraint]:
-    known = ", ".join(CONSTRAINTS)
-    for name in names:
-        if isinstance(name, str) and name not in CONSTRAINTS:
-            raise UsageError(f"--constraint {name}: choose {known}")
-    return [CONSTRAINTS[name] if isinstance(name, str) else name for name in dict.fromkeys(names)]
-
-
-def _sized(preset: Preset, arch: str, **sizes: int | None) -> Preset:
-    """With what was said in place of its own; ``width`` is from here on that of the networks of ``arch``."""
-    if arch != "mlp":
-        preset = replace(preset, width=preset.channels)
-    said = {name: size for name, size in sizes.items() if size is not None}
-    for name, size in said.items():
-        if size < (2 if name == "batch" else 1):
-            raise UsageError(f"--{name.replace('_', '-')} {size}: is too small")
-    return replace(preset, **said)  # type: ignore[arg-type]
-
-
-def _moments(method: Method, preset: Preset, steps: int | None, save_at: Sequence[int] | None) -> list[int]:
-    if method.fit is not None:
-        if steps not in (None, 1) or (save_at is not None and list(save_at) != [1]):
-            raise UsageError(
-                f"--steps: {method.name} is fitted in one step, not trained; leave --steps and --save-at out"
-            )
-        return [1]
-    last = steps or (max(save_at) if save_at else preset.steps)
-    moments = sorted({*save_at, last}) if save_at else sorted({max(1, round(part * last)) for part in SAVED})
-    if (steps is not None and steps < 1) or moments[0] < 1:
-        raise UsageError(f"--steps, --save-at {', '.join(map(str, moments))}: steps are counted from 1")
-    if moments[-1] > last:
-        raise UsageError(f"--save-at {moments[-1]}: the training ends at step {last}; give it more --steps")
-    return moments
-
-
-def _settings(method: Method, sizes: Preset, reals: Reals, moments: Sequence[int], **more: str | int) -> Settings:
-    """What a training depends on, in plain numbers and texts; ``gradient_penalty`` 0: no penalty of that kind."""
-    weights = {f"weight_{c.name}": c.weight for c in method.constraints if c.penalty or c.after}
-    return {
-        "method": method.name,
-        "loss": method.loss.name,
-        "constraint": "+".join(c.name for c in method.constraints) or "none",
-        **more,
-        "data": reals.text or "a tensor",
-        "data_digest": reals.digest,
-        "steps": moments[-1],
-        "save_at": ",".join(map(str, moments)),
-        "batch": sizes.batch,
-        "n_critic": sizes.n_critic if method.loss.critic is not None else 0,
-        "latent_dim": 1 if method.fit is not None else sizes.latent_dim,
-        "latent_law": "normal",
-        "width": sizes.width,
-        "estimates": method.loss.estimates,
-        "gradient_penalty": sum(c.weight for c in method.constraints if c.inflates),
-        **weights,
-    }
-
-
-def _facts(method: Method, reals: Reals, settings: Settings) -> Mapping[str, Mapping[str, object]]:
-    data: dict[str, object] = {"range": [-1.0, 1.0]} if reals.bounded else {}
-    if reals.text:
-        data["source" if reals.endless else "training"] = reals.text
-    facts: dict[str, Mapping[str, object]] = {"data": data} if data else {}
-    if method.loss.critic is not None:
-        facts["critic"] = {"output": "logit" if method.loss.logits else "score", "orientation": 1}
-    return {**facts, "training": {"gradient_penalty": float(settings["gradient_penalty"])}}
 
 
 @contextmanager

@@ -165,6 +165,14 @@ def test_other_settings_into_the_same_folder_are_named(more: dict[str, Any], sai
     assert brief("gan", tmp_path, 2, restart=True, **more).trained
 
 
+def test_a_state_without_its_record_is_not_taken_up(tmp_path: Path) -> None:
+    brief("gan", tmp_path / "other", 2)
+    (tmp_path / "gan").mkdir()
+    files.write_resume(tmp_path / "gan", {"step": 1, "generator": {}})
+    first, second = brief("gan", tmp_path / "gan", 2), tmp_path / "other" / "step_000002.pt"
+    assert all(torch.equal(value, tensors(second)[key]) for key, value in tensors(first.checkpoints[0]).items())
+
+
 class Interrupted(Progress):
     """Breaks off at a step."""
 
