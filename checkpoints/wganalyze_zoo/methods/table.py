@@ -96,7 +96,7 @@ _BUILT_IN = (
     ),
     Method(
         "began",
-        "autoencoder critic in equilibrium by k",
+        "autoencoder critic in equilibrium by k; on ring8 near 4 of 8 modes at best, as k falls to 0",
         BEGAN,
         Preset(adam(5e-4), adam(5e-4), batch_norm=True, steps=4000, numbers={"gamma": 0.7, "lambda_k": 0.1}),
         Preset(
@@ -132,7 +132,7 @@ _BUILT_IN = (
     ),
     Method(
         "wgan",
-        "W1 dual, weights clipped",
+        "W1 dual, weights clipped; on ring8 it is near 7 of 8 modes (.3) and within 3 sigma of one: too flat a critic",
         WGAN,
         Preset(rmsprop(5e-4), rmsprop(5e-4), 5),
         Preset(
