@@ -13,7 +13,7 @@ def ebgan_critic(critic: Potential, real: Tensor, fake: Tensor, numbers: Numbers
 
 
 def energy_of_fakes(critic: Potential, real: Tensor, fake: Tensor, numbers: Numbers) -> Tensor:
-    """E D(y) (1609.03126, equation 2; 1703.10717, equation 4)."""
+    """E D(y) (1609.03126, equation 2; 1703.10717, section 3.4)."""
     return -critic(fake).mean()
 
 
@@ -28,7 +28,7 @@ def began_critic(critic: Potential, real: Tensor, fake: Tensor, numbers: Numbers
 
 
 def began_estimate(critic: Potential, real: Tensor, fake: Tensor, numbers: Numbers) -> Tensor:
-    """|E L(x) - E L(y)|, a lower bound of W1 between the laws of the two errors (1703.10717, equation 2)."""
+    """|E L(x) - E L(y)|, a lower bound of W1 between the laws of the two errors (1703.10717, section 3.1)."""
     return (critic(real).mean() - critic(fake).mean()).abs()
 
 

@@ -28,14 +28,14 @@ def paired(x: Tensor, y: Tensor) -> Tensor:
 
 
 def c_transform(values: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """f^c(y_j) = min_i c(x_i, y_j) - f(x_i), (m,), for the ``values`` (b,) of f at x (1910.03875, equation 4)."""
+    """f^c(y_j) = min_i c(x_i, y_j) - f(x_i), (m,), for the ``values`` (b,) of f at x (1910.03875)."""
     with torch.no_grad():
         nearest = (distances(x, y) - values[:, None]).argmin(0)
     return paired(x[nearest], y) - values[nearest]
 
 
 def soft_transform(values: Tensor, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """f^{c,eps}(y_j) = -eps log mean_i exp((f(x_i) - c(x_i, y_j)) / eps), (m,) (1910.03875, equation 6).
+    """f^{c,eps}(y_j) = -eps log mean_i exp((f(x_i) - c(x_i, y_j)) / eps), (m,) (1910.03875).
 
     Between f^c and f^c + eps log b.
     """
@@ -83,7 +83,7 @@ def cowgan_dual(critic: Potential, real: Tensor, fake: Tensor, numbers: Numbers)
     """One of three duals that agree for a c-concave f: the first c-dual below the raw one, else the raw one.
 
     L1 = E f(x) - E f(y); L2 = E f(x) + E f^c(y); L3 = E (-f)^c(x) - E f(y). L2 if L2 < L1, else L3 if L3 < L1, else L1:
-    where f is not c-concave on the batch, the bound that it violates is ascended (2110.14150, algorithm 1).
+    where f is not c-concave on the batch, the bound that it violates is ascended (2110.14150).
     """
     at_real, at_fake = critic(real)[:, 0], critic(fake)[:, 0]
     raw = at_real.mean() - at_fake.mean()

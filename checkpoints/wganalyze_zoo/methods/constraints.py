@@ -77,12 +77,12 @@ CONSTRAINTS = {
         ),
         Constraint(
             "lp",
-            "max(0, |grad f| - 1)^2 (1709.08894, equation 8)",
+            "max(0, |grad f| - 1)^2 (1709.08894)",
             10.0,
             penalty=lambda n: (n - 1).relu().square(),
             inflates=True,
         ),
-        Constraint("div", "|grad f|^6 (1712.01026, equation 13)", 2.0, penalty=lambda n: n.pow(6)),
+        Constraint("div", "|grad f|^6 (1712.01026)", 2.0, penalty=lambda n: n.pow(6)),
         Constraint("zero", "|grad f|^2, zero-centred (1902.03984)", 1.0, penalty=lambda n: n.square()),
         Constraint("sn", "spectral norm of every layer (1802.05957)", wrap=normalise),
     )

@@ -36,7 +36,7 @@ _NORMED_PLANE = replace(_GAN_PLANE, batch_norm=True)
 """Without BatchNorm in G, -log D falls onto few modes at a time."""
 _SLOW_CRITIC = replace(_NORMED_PLANE, critic=adam(1e-4, 0.5, 0.999), generator=adam(5e-4, 0.5, 0.999), steps=3000)
 """Conjugates that grow exponentially overflow under a critic that is faster."""
-_FGAN = replace(_DCGAN, batch=4096, source="1606.00709, section 4.1 (Adam 2e-4, beta1 .5)")
+_FGAN = replace(_DCGAN, batch=4096, source="1606.00709, on MNIST")
 _ALGORITHM_1 = Preset(
     adam(1e-4, 0.0, 0.9),
     adam(1e-4, 0.0, 0.9),
@@ -90,7 +90,7 @@ _BUILT_IN = (
         "autoencoder critic with a margin",
         EBGAN,
         replace(_GAN, numbers={"margin": 0.1}),
-        replace(_DCGAN, numbers={"margin": 10.0}, source="1609.03126, appendix (margin 10)"),
+        replace(_DCGAN, numbers={"margin": 10.0}, source="margin 10 of 1609.03126, on MNIST; rates of 1511.06434"),
         replace(_NORMED_PLANE, numbers={"margin": 1.0}),
         "1609.03126, equations 1 and 2",
     ),
@@ -120,11 +120,11 @@ _BUILT_IN = (
         Preset(
             adam(2e-4, 0.5, 0.999),
             adam(2e-4, 0.5, 0.999),
-            5,
+            1,
             steps=20_000,
             latent_dim=128,
             channels=64,
-            source="1802.05957, table 1 (C), n_dis 5",
+            source="1802.05957, table 1, setting C",
         ),
         replace(_WGAN_PLANE, generator=adam(1e-3), steps=2500),
         "1802.05957, algorithm 1, equations 16 and 17",
@@ -157,9 +157,9 @@ _BUILT_IN = (
         "W1 dual, one-sided penalty of slopes above 1",
         WGAN,
         _WGAN,
-        replace(_ALGORITHM_1, source="1709.08894, section 5 (those of 1704.00028)"),
+        replace(_ALGORITHM_1, source="as WGAN-GP, beside which 1709.08894 puts it"),
         _WGAN_PLANE,
-        "1709.08894, equation 8",
+        "1709.08894",
         (CONSTRAINTS["lp"],),
     ),
     Method(
@@ -171,10 +171,10 @@ _BUILT_IN = (
             _ALGORITHM_1,
             critic=adam(2e-4, 0.5, 0.999),
             generator=adam(2e-4, 0.5, 0.999),
-            source="1712.01026, algorithm 1",
+            source="k 2 and p 6 of 1712.01026, rates of 1511.06434",
         ),
         _WGAN_PLANE,
-        "1712.01026, algorithm 1",
+        "1712.01026",
         (CONSTRAINTS["div"],),
     ),
     Method(
@@ -184,7 +184,7 @@ _BUILT_IN = (
         _WGAN,
         replace(_ALGORITHM_1, source="as WGAN-GP, beside which 1910.03875 puts it"),
         _WGAN_PLANE,
-        "1910.03875, equation 4",
+        "1910.03875",
     ),
     Method(
         "wgan-ceps",
@@ -193,7 +193,7 @@ _BUILT_IN = (
         replace(_WGAN, numbers={"eps": 0.1}),
         replace(_ALGORITHM_1, numbers={"eps": 1.0}, source="as WGAN-GP, beside which 1910.03875 puts it; eps 1"),
         replace(_WGAN_PLANE, numbers={"eps": 0.1}),
-        "1910.03875, equation 6",
+        "1910.03875",
     ),
     Method(
         "cowgan",
@@ -202,7 +202,7 @@ _BUILT_IN = (
         replace(_WGAN, batch_norm=True),
         replace(_ALGORITHM_1, source="as WGAN-GP, beside which 2110.14150 puts it"),
         _WGAN_PLANE,
-        "2110.14150, algorithm 1",
+        "2110.14150",
     ),
     Method(
         "primal",

@@ -48,7 +48,7 @@ def test_the_c_transform_by_brute_force(seed: int) -> None:
 
 @given(SEEDS)
 def test_the_dual_never_exceeds_the_exact_distance(seed: int) -> None:
-    """For any critic whatever (1910.03875, equation 4)."""
+    """For any critic whatever (1910.03875)."""
     x, y, values = samples(seed)
     assert float(c_dual(at(x, values), x, y, {})) <= wasserstein(x, y).value * (1 + 1e-9)  # type: ignore[arg-type]
 
