@@ -87,12 +87,11 @@ def combined(
     base = chosen.name if loss is not None or (constraints is not None and method.constraints) else method.name
     added = [constraint.name for constraint in kept] if base != method.name or constraints else []
     if label_smoothing is not None:
-        if "real_label" not in chosen.numbers or not 0.5 < label_smoothing <= 1:
+        if "real_label" not in chosen.numbers:
+            raise UsageError(f"--label-smoothing {label_smoothing:g}: {chosen.name} takes none; gan does")
+        if not 0.5 < label_smoothing <= 1:
             raise UsageError(
-                f"--label-smoothing {label_smoothing:g}: {chosen.name} takes none; a label above .5, up to 1, for gan, "
-                "gan-saturating or gan-noise"
-                if "real_label" not in chosen.numbers
-                else f"--label-smoothing {label_smoothing:g}: the label of reals lies above .5, and at most at 1"
+                f"--label-smoothing {label_smoothing:g}: the label of reals lies above .5, and at most at 1"
             )
         chosen = replace(chosen, numbers={**chosen.numbers, "real_label": label_smoothing})
         added.append("smoothed")
