@@ -5,20 +5,12 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from wganalyze import UsageError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from wganalyze_zoo.training import Settings
-    from wganalyze_zoo.wgan import WassersteinTrainer
 
 TRAINING_DATA = "digits:train"
 DATA = "digits:held-out"
@@ -51,57 +43,37 @@ def demo(context: click.Context, out: Path, seed: int, debug: bool) -> int:
 
 
 def train_all(folder: Path, seed: int, save_at: Mapping[str, Sequence[int]] = SAVE_AT) -> None:
-    """Both trainers; one whose checkpoints are all there, of these settings, is left as it is."""
-    import torch
+    """Both methods; one whose checkpoints are all there, of these settings, is left as it is."""
+    from wganalyze_zoo import training
+    from wganalyze_zoo.display import Lines
 
-    from wganalyze_zoo.training import Settings, train
-    from wganalyze_zoo.wgan import ClippedWgan, WganGp
+    class Told(Lines):
+        """In the demo's words."""
 
-    digits = training_digits()
-    trainers: list[WassersteinTrainer] = [WganGp(), ClippedWgan()]
-    threads = torch.get_num_threads()
-    # Networks this small gain nothing from more threads, and the result is to depend on no number of cores.
-    torch.set_num_threads(1)
-    try:
-        for trainer in trainers:
-            steps, place = save_at[trainer.name], folder / trainer.name
-            settings = Settings(save_at=steps, seed=seed)
-            if is_trained(trainer, settings, place):
-                click.echo(f"{place}: trained already", err=True)
-                continue
-            click.echo(f"{place}: training for {steps[-1]} steps", err=True)
-            train(trainer, digits, settings, place, partial(_saved, place, time.perf_counter()))
-    finally:
-        torch.set_num_threads(threads)
+        def begin(self, name: str, folder: Path, done: int, steps: int) -> None:
+            self.start = time.monotonic()
+            click.echo(f"{folder}: training for {steps} steps", err=True)
 
+        def stepped(self, step: int) -> None:
+            """A checkpoint is written every few seconds: nothing to say between."""
 
-def is_trained(trainer: WassersteinTrainer, settings: Settings, folder: Path) -> bool:
-    """Does the folder hold all checkpoints that this trainer writes with these settings?"""
-    import torch
+        def saved(self, path: Path, step: int, estimate: float) -> None:
+            seconds = time.monotonic() - self.start
+            told = f"step {step} written, the critic says {estimate:.3f} ({seconds:.0f} s)"
+            click.echo(f"{path.parent}: {told}", err=True)
 
-    from wganalyze_zoo.training import checkpoint_path, config_of
-
-    wanted = config_of(trainer, settings)
-    try:
-        paths = [checkpoint_path(folder, step) for step in settings.save_at]
-        return all(torch.load(path, map_location="cpu", weights_only=True)["config"] == wanted for path in paths)
-    except Exception:  # missing, or damaged, which makes torch raise nearly anything
-        return False
+    for method, steps in save_at.items():
+        place = folder / method
+        restart = not is_of(place, seed, steps)
+        run = training.train(method, TRAINING_DATA, place, save_at=steps, seed=seed, restart=restart, progress=Told())
+        if not run.trained:
+            click.echo(f"{place}: trained already", err=True)
 
 
-def training_digits() -> Tensor:
-    """The half of the digits that the demo trains on, (n, 64) in [-1, 1]."""
-    import torch
+def is_of(folder: Path, seed: int, steps: Sequence[int]) -> bool:
+    """Does the folder hold a training with this seed and these checkpoints, finished or not?"""
+    from wganalyze_zoo.training.files import read_record
 
-    from wganalyze import Preprocessing, Split, data_source
-
-    source = data_source(TRAINING_DATA)
-    assert source.size is not None
-    assert source.value_range is not None
-    values = source.draw(source.size, Split("train"), offset=0, seed=0).values
-    return torch.from_numpy(Preprocessing.to_range(source.value_range, -1, 1).apply(values, source.shape))
-
-
-def _saved(place: Path, start: float, step: int, dual: float) -> None:
-    seconds = time.perf_counter() - start
-    click.echo(f"{place}: step {step} written, the critic says {dual:.3f} ({seconds:.0f} s)", err=True)
+    record = read_record(folder) or {"settings": {}}
+    settings = record["settings"]
+    return bool(settings.get("seed") == seed and settings.get("save_at") == ",".join(map(str, steps)))

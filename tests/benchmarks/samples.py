@@ -102,16 +102,14 @@ def _trained() -> tuple[Any, ...]:
     import torch
     from sklearn.datasets import load_digits
 
+    from wganalyze_zoo import train
     from wganalyze_zoo.networks import MlpGenerator
-    from wganalyze_zoo.training import Settings, train
-    from wganalyze_zoo.wgan import WganGp
 
-    settings = Settings(save_at=(300, 600), seed=77)
     data = torch.from_numpy(load_digits().data).float() / 8 - 1
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in train(WganGp(), data, settings, Path(folder)):
-            generator = MlpGenerator(settings.latent_dim, 64, settings.width)
+        for path in train("wgan-gp", data, folder, save_at=(300, 600), seed=77).checkpoints:
+            generator = MlpGenerator(32, 64, 256)
             generator.load_state_dict(torch.load(path)["generator"])
             found.append(generator.eval())
     return tuple(found)

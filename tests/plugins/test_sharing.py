@@ -14,8 +14,7 @@ import wganalyze
 from wganalyze import transport
 from wganalyze.study import critic, dealing, study
 from wganalyze_plugins import clustering
-from wganalyze_zoo.training import Settings, train
-from wganalyze_zoo.wgan import WganGp
+from wganalyze_zoo import train
 
 REPLICATES = 3
 STEPS = (1, 2, 4)
@@ -51,7 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def test_the_analyzers_share_samples_scores_transports_and_clusters(calls: Counter[str], tmp_path: Path) -> None:
     data = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
-    train(WganGp(), data, Settings(save_at=STEPS, width=8), tmp_path / "ckpt")
+    train("wgan-gp", data, tmp_path / "ckpt", save_at=STEPS, width=8)
     report = wganalyze.run(
         tmp_path / "ckpt",
         data="ring8",

@@ -14,8 +14,7 @@ import pytest
 import torch
 
 from wganalyze.cli import call
-from wganalyze_zoo.training import Settings, train
-from wganalyze_zoo.wgan import ClippedWgan
+from wganalyze_zoo import train
 
 HERE = Path(__file__).parent
 
@@ -67,5 +66,5 @@ def lines() -> Callable[[str], int]:
 def checkpoints(tmp_path: Path) -> Path:
     """A folder of two moments of a training in the plane, as torch saves them."""
     data = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-    train(ClippedWgan(), data, Settings(save_at=(2, 10), width=8), tmp_path / "torch")
+    train("wgan", data, tmp_path / "torch", save_at=(2, 10), width=8)
     return tmp_path / "torch"

@@ -13,8 +13,7 @@ import torch
 
 from wganalyze import open_report
 from wganalyze.cli import call
-from wganalyze_zoo.training import Settings, train
-from wganalyze_zoo.wgan import ClippedWgan
+from wganalyze_zoo import train
 
 COMMAND = "import sys; from wganalyze.cli import main; main()"
 
@@ -30,7 +29,7 @@ def python(*arguments: str, path: Path, cwd: Path) -> subprocess.CompletedProces
 def write_checkpoint(folder: Path) -> None:
     """One step of an untrained reference trainer on points of the plane."""
     data = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
-    train(ClippedWgan(), data, Settings(save_at=(1,), width=8), folder)
+    train("wgan", data, folder, save_at=(1,), width=8)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Methods of training: losses with constraints and presets, in one table."""
