@@ -176,8 +176,8 @@ class Coverage(Analyzer):
         if under.any():
             message = (
                 f"{int(under.sum())} of {k} clusters of real data are served by less than half as many generated "
-                f"samples, under the optimal matching, as by other real ones; {int(missing.sum()) or 'none'} of them "
-                "by none at all"
+                "samples, under the optimal matching, as by other real ones"
+                + (f"; {int(missing.sum())} of them by none at all" if missing.any() else "")
             )
             yield Finding("warning", "modes-underserved", message, ("modes_underserved", "modes_missing"))
 
