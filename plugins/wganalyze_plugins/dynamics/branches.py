@@ -11,6 +11,7 @@ import torch
 
 from wganalyze import Estimate, Study
 from wganalyze_plugins.batches import conditional, ratio_of_means, student
+from wganalyze_plugins.dynamics.constraints import Constraint
 from wganalyze_plugins.dynamics.gradient import Gradient, gradients
 from wganalyze_plugins.dynamics.held_out import Batches, Reading
 from wganalyze_plugins.dynamics.networks import Critic, Generator, contained, stream
@@ -30,11 +31,15 @@ BATCHES = 4
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The critic after ``steps`` further steps: on held-out batches, and the gradients that it gives the generator."""
+    """The critic after ``steps`` further steps: on held-out batches, and the gradients that it gives the generator.
+
+    ``penalties``: (B,), what the constraint takes from the objective on each of the batches.
+    """
 
     steps: int
     held: Reading
     gradients: Mapping[LossName, Gradient]
+    penalties: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +87,9 @@ class Branch:
         For every other batch the best step is chosen on the rest, so that the gain is no maximum of noise.
         """
         estimates = [self.estimate(trained.held) for trained in self.all]
-        reached = np.array([t.held.value if e is None else e for t, e in zip(self.all, estimates, strict=True)])
+        reached = np.array(
+            [t.held.value if e is None else e - t.penalties for t, e in zip(self.all, estimates, strict=True)]
+        )
         rise = np.empty(reached.shape[1])
         for own, rest in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
             others = reached[:, rest] if reached.shape[1] > 1 else reached
@@ -103,7 +110,7 @@ class Branch:
 
 
 def continue_all(
-    study: Study, *, steps: Sequence[int], batch: int, rate: float, penalty: float, noise: float
+    study: Study, *, steps: Sequence[int], batch: int, rate: float, constraint: Constraint, noise: float
 ) -> tuple[Branch, Branch, Branch, Branch]:
     """Train copies of the critic: logistic, logistic with noise, penalised, by c-transform; see ``Schedule``.
 
@@ -122,12 +129,13 @@ def continue_all(
         def branch(name: ObjectiveName, losses: Sequence[LossName], noise: float = 0.0) -> Branch:
             critic, draws = Critic(study).to(study.device).eval(), torch.Generator().manual_seed(study.seed)
             critic.centre(real[:CENTRED], fake[:CENTRED])
-            schedule = Schedule(steps, m, rate, penalty, noise)
+            schedule = Schedule(steps, m, rate, constraint, noise)
             seen = [
                 Trained(
                     k,
                     held.read(critic, noise),
                     gradients(generator, critic, losses, latents, noise),
+                    held.penalties(critic, constraint) if name == "penalised" else np.zeros(len(held.w1)),
                 )
                 for k in continued(critic, name, real, fake, schedule, draws)
             ]

@@ -31,11 +31,10 @@ UNSTABLE = "Arjovsky and Bottou 1701.04862, thm. 2.6"
 WASSERSTEIN = "Arjovsky et al. 1701.07875, alg. 1"
 NOISE = "Arjovsky and Bottou 1701.04862, sec. 3; Sonderby et al. 1610.04490"
 MALLASTO = "Mallasto et al. 1910.03875, eq. 6"
-PENALTY = 10.0
 LOSSES = {
     "saturating": ("E log(1 - D(G(z)))", VANISHING),
     "nonsaturating": ("-E log D(G(z))", UNSTABLE),
-    "wasserstein": ("-E f(G(z)), trained on with a gradient penalty", WASSERSTEIN),
+    "wasserstein": ("-E f(G(z)), trained on under its own constraint", WASSERSTEIN),
 }
 
 
@@ -82,7 +81,8 @@ class Gradients(Analyzer):
         ),
         Metric(
             "dual_rise",
-            "What the raw dual gains at best when the critic is trained on with a gradient penalty, as a share of W1.",
+            "What the dual less its penalty gains at best when the critic is trained on under its own constraint (one-"
+            "centred penalty 10, where none is known), as a share of W1.",
             source="Gulrajani et al. 1704.00028, eq. 3",
         ),
         Metric(
@@ -92,7 +92,7 @@ class Gradients(Analyzer):
         ),
         Metric(
             "penalised_error",
-            "Mean |raw dual - W1| / W1 of batches, after all further steps with a gradient penalty.",
+            "Mean |raw dual - W1| / W1 of batches, after all further steps under that constraint.",
             direction="lower",
             source="Stanczuk et al. 2103.01678, sec. 4",
         ),
@@ -141,7 +141,7 @@ class Gradients(Analyzer):
         batch: int = field(default=64, metadata={"help": "Samples a side of a step, and of a held-out batch."})
         rate: float = field(default=5e-4, metadata={"help": "Learning rate of Adam for the further steps."})
         penalty: float | None = field(
-            default=None, metadata={"help": "Weight of the gradient penalty; none: the snapshot's, or 10."}
+            default=None, metadata={"help": "Weight of a gradient penalty; none: the snapshot's own constraint, or 10."}
         )
         noise: float = field(default=0.3, metadata={"help": "Instance noise, in deviations of the data."})
 
@@ -154,11 +154,17 @@ class Gradients(Analyzer):
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradients and critics along four continuations: logistic, with noise, penalised, by c-transform."""
         from wganalyze_plugins.dynamics.branches import continue_all
+        from wganalyze_plugins.dynamics.constraints import Constraint
 
         said = self.options
-        penalty = said.penalty if said.penalty is not None else study.snapshot.penalty or PENALTY
+        constraint = Constraint.of(study, said.penalty)
         done = continue_all(
-            study, steps=decades(said.critic_steps), batch=said.batch, rate=said.rate, penalty=penalty, noise=said.noise
+            study,
+            steps=decades(said.critic_steps),
+            batch=said.batch,
+            rate=said.rate,
+            constraint=constraint,
+            noise=said.noise,
         )
         plain, noise, penalised, transformed = done
         for branch in done:
@@ -166,7 +172,7 @@ class Gradients(Analyzer):
             if branch is not noise:
                 yield Rows("critic", list(_critic_rows(branch)))
         yield from self._norms(study, plain, noise, penalised)
-        note = _note(study, penalty)
+        note = str(constraint)
         for suffix, branch, trained in (
             ("", plain, plain.first),
             ("_late", plain, plain.last),
@@ -240,11 +246,6 @@ def _critic_rows(branch: Branch) -> Iterator[dict[str, Scalar]]:
         means = {name: None if values is None else _finite(float(values.mean())) for name, values in estimate.items()}
         batch = int(held.on_x.shape[1])
         yield {"objective": branch.objective, "critic_steps": trained.steps, "batch": batch, **means}
-
-
-def _note(study: Study, penalty: float) -> str:
-    known = "the snapshot's own" if penalty == study.snapshot.penalty else "not known to be the snapshot's"
-    return f"penalty {penalty:g}, {known}"
 
 
 def _made(study: Study) -> str:

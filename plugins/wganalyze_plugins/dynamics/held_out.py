@@ -11,6 +11,7 @@ from torch import nn
 
 from wganalyze.transport import c_transform_duals, wasserstein_batch
 from wganalyze_plugins.batches import blocks
+from wganalyze_plugins.dynamics.constraints import Constraint
 from wganalyze_plugins.dynamics.objectives import noisy
 
 if TYPE_CHECKING:
@@ -46,6 +47,17 @@ class Batches:
         draws = torch.Generator().manual_seed(seed)
         on_x, on_y = (self._scores(critic, side, noise, draws) for side in (self.x, self.y))
         return Reading(self, on_x, on_y)
+
+    def penalties(self, critic: nn.Module, constraint: Constraint, seed: int = 0) -> Array:
+        """What the constraint takes from the objective on each pair, (B,); interpolates are drawn by ``seed``."""
+        draws = torch.Generator().manual_seed(seed)
+        found = []
+        for x, y in zip(self.x, self.y, strict=True):
+            real, fake = (torch.from_numpy(side).float().to(self.device) for side in (x, y))
+            alpha = torch.rand(len(x), 1, generator=draws).to(self.device)
+            with torch.enable_grad():
+                found.append(float(constraint.penalty(critic, real, fake, alpha).detach()))
+        return np.array(found)
 
     def zero(self) -> Reading:
         """What f = 0 says."""

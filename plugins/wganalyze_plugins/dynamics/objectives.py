@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from wganalyze_plugins.dynamics.constraints import Constraint
+
 ObjectiveName = Literal["logistic", "penalised", "c-transform"]
 LossName = Literal["saturating", "non-saturating", "wasserstein"]
 Loss = Callable[[Tensor], Tensor]
@@ -30,12 +32,9 @@ def logistic(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return loss
 
 
-def penalised(critic: nn.Module, x: Tensor, y: Tensor, alpha: Tensor, penalty: float) -> Tensor:
-    """E f(y) - E f(x) + penalty E (|grad f| - 1)^2 at alpha x + (1 - alpha) y, alpha (n, 1) (1704.00028, eq. 3)."""
-    between = (alpha * x + (1 - alpha) * y).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    steepness: Tensor = (slope.flatten(1).norm(dim=1) - 1).square().mean()
-    loss: Tensor = critic(y).mean() - critic(x).mean() + penalty * steepness
+def penalised(critic: nn.Module, x: Tensor, y: Tensor, alpha: Tensor, constraint: Constraint) -> Tensor:
+    """E f(y) - E f(x), and the constraint's penalty at alpha x + (1 - alpha) y, alpha (n, 1) (1704.00028, eq. 3)."""
+    loss: Tensor = critic(y).mean() - critic(x).mean() + constraint.penalty(critic, x, y, alpha)
     return loss
 
 
@@ -54,13 +53,13 @@ def c_transform(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 class Schedule:
     """How a critic is trained on: batches of ``batch`` a side, Adam at ``rate``, seen after each of ``steps``.
 
-    ``noise``: deviation of Gaussian noise on both sides. ``penalty``: of the penalised objective.
+    ``noise``: deviation of Gaussian noise on both sides. ``constraint``: of the penalised objective.
     """
 
     steps: Sequence[int]
     batch: int
     rate: float
-    penalty: float
+    constraint: Constraint
     noise: float = 0.0
 
 
@@ -82,11 +81,13 @@ def continued(
                 loss = logistic(critic, real, fake)
             elif name == "penalised":
                 alpha = torch.rand(schedule.batch, 1, generator=draws).to(x.device)
-                loss = penalised(critic, real, fake, alpha, schedule.penalty)
+                loss = penalised(critic, real, fake, alpha, schedule.constraint)
             else:
                 loss = c_transform(critic, real, fake)
             torch.autograd.backward(loss)
             optimiser.step()
+            if name == "penalised":
+                schedule.constraint.after(critic)
         done = stop
         critic.eval()
         yield stop

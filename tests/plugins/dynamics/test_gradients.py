@@ -91,7 +91,7 @@ def test_rows_are_those_of_the_table(apart: Outcome, rows: Call) -> None:
             assert found[f"sd_{suffix}{when}"].value == pytest.approx(line["sd"])
     assert found["norm_saturating"].interval.method == "Student t over 3 replicates, 95%, given this critic"
     assert found["value_rise"].interval.method == "Student t over 9 batches, 95%, given this critic"
-    assert found["penalised_error"].message.startswith("penalty 10, not known to be the snapshot's")
+    assert found["penalised_error"].message.startswith("gp penalty 10, not known to be the snapshot's")
 
 
 def test_it_is_repeated_and_changes_nothing(shifted: Call, ask: Call, change: Call) -> None:
@@ -107,7 +107,7 @@ def test_it_is_repeated_and_changes_nothing(shifted: Call, ask: Call, change: Ca
     assert not any(p.requires_grad for p in study.snapshot.generator.parameters())
     # A sign that is turned twice, and a penalty that is known.
     known = ask(change(study, penalty=3.0), Gradients, **QUICK)
-    assert "penalty 3, the snapshot's own" in {row.message for row in known.measurements}
+    assert "gp penalty 3, the snapshot's own" in {row.message for row in known.measurements}
 
 
 class Turned(nn.Module):
@@ -188,7 +188,7 @@ def test_a_rise_is_measured_where_its_step_was_not_chosen() -> None:
 
     def trained(steps: int, duals: list[float]) -> Trained:
         on_x = np.repeat(np.array(duals)[:, None], 2, axis=1)
-        return Trained(steps, Reading(batches, on_x, np.zeros((4, 2))), {})
+        return Trained(steps, Reading(batches, on_x, np.zeros((4, 2))), {}, np.zeros(4))
 
     chance = [trained(0, [0, 0, 0, 0]), trained(1, [1, -1, 1, -1]), trained(2, [-1, 1, -1, 1])]
     np.testing.assert_array_equal(Branch("penalised", 0.0, chance).rise, [-1, -1, -1, -1])
@@ -203,3 +203,15 @@ def test_decades_and_options() -> None:
     for wrong in ({"critic_steps": 0}, {"batch": 1}, {"rate": 0}, {"noise": -1}, {"penalty": -1}):
         with pytest.raises(ValueError, match=r"at least|positive"):
             Gradients.Options(**wrong)
+
+
+def test_a_rise_is_of_the_objective_and_not_of_the_dual_alone() -> None:
+    """A critic that breaks its constraint has a large dual; what it gives back in dual it gains in penalty."""
+    batches = Batches(np.zeros((4, 2, 1)), np.zeros((4, 2, 1)), np.ones(4), "cpu")
+
+    def trained(steps: int, dual: float, penalty: float) -> Trained:
+        reading = Reading(batches, np.full((4, 2), dual), np.zeros((4, 2)))
+        return Trained(steps, reading, {}, np.full(4, penalty))
+
+    branch = Branch("penalised", 0.0, [trained(0, 5.0, 9.0), trained(1, 2.0, 0.5)])
+    assert branch.rise == pytest.approx(np.full(4, (2 - 0.5) - (5 - 9)))

@@ -11,6 +11,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from wganalyze.transport import c_transform_duals, penalised_dual
+from wganalyze_plugins.dynamics.constraints import Constraint
 from wganalyze_plugins.dynamics.objectives import (
     GENERATOR_LOSSES,
     Schedule,
@@ -66,7 +67,7 @@ def test_the_penalty_of_a_linear_critic_is_that_of_its_weight() -> None:
     critic = Linear(3.0, 0.0, 4.0)
     alpha = torch.rand(40, 1, generator=torch.Generator().manual_seed(0)).double()
     dual = float((critic(X).mean() - critic(Y).mean()).detach())
-    loss = penalised(critic, X, Y, alpha, 10.0)
+    loss = penalised(critic, X, Y, alpha, Constraint())
     assert float(loss.detach()) == pytest.approx(-dual + 10 * (5 - 1) ** 2)
     (slope,) = torch.autograd.grad(loss, critic.weight)
     norm_slope = 10 * 2 * (5 - 1) * critic.weight.detach() / 5
@@ -81,7 +82,7 @@ def test_the_penalty_is_taken_between_each_pair() -> None:
             return x.square().sum(dim=1) / 2
 
     for alpha, side in ((1.0, X), (0.0, Y)):
-        loss = penalised(Half(), X, Y, torch.full((40, 1), alpha).double(), 1.0)
+        loss = penalised(Half(), X, Y, torch.full((40, 1), alpha).double(), Constraint(weight=1.0))
         dual = (X.square().sum(1).mean() - Y.square().sum(1).mean()) / 2
         assert float((loss + dual).detach()) == pytest.approx(float((side.norm(dim=1) - 1).square().mean()))
 
@@ -103,7 +104,7 @@ def test_training_by_the_penalty_ends_at_the_inflation_law() -> None:
     """Between two Diracs at distance W: slope 1 + W / (2 lambda), raw dual W + W^2 / (2 lambda)."""
     critic = Linear(0.0)
     x, y = torch.full((8, 1), 2.0).double(), torch.zeros(8, 1).double()
-    schedule = Schedule((0, 1500), 8, 5e-3, 1.0)
+    schedule = Schedule((0, 1500), 8, 5e-3, Constraint(weight=1.0))
     assert list(continued(critic, "penalised", x, y, schedule, torch.Generator().manual_seed(0))) == [0, 1500]
     assert float((critic(x) - critic(y)).mean().detach()) == pytest.approx(penalised_dual(2.0, 1.0), rel=1e-3)
 
@@ -113,7 +114,11 @@ def test_logistic_training_finds_the_ratio_of_two_gaussians() -> None:
     rng = np.random.default_rng(0)
     x, y = (torch.from_numpy(np.stack([rng.normal(mean, 1, 4000), np.ones(4000)], 1)) for mean in (0, 1))
     critic = Linear(0.0, 0.0)
-    list(continued(critic, "logistic", x, y, Schedule((1500,), 256, 5e-3, 0.0), torch.Generator().manual_seed(0)))
+    list(
+        continued(
+            critic, "logistic", x, y, Schedule((1500,), 256, 5e-3, Constraint()), torch.Generator().manual_seed(0)
+        )
+    )
     np.testing.assert_allclose(critic.weight.detach().numpy(), [-1, 0.5], atol=0.15)
 
 
@@ -128,6 +133,10 @@ def test_training_in_two_parts_is_training_at_once() -> None:
     ends = []
     for steps in ((20,), (5, 20)):
         critic = Linear(0.1, 0.2, 0.3)
-        list(continued(critic, "c-transform", X, Y, Schedule(steps, 16, 1e-2, 0.0), torch.Generator().manual_seed(3)))
+        list(
+            continued(
+                critic, "c-transform", X, Y, Schedule(steps, 16, 1e-2, Constraint()), torch.Generator().manual_seed(3)
+            )
+        )
         ends.append(critic.weight.detach().numpy())
     np.testing.assert_array_equal(*ends)
