@@ -74,7 +74,7 @@ def test_nan_is_said_and_is_no_failure(tmp_path: Path) -> None:
     ("more", "said"),
     [
         (["--constraint", "slope"], "Error: --constraint slope: choose clip, gp, lp, div, zero, sn"),
-        (["--loss", "mmd"], "Error: --loss mmd: there is no such loss; choose gan"),
+        (["--loss", "mmd"], "Error: --loss mmd: there is no such loss; choose began"),
         (
             ["--save-at", "1,x"],
             "Error: Invalid value for '--save-at': '1,x': steps are whole numbers, as in 100,500,2000",

@@ -84,6 +84,7 @@ def combined(
     if chosen.kind != "score" and minibatch:
         raise UsageError(f"--minibatch-discrimination: the critic of {chosen.name} does not classify; leave it out")
     kept = method.constraints if constraints is None else tuple(constraints)
+    kept = kept if chosen.critic is not None else ()
     base = chosen.name if loss is not None or (constraints is not None and method.constraints) else method.name
     added = [constraint.name for constraint in kept] if base != method.name or constraints else []
     if label_smoothing is not None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 
 from wganalyze import UsageError, one_line
-from wganalyze_zoo.losses import Loss
 from wganalyze_zoo.losses.adversarial import GAN, HINGE, SATURATING
 from wganalyze_zoo.losses.autoencoder import BEGAN, EBGAN
 from wganalyze_zoo.losses.fgan import fgan
@@ -49,12 +48,19 @@ _ALGORITHM_1 = Preset(
 _WGAN = Preset(adam(3e-4), adam(3e-4), 5)
 _WGAN_PLANE = Preset(adam(1e-3), adam(5e-4), 5, batch=128, latent_dim=16, width=128)
 _PRIMAL = Preset(adam(1e-3), adam(1e-3), steps=4000)
+_PRIMAL_PLANE = Preset(adam(5e-4), adam(5e-4), batch=128, latent_dim=16, width=128, steps=4000)
 _ATOMS = Preset(adam(1e-3), adam(1e-3), steps=1, latent_dim=1)
 
 
 _BUILT_IN = (
     Method(
-        "gan", "classifier; the generator descends -log D", GAN, _GAN, _DCGAN, _NORMED_PLANE, "1406.2661, section 3"
+        "gan",
+        "classifier; the generator descends -log D; on ring8 within 3 sigma of 6 to 8 of 8 modes, by the seed",
+        GAN,
+        _GAN,
+        _DCGAN,
+        _NORMED_PLANE,
+        "1406.2661, section 3",
     ),
     Method(
         "gan-saturating",
@@ -69,10 +75,10 @@ _BUILT_IN = (
         Method(name, f"f-GAN: {words}", fgan(name), _GAN, _FGAN, plane, "1606.00709, table 2")
         for name, words, plane in (
             ("fgan-kl", "Kullback-Leibler", replace(_NORMED_PLANE, critic=adam(2e-4, 0.5, 0.999), steps=3000)),
-            ("fgan-rkl", "reverse Kullback-Leibler", _SLOW_CRITIC),
+            ("fgan-rkl", "reverse Kullback-Leibler; on ring8 within 3 sigma of 5 to 7 of 8 modes", _SLOW_CRITIC),
             ("fgan-pearson", "Pearson chi^2", _GAN_PLANE),
             ("fgan-hellinger", "squared Hellinger", _SLOW_CRITIC),
-            ("fgan-js", "Jensen-Shannon", _NORMED_PLANE),
+            ("fgan-js", "Jensen-Shannon; the trajectory of gan", _NORMED_PLANE),
         )
     ),
     Method(
@@ -87,7 +93,7 @@ _BUILT_IN = (
     ),
     Method(
         "ebgan",
-        "autoencoder critic with a margin",
+        "autoencoder critic with a margin; on ring8 all 8 modes or 3 within 3 sigma, by the seed",
         EBGAN,
         replace(_GAN, numbers={"margin": 0.1}),
         replace(_DCGAN, numbers={"margin": 10.0}, source="margin 10 of 1609.03126, on MNIST; rates of 1511.06434"),
@@ -210,7 +216,7 @@ _BUILT_IN = (
         PRIMAL,
         _PRIMAL,
         None,
-        replace(_PRIMAL, batch=128, latent_dim=16, width=128),
+        _PRIMAL_PLANE,
         "mini-batch optimal transport, 1910.04091",
     ),
     Method(
@@ -219,7 +225,7 @@ _BUILT_IN = (
         PRIMAL,
         _PRIMAL,
         None,
-        replace(_PRIMAL, batch=128, latent_dim=16, width=128),
+        _PRIMAL_PLANE,
         "mini-batch optimal transport, 1910.04091",
         stratified=True,
     ),
@@ -274,14 +280,13 @@ def find_method(name: str) -> Method:
     return found.method
 
 
-def find_loss(name: str) -> Loss:
-    """The loss of that name, or of the method of that name."""
-    by_name = {method.loss.name: method.loss for method in METHODS.values() if method.fit is None}
-    method = METHODS.get(name)
-    if name not in by_name and (method is None or method.fit is not None):
-        names = dict.fromkeys([*by_name, *(m.name for m in METHODS.values() if m.fit is None)])
-        raise UsageError(f"--loss {name}: there is no such loss; choose {', '.join(names)}")
-    return by_name[name] if name in by_name else METHODS[name].loss
+def owner_of(loss: str) -> Method:
+    """The method whose loss is meant: that of this name, or the first whose loss has it. UsageError: there is none."""
+    owners = {method.loss.name: method for method in reversed(METHODS.values()) if method.fit is None}
+    owners |= {name: method for name, method in METHODS.items() if method.fit is None}
+    if loss not in owners:
+        raise UsageError(f"--loss {loss}: there is no such loss; choose {', '.join(sorted(owners))}")
+    return owners[loss]
 
 
 def _strangers() -> list[EntryPoint]:

@@ -16,7 +16,7 @@ from wganalyze import DataSource, UsageError
 from wganalyze_zoo.methods.constraints import Constraint
 from wganalyze_zoo.methods.method import Method, combined
 from wganalyze_zoo.methods.presets import Preset
-from wganalyze_zoo.methods.table import find_loss, find_method
+from wganalyze_zoo.methods.table import find_method, owner_of
 from wganalyze_zoo.training import files
 from wganalyze_zoo.training.loop import Training
 from wganalyze_zoo.training.nets import Nets, check_architecture, make_nets
@@ -67,9 +67,10 @@ def train(
     UsageError, in one line: an unknown name, settings that do not go together, or a folder that holds a training with
     other settings. DataError: data that cannot be read. OSError: a folder that cannot be written.
     """
+    owner = None if loss is None else owner_of(loss)
     chosen = combined(
         find_method(method) if isinstance(method, str) else method,
-        loss=None if loss is None else find_loss(loss),
+        loss=None if owner is None else owner.loss,
         constraints=None if constraints is None else constraints_of(constraints),
         features=feature_matching,
         minibatch=minibatch_discrimination,
@@ -78,6 +79,8 @@ def train(
     reals = reals_of(data, seed)
     check_architecture(arch, reals)
     sizes = sized(chosen.preset(preset, reals.dim), arch, batch=batch, width=width, latent_dim=latent_dim)
+    if owner is not None:  # its constants come with a loss
+        sizes = replace(sizes, numbers=owner.preset(preset, reals.dim).numbers)
     chosen = replace(
         chosen,
         constraints=tuple(replace(c, weight=sizes.weights.get(c.name, c.weight)) for c in chosen.constraints),

@@ -320,7 +320,7 @@ def test_training_brings_the_samples_to_the_data(name: str, tmp_path: Path) -> N
     ("method", "more", "said"),
     [
         ("gann", {}, "no method is called 'gann'; there are: gan, gan-saturating,"),
-        ("gan", {"loss": "mmd"}, "--loss mmd: there is no such loss; choose gan,"),
+        ("gan", {"loss": "mmd"}, "--loss mmd: there is no such loss; choose began,"),
         ("gan", {"constraints": ["slope"]}, "--constraint slope: choose clip, gp, lp, div, zero, sn"),
         ("gan", {"arch": "resnet"}, "--arch resnet: choose mlp, dcgan, dcgan-nobn"),
         ("gan", {"arch": "dcgan"}, "--arch dcgan: needs square images of an even side, not samples of shape (6,);"),
@@ -367,6 +367,7 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
         ("wgan-gp", {"loss": "gan"}, "gan+gp"),
         ("sngan", {"loss": "gan"}, "gan+sn"),
         ("gan", {"loss": "sngan"}, "hinge"),
+        ("wgan", {"loss": "primal"}, "primal"),
         ("wgan-gp", {}, "wgan-gp"),
         ("sngan", {"constraints": []}, "hinge"),
         ("gan-noise", {"constraints": ["sn"]}, "gan-noise+sn"),
@@ -377,6 +378,11 @@ def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
 def test_a_run_is_called_by_what_it_does(method: str, more: dict[str, Any], label: str, tmp_path: Path) -> None:
     settings = brief(method, tmp_path, 1, **more).settings
     assert settings["method"] == label
+
+
+def test_a_loss_brings_its_constants(tmp_path: Path) -> None:
+    settings = brief("gan", tmp_path, 1, loss="ebgan", data="digits:train").settings
+    assert (settings["method"], settings["constants"]) == ("ebgan", "margin 0.1")
 
 
 def test_an_interrupted_save_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
