@@ -37,7 +37,7 @@ PRIMAL = [Recipe(name, 3000) for name in ("primal", "primal-stratified")]
 IMAGES = [Recipe("wgan-gp", 400, arch="dcgan-nobn"), Recipe("gan", 1200, arch="dcgan-nobn")]
 """What a GAN does not survive."""
 
-CONTINUED = ("wgan-gp", "wgan-c", "gan", "gan-saturating", "primal")
+CONTINUED = ("wgan-gp", "wgan-div", "wgan", "wgan-c", "gan", "gan-saturating", "primal")
 """Recipes whose last snapshot is trained on by ``gradients`` and ``forgetting``."""
 
 EVERYWHERE = ("exact-w", "critic-gap", "kmeans", "minibatch", "quality", "coverage")

@@ -85,6 +85,7 @@ def settings_of(method: Method, sizes: Preset, reals: Reals, moments: Sequence[i
         "latent_dim": 1 if method.fit is not None else sizes.latent_dim,
         "latent_law": "normal",
         "width": sizes.width,
+        "batch_norm": int(sizes.batch_norm if more["arch"] == "mlp" else more["arch"] == "dcgan"),
         "rates": f"{sizes.generator}; {sizes.critic}",
         "constants": ", ".join(f"{name} {value:g}" for name, value in constants.items()),
         "estimates": method.loss.estimates,

@@ -11,6 +11,8 @@ BATCH = 64
 """The batch size that the claims are about."""
 BLUR = "Stanczuk et al. 2103.01678, sec. 4.2"
 ROUNDING = 1e-9
+SEVERAL = 4
+"""Batches in a sample, from which on what stratifying them does shows."""
 
 
 class _FartherThan(Claim):
@@ -73,7 +75,7 @@ class Overestimates(Claim):
             raise NotMeasurable(f"needs {self.needs}")
         wrong = both[(both["bias"] < -ROUNDING) | (both["bias"] > both["bound"] * (1 + ROUNDING) + ROUNDING)]
         loose = both["bound"][both["bias"] > 0] / both["bias"][both["bias"] > 0]
-        at = both.groupby(level="n")["bias"].mean()
+        at = both[both["bound"] > ROUNDING].groupby(level="n")["bias"].mean()  # a batch of all has no bias
         numbers = [Evident(f"bias at {n:.0f}", float(value)) for n, value in at.items()]
         numbers.append(Evident("bound / bias", float(loose.median()) if len(loose) else 1.0))
         reason = f"{len(wrong)} of {len(both)} values lie outside [0, B_M]; {told(numbers)}"
@@ -90,7 +92,7 @@ class Stratified(Claim):
     rank = 21
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """Both halves: the bias at BATCH falls, and W1 over the last steps moves less."""
+        """Both halves: the bias falls (real batches are stratified, as in training), and W1 moves less at the end."""
         runs = needed(evidence, "primal", "primal-stratified")
         plain, strata = (_last(evidence, f"minibatch.{metric}") for metric in ("mbwd_bias", "mbwd_bias_stratified"))
         falls = {
@@ -105,7 +107,7 @@ class Stratified(Claim):
         seeds = sorted({*moves[0]} & {*moves[1]})
         if not falls or not seeds:
             raise NotMeasurable(f"needs {self.needs}")
-        bias = evident(f"fall of the bias at {BATCH}", [*falls.values()])
+        bias = evident("fall of the bias", [*falls.values()])
         steadier = [moves[0][seed] - moves[1][seed] for seed in seeds]
         numbers = [bias, evident("movement of W1, random less stratified", steadier)]
         sides = side([*falls.values()]), side(steadier)
@@ -114,8 +116,10 @@ class Stratified(Claim):
 
 
 def _last(evidence: Evidence, metric: str) -> dict[str, float]:
+    """At the last step of each run, by the largest batches of which there are enough."""
     rows = evidence.rows(metric)
-    rows = rows[rows["n"] == (BATCH if (rows["n"] == BATCH).any() else rows["n"].max())]
+    enough = rows[rows["n"] * SEVERAL <= rows["n_split"]]
+    rows = enough[enough["n"] == enough["n"].max()]
     return {str(run): float(value) for run, value in rows.sort_values("step").groupby("run")["value"].last().items()}
 
 

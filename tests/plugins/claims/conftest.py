@@ -43,14 +43,23 @@ class Builder:
         name, _, space = rest.partition("@")
         half = more.pop("spread", None)
         low, high = (None, None) if half is None else (value - half, value + half)
-        known = {"run": "r", "method": "", "step": 1, "n": 64, "ci_low": low, "ci_high": high, "ci_method": "t"}
+        known = {
+            "run": "r",
+            "method": "",
+            "step": 1,
+            "n": 64,
+            "n_split": 256,
+            "ci_low": low,
+            "ci_high": high,
+            "ci_method": "t",
+        }
         place = {"analyzer": analyzer, "metric": name, "embedding": space or None, "value": value}
         self.rows.append({**known, **more, **place, "snapshot": f"{more.get('run', 'r')}/{more.get('step', 1)}"})
         return self
 
     def evidence(self) -> Evidence:
         """What was gathered."""
-        columns = ["run", "method", "snapshot", "step", "analyzer", "metric", "embedding", "value", "n"]
+        columns = ["run", "method", "snapshot", "step", "analyzer", "metric", "embedding", "value", "n", "n_split"]
         frame = pd.DataFrame(self.rows, columns=[*columns, "ci_low", "ci_high", "ci_method"])
         frame = frame.astype(dict.fromkeys(("value", "ci_low", "ci_high"), float))
         return Evidence("made", self.runs, frame, lambda name: pd.DataFrame())

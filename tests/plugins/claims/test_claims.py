@@ -196,7 +196,7 @@ CASES: list[tuple[str, str, Case]] = [
     ("zero-centred-at-least-as-good", "refuted", _quality(gan__zero=3.0, gan__gp=9.0, wgan_div=9.0, wgan_gp=5.0)),
     ("critic-short-of-maximum", "supported", _rises("wgan-gp", "dual_rise", 0.4)),
     ("critic-short-of-maximum", "refuted", _rises("wgan-gp", "dual_rise", 0.01)),
-    ("critic-short-of-maximum", "refuted", _rises("wgan-c", "transform_rise", 0.001)),
+    ("critic-short-of-maximum", "not testable", _rises("wgan-gp", "dual_rise", 0.05)),
     ("js-saturates", "supported", _js(LOG2, 0.99 * LOG2)),
     ("js-saturates", "refuted", _js(LOG2, 0.3)),
     ("js-saturates", "not testable", _js(LOG2, 0.945 * LOG2)),
