@@ -122,7 +122,7 @@ _BUILT_IN = (
         "sngan",
         "spectral norm, hinge loss",
         HINGE,
-        Preset(adam(1e-3, 0.5, 0.9), adam(2e-4, 0.5, 0.9), steps=4000),
+        Preset(adam(1e-3), adam(2e-4), batch_norm=True),
         Preset(
             adam(2e-4, 0.5, 0.999),
             adam(2e-4, 0.5, 0.999),
