@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import UsageError
@@ -17,7 +18,7 @@ from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
 from wganalyze.running.request import Request
 from wganalyze.settings.config import over
-from wganalyze.settings.facts import Said
+from wganalyze.settings.facts import Said, facts
 from wganalyze.settings.toml import read_config
 from wganalyze.snapshots.assembly import Assembled, assemble
 
@@ -52,22 +53,54 @@ def open_request(request: Request) -> Opened:
             raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
     said = everything_said(request)
     files = open_path(request.path, host.loaders_for(request.said.get("loader")))
+    below = said_below(request, files)
+    said = over(said, agreed_on(below.values()))
     allow = tuple(request.said.get("allow", ()))
     permission = Permission(request.said.get("trust", False), allow, request.said.get("infer", False))
-    assembled = assemble(files, request.path, said, Recognition(host.architectures), permission)
+    assembled = assemble(files, request.path, said, Recognition(host.architectures), permission, below)
     return Opened(files, assembled, said, host)
 
 
 def everything_said(request: Request) -> Said:
     """The call, over the file of ``config``, over a ``wganalyze.toml`` beside the checkpoints."""
-    said, named = request.said, request.said.get("config")
-    if named is not None:
-        said = over(said, read_config(Path(named), trusted=True))
     folder = request.path if request.path.is_dir() else request.path.parent
-    beside = folder / CONFIG_NAME
-    if beside.is_file() and (named is None or beside != Path(named)):
-        said = over(said, read_config(beside, trusted=request.said.get("trust", False)))
-    return said
+    return over(_called(request), _beside(folder, request))
+
+
+def said_below(request: Request, files: Sequence[OpenedFile]) -> dict[tuple[str, ...], Said]:
+    """What counts in each folder below the path that has a ``wganalyze.toml`` of its own, by its relative parts."""
+    root = request.path
+    folders = {folder for file in files for folder in file.path.parents if root in folder.parents}
+    there = sorted(folder for folder in folders if (folder / CONFIG_NAME).is_file())
+    everywhere = _beside(root, request) if there else Said()
+    own = {folder.relative_to(root).parts: over(_beside(folder, request), everywhere) for folder in there}
+    return {parts: over(_called(request), said) for parts, said in own.items()}
+
+
+def agreed_on(several: Iterable[Said]) -> Said:
+    """What all of these say of the data alike, and none of them otherwise."""
+    said: list[Mapping[str, Any]] = [*several]
+    names = [name for name, fact in facts().items() if fact.toml is not None and fact.toml[0] == "data"]
+    agreed = {}
+    for name in names:
+        values = [each[name] for each in said if name in each]
+        if values and len(values) == len(said) and all(value == values[0] for value in values):
+            agreed[name] = values[0]
+    return cast(Said, agreed)
+
+
+def _called(request: Request) -> Said:
+    """The call, over the file of ``config``."""
+    named = request.said.get("config")
+    return request.said if named is None else over(request.said, read_config(Path(named), trusted=True))
+
+
+def _beside(folder: Path, request: Request) -> Said:
+    """The ``wganalyze.toml`` of a folder, unless it is the one of ``config``."""
+    beside, named = folder / CONFIG_NAME, request.said.get("config")
+    if not beside.is_file() or (named is not None and beside == Path(named)):
+        return Said()
+    return read_config(beside, trusted=request.said.get("trust", False))
 
 
 def nothing_found(path: Path, opened: Opened) -> str:

@@ -88,8 +88,12 @@ def assemble(
     said: Said,
     recognition: Recognition,
     permission: Permission | None = None,
+    below: Mapping[tuple[str, ...], Said] | None = None,
 ) -> Assembled:
-    """Group the parts of all files into snapshots, ordered by folder and step."""
+    """Group the parts of all files into snapshots, ordered by folder and step.
+
+    ``below``: what is said in folders that have a configuration of their own, by their parts below ``root``.
+    """
     base = root if root.is_dir() else root.parent
     seen = _Sorting(recognition)
     for part in (part for file in files for part in file.parts):
@@ -100,13 +104,25 @@ def assemble(
     moments = pair_leftovers(list(seen.moments.values()))
     moments.sort(key=lambda m: (_natural(m.folder), -1 if m.step is None else m.step.number, _natural(m.words)))
     name = root.stem if root.is_file() else root.resolve().name
-    snapshots = [s for moment in moments for s in resolve(moment, name, said, recognition, permission or Permission())]
+    snapshots = [
+        snapshot
+        for moment in moments
+        for snapshot in resolve(
+            moment, name, _said_in(moment.folder, below or {}, said), recognition, permission or Permission()
+        )
+    ]
     return Assembled(
         tuple(with_findings([*_distinct(snapshots)], base)),
         {path: frozenset(roles) for path, roles in seen.roles.items()},
         seen.steps,
         {path: tuple(lines) for path, lines in seen.notes.items()},
     )
+
+
+def _said_in(folder: tuple[str, ...], below: Mapping[tuple[str, ...], Said], said: Said) -> Said:
+    """What the nearest folder with a configuration says; ``said``, where there is none."""
+    above = [folder[:depth] for depth in range(len(folder), 0, -1)]
+    return next((below[parts] for parts in above if parts in below), said)
 
 
 def _significant(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,58 @@ def test_why_there_is_no_snapshot(tmp_path: Path, files: dict[str, str], reason:
         (tmp_path / name).write_text(content)
     opened = open_request(Request(tmp_path))
     assert nothing_found(tmp_path, opened).startswith(f"{tmp_path}: {reason}")
+
+
+# Runs that lie side by side, each with a file of its own
+
+
+LOGIT = "[data]\nrange = [-1, 1]\nsource = 'digits'\n[critic]\noutput = 'logit'\norientation = -1\n"
+SCORE = "[data]\nrange = [-1, 1]\nsource = 'ring8'\n[critic]\noutput = 'score'\n[training]\ngradient_penalty = 3\n"
+
+
+@pytest.fixture
+def side_by_side(trainer: Any) -> Path:
+    """The same checkpoints as two runs, with a file each, and as one without."""
+    root: Path = trainer.folder.parent / "runs"
+    for name, text in (("gan", LOGIT), ("wgan/late", SCORE), ("other", "")):
+        shutil.copytree(trainer.folder, root / name)
+        if text:
+            (root / name / "wganalyze.toml").write_text(text)
+    return root
+
+
+def test_each_run_is_what_its_own_file_says(side_by_side: Path) -> None:
+    opened = open_request(Request(side_by_side))
+    found = {s.label.split("/")[0]: (s.output, s.orientation, s.penalty) for s in opened.snapshots}
+    assert found == {"gan": ("logit", -1, None), "wgan": ("score", None, 3.0), "other": (None, None, None)}
+
+
+def test_what_they_say_alike_of_the_data_is_said_of_the_run(side_by_side: Path) -> None:
+    """The range, and not the source, of which they say different things."""
+    assert open_request(Request(side_by_side)).said == Said(range=(-1.0, 1.0))
+    normalised = Said(normalize=((0.5,), (0.5,)))
+    assert open_request(Request(side_by_side, normalised)).said == normalised
+    assert open_request(Request(side_by_side, Said(range=(0.0, 1.0)))).said == Said(range=(0.0, 1.0))
+
+
+def test_the_call_goes_before_them_and_they_before_the_file_above(side_by_side: Path) -> None:
+    (side_by_side / "wganalyze.toml").write_text("[critic]\noutput = 'probability'\norientation = 1\n[run]\nn = 9\n")
+    opened = open_request(Request(side_by_side))
+    found = {s.label.split("/")[0]: (s.output, s.orientation) for s in opened.snapshots}
+    assert found == {"gan": ("logit", -1), "wgan": ("score", 1), "other": ("probability", 1)}
+    assert opened.said["n"] == 9
+    called = open_request(Request(side_by_side, Said(output="score")))
+    assert {s.output for s in called.snapshots} == {"score"}
+
+
+def test_a_damaged_one_is_named(side_by_side: Path) -> None:
+    (side_by_side / "gan" / "wganalyze.toml").write_text("[critic\n")
+    with pytest.raises(UsageError, match=r"gan/wganalyze.toml: not a TOML file"):
+        open_request(Request(side_by_side))
+
+
+def test_a_factory_in_one_is_imported_with_trust_alone(side_by_side: Path) -> None:
+    (side_by_side / "gan" / "wganalyze.toml").write_text("[generator]\nfactory = 'evil:Generator'\n")
+    snapshots = open_request(Request(side_by_side)).snapshots
+    (reason,) = {s.missing["generator"] for s in snapshots if s.label.startswith("gan")}
+    assert "--trust imports it" in reason
