@@ -144,7 +144,7 @@ class CriticFeatures(Embedding):
         self.of_snapshot = argument
 
     def fit(self, study: Study) -> None:
-        """The critic in eval mode, and the last of its layers that has weights."""
+        """The critic in eval mode, and the layer with weights that runs last."""
         from torch import nn
 
         if not study.has(Need.CRITIC):
@@ -152,10 +152,25 @@ class CriticFeatures(Embedding):
         self._head = study.head
         kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
         layers = [module for module in self._head.module.modules() if isinstance(module, kinds)]
-        if not layers:
+        run: list[Module] = []
+        handles = [layer.register_forward_pre_hook(lambda layer, _: run.append(layer)) for layer in layers]
+        try:
+            self._call(study.real(2, split="fit"), slice(0, 2))
+        finally:
+            for handle in handles:
+                handle.remove()
+        if not run:
             raise NotMeasurable(f"--space critic:{self.of_snapshot}: its critic has no linear or convolutional layer")
-        self._layer: Any = layers[-1]
+        self._layer: Any = run[-1]
+        if run.count(self._layer) > 1:
+            raise NotMeasurable(f"--space critic:{self.of_snapshot}: its last layer runs several times for a sample")
         self.note = f"input of its last {type(self._layer).__name__}"
+
+    def _call(self, samples: Samples, rows: slice) -> None:
+        import torch
+
+        with torch.no_grad():
+            self._head.module(*self._head.inputs(samples, rows))
 
     def embed(self, samples: Samples) -> Points:
         """(n, k) float32."""
@@ -165,9 +180,8 @@ class CriticFeatures(Embedding):
         read: list[Tensor] = []
         handle = self._layer.register_forward_pre_hook(lambda _, given: read.append(given[0].flatten(1).float().cpu()))
         try:
-            with torch.no_grad():
-                for start in range(0, len(samples), CHUNK):
-                    self._head.module(*self._head.inputs(samples, slice(start, start + CHUNK)))
+            for start in range(0, len(samples), CHUNK):
+                self._call(samples, slice(start, start + CHUNK))
         finally:
             handle.remove()
         return np.asarray(torch.cat(read))

@@ -127,6 +127,34 @@ def test_a_critic_gives_what_its_last_layer_reads() -> None:
     assert isinstance(features.embed(Samples(x.points[:1], x.shape)), np.ndarray)
 
 
+def test_the_last_layer_is_the_one_that_runs_last() -> None:
+    """Whatever order the layers were made in; one that does not run, as a head for labels, is none."""
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = torch.nn.Linear(5, 1)
+            self.first = torch.nn.Linear(2, 5)
+            self.labels = torch.nn.Linear(5, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(self.first(x).relu())  # type: ignore[no-any-return]
+
+    class Twice(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.same = torch.nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.same(self.same(x)).sum(1, keepdim=True)  # type: ignore[no-any-return]
+
+    base = shifted_gaussians(n=300)
+    study = SnapshotStudy(replace(base.snapshot, make_critic=lambda: Net().eval()), base.deal)
+    assert np.asarray(_fitted(CriticFeatures("any"), study).embed(study.real())).shape == (300, 5)
+    with pytest.raises(NotMeasurable, match="runs several times"):
+        CriticFeatures("a").fit(SnapshotStudy(replace(base.snapshot, make_critic=lambda: Twice().eval()), base.deal))
+
+
 def test_a_critic_that_is_not_there_or_has_no_layer() -> None:
     base = shifted_gaussians()
     with pytest.raises(NotMeasurable, match="no critic"):

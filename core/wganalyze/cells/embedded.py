@@ -10,10 +10,11 @@ import numpy as np
 
 from wganalyze.contracts.data import Modes
 from wganalyze.contracts.embedding import Embedding
-from wganalyze.contracts.samples import Samples, Scores, SplitName
+from wganalyze.contracts.samples import Points, Samples, Scores, SplitName
 from wganalyze.contracts.study import Need
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import DataError, NotMeasurable
+from wganalyze.study.calling import rounded
 from wganalyze.study.critic import ReadyCritic
 from wganalyze.study.study import SnapshotStudy
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from wganalyze.contracts.snapshot import Snapshot
 
 T = TypeVar("T")
+PROBES = 8
+"""Samples that tell one space from another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +38,14 @@ class Space:
     snapshot: Snapshot | None = None
 
 
+def embedded(study: SnapshotStudy, space: Space) -> EmbeddedStudy:
+    """The study with its samples in this space; one for all analyzers."""
+    return study.cached(("study in", space.text), lambda: EmbeddedStudy(study, space))
+
+
 def in_space(study: SnapshotStudy, space: Space | None) -> SnapshotStudy:
     """The study with its samples in this space; as it is, for None."""
-    if space is None:
-        return study
-    return study.cached(("study in", space.text), lambda: EmbeddedStudy(study, space))
+    return study if space is None else embedded(study, space)
 
 
 class EmbeddedStudy(SnapshotStudy):
@@ -59,17 +65,38 @@ class EmbeddedStudy(SnapshotStudy):
         if named is not None:
             marked = named if study.deal is None else study.deal.marked(named)
             study = SnapshotStudy(marked, study.deal, study.shared, study.device)
-        self._asked.embedding.fit(study)
-        return self._asked.embedding
+        embedding = self._asked.embedding
+        embedding.fit(study)
+        return embedding
+
+    @property
+    def fingerprint_of_space(self) -> str:
+        """What the space makes of a few fixed samples, and of one of them alone; DataError where the two differ."""
+        return self.cached("fingerprint of space", self._print, scope="data")
+
+    def _print(self) -> str:
+        first = self._base.real(min(PROBES, self._base.n))
+        together = self._points(first)
+        alone = self._points(first.take([0]))
+        if not np.allclose(together[:1], alone, rtol=1e-3, atol=1e-3 * float(np.abs(together).max(initial=0))):
+            raise DataError(
+                f"--space {self._asked.text}: what it makes of a sample depends on the samples beside it (BatchNorm in "
+                "train mode, minibatch statistics); it is no map of samples"
+            )
+        return rounded(together)
+
+    def _points(self, samples: Samples) -> Points:
+        points = np.asarray(self._embedding.embed(samples))
+        if points.ndim != 2 or len(points) != len(samples) or not np.isfinite(points).all():
+            wrong = "NaN or infinity" if points.ndim == 2 and len(points) == len(samples) else f"{points.shape}"
+            raise DataError(f"--space {self._asked.text}: gives {wrong} for {len(samples)} samples, not (n, k)")
+        return points
 
     def _embedded(self, samples: Samples) -> Samples:
         key = (self._asked.text, *samples.key)
 
         def make() -> Samples:
-            points = np.asarray(self._embedding.embed(samples))
-            if points.ndim != 2 or len(points) != len(samples) or not np.isfinite(points).all():
-                wrong = "NaN or infinity" if points.ndim == 2 and len(points) == len(samples) else f"{points.shape}"
-                raise DataError(f"--space {self._asked.text}: gives {wrong} for {len(samples)} samples, not (n, k)")
+            points = self._points(samples)
             return replace(samples, points=points, shape=points.shape[1:], key=key if samples.key else ())
 
         return self.cached(key, make, scope="data" if samples.shared else "snapshot") if samples.key else make()

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wganalyze.cells.embedded import Space
+from wganalyze.cells.embedded import Space, embedded
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.study.study import SnapshotStudy
 
@@ -51,16 +51,16 @@ def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any, space
             study.data_id,
             sizes,
             [analyzer.name, analyzer.version, source_digest(analyzer), asdict(options)],
-            None if space is None else _embedded(space),
+            None if space is None else _embedded(study, space),
             DTYPE,
             study.device.partition(":")[0],
         ]
     )
 
 
-def _embedded(space: Space) -> list[Any]:
+def _embedded(study: SnapshotStudy, space: Space) -> list[Any]:
     of = "" if space.snapshot is None else space.snapshot.digest
-    return [space.text, space.embedding.digest, source_digest(type(space.embedding)), of]
+    return [space.text, source_digest(type(space.embedding)), of, embedded(study, space).fingerprint_of_space]
 
 
 def unkeyed(study: SnapshotStudy, question: str) -> str:

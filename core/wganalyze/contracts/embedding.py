@@ -33,11 +33,6 @@ class Embedding(ABC):
     def __init__(self, argument: str = "") -> None:  # noqa: B027
         """``argument``: the text behind ``NAME:``."""
 
-    @property
-    def digest(self) -> str:
-        """A hash of what it depends on beside its argument, its source and the data: of a file that it reads, say."""
-        return ""
-
     def fit(self, study: Study) -> None:  # noqa: B027
         """Made ready, once for a run, before anything is embedded.
 
@@ -47,4 +42,7 @@ class Embedding(ABC):
 
     @abstractmethod
     def embed(self, samples: Samples) -> Points:
-        """(n, d) to (n, k), finite, a row by itself: whatever else is embedded in the same call."""
+        """(n, d) to (n, k), finite, a row by itself: whatever else is embedded in the same call.
+
+        What it gives for a few fixed samples tells one space from another of the same name.
+        """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -41,9 +39,9 @@ class NetworkEmbedding(Embedding):
     name = "network"
     help = "the user's own network"
 
-    def __init__(self, text: str, make: Callable[[], Any], source: Path | None = None):
+    def __init__(self, text: str, make: Callable[[], Any]):
         super().__init__(text)
-        self._text, self._make, self._source = text, make, source
+        self._text, self._make = text, make
 
     @cached_property
     def _network(self) -> Any:
@@ -55,15 +53,6 @@ class NetworkEmbedding(Embedding):
         if isinstance(made, Module):
             made.eval()
         return made
-
-    @property
-    def digest(self) -> str:
-        """Of the file, and of the weights that came of it."""
-        digest = hashlib.sha256(self._source.read_bytes() if self._source is not None else b"")
-        for name, tensor in sorted(_state(self._network).items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
 
     def fit(self, study: Study) -> None:
         """To the device of the run."""
@@ -92,10 +81,6 @@ class NetworkEmbedding(Embedding):
         return np.asarray(made)
 
 
-def _state(network: Any) -> dict[str, Any]:
-    return dict(network.state_dict()) if hasattr(network, "state_dict") else {}
-
-
 def find_spaces(
     texts: Sequence[str], host: Host, snapshots: Sequence[Snapshot], permission: Permission
 ) -> list[Space | None]:
@@ -112,7 +97,7 @@ def _space(text: str, host: Host, snapshots: Sequence[Snapshot], permission: Per
     if fault is not None:
         raise WganalyzeError(f"--space {text}: {fault}")
     if Path(text).is_file():
-        return Space(text, NetworkEmbedding(text, partial(_program, Path(text), host, permission), Path(text)))
+        return Space(text, NetworkEmbedding(text, partial(_program, Path(text), host, permission)))
     if ":" in text:
         return Space(text, _factory(text))
     there = ", ".join([PIXELS, *sorted(host.embeddings)])
@@ -134,7 +119,6 @@ def _named(label: str, text: str, snapshots: Sequence[Snapshot]) -> Snapshot | N
 def _factory(text: str) -> NetworkEmbedding:
     """What the user's own factory makes: a network, or any callable."""
     target, arguments, keywords = import_factory(Net(text), "--space")
-    file = getattr(sys.modules.get(getattr(target, "__module__", "")), "__file__", None)
 
     def make() -> Any:
         try:
@@ -142,7 +126,7 @@ def _factory(text: str) -> NetworkEmbedding:
         except (Exception, SystemExit) as error:
             raise UsageError(f"--space {text}: calling it failed ({reason_of(error)})") from error
 
-    return NetworkEmbedding(text, make, Path(file) if file else None)
+    return NetworkEmbedding(text, make)
 
 
 def _program(path: Path, host: Host, permission: Permission) -> Module:

@@ -88,6 +88,15 @@ class Coverage(Analyzer):
             "not trained on: below 1, nearer than chance brings them.",
         ),
         Metric(
+            "nearer_training",
+            "Share of generated samples nearer to one of k training samples than to any of k real ones that were not "
+            "trained on; .5: no preference, however blurred they are.",
+        ),
+        Metric(
+            "modes_testable",
+            "Clusters of real data that hold enough samples for modes_missing to see that they are not served.",
+        ),
+        Metric(
             "duplicates",
             "Share of generated samples as near to another one as only the nearest 5% of real samples are; 1: "
             "collapsed.",
@@ -149,13 +158,14 @@ class Coverage(Analyzer):
         yield from self._clusters(sides)
         yield from _modes(sides)
         yield _neighbour_ratio(sides)
+        yield _nearer_training(sides)
         yield from _duplicates(sides)
         yield from _paths(sides)
 
     def _clusters(self, sides: _Sides) -> Iterator[Yielded]:
         from wganalyze_plugins.batches import conditional
         from wganalyze_plugins.clustering import real_clusters, usual_k
-        from wganalyze_plugins.coverage.matching import Service, overproduced, underserved
+        from wganalyze_plugins.coverage.matching import Service, overproduced, powerful, underserved
 
         study = sides.study
         if self.options.k is not None and self.options.k > study.fit_size:
@@ -170,7 +180,10 @@ class Coverage(Analyzer):
         own, floor = Service.total(fakes), Service.total(floors)
         under, over = underserved(own, floor), overproduced(own, floor)
         missing = under & (own.served == 0)
-        for name, which in (("missing", missing), ("underserved", under), ("overproduced", over)):
+        testable = powerful(floor)
+        for name, which in (
+            ("missing", missing), ("underserved", under), ("overproduced", over), ("testable", testable),
+        ):  # fmt: skip
             yield sides.row(f"modes_{name}", int(which.sum()), f"{k} clusters, counts over {len(fakes)} replicates")
         yield Rows("clusters", [_cluster(i, own, floor, bool(under[i]), bool(over[i])) for i in range(k)])
         if under.any():
@@ -291,6 +304,29 @@ def _neighbour_ratio(sides: _Sides) -> Measurement:
     estimate = study.estimate(lambda r: medians[r][0] / medians[r][1])
     method = f"medians of the nearest of {len(study.training):,} training samples"
     return sides.row(metric, estimate, method, n=len(own.nearest[0]), solver="faiss")
+
+
+def _nearer_training(sides: _Sides) -> Measurement:
+    """Real samples that stand beside are those of the splits "x2" and "fit"; a tie counts half."""
+    import numpy as np
+
+    from wganalyze_plugins.memorisation import OVERLAP, two_nearest
+
+    study, metric = sides.study, "nearer_training"
+    if study.training is None:
+        return Measurement.absent(metric, "what the generator was trained on is unknown: say --training-data NAME")
+    trained, fit = study.training.points, study.real(study.fit_size, split="fit").points
+    k = min(len(trained), study.n + len(fit))
+    shares = []
+    for r, (fakes, others) in enumerate(zip(sides.fakes, sides.others, strict=True)):
+        rows = np.random.default_rng((study.seed, r)).permutation(len(trained))[:k]
+        beside = np.concatenate([others.points, fit])[:k]
+        if k < 2 or (two_nearest(beside, trained)[:, 0] == 0).mean() > OVERLAP:
+            return Measurement.absent(metric, "samples of --data are among --training-data: nothing is held out")
+        near, far = (two_nearest(fakes.points, side)[:, 0] for side in (trained[rows], beside))
+        shares.append(float(((near < far) + 0.5 * (near == far)).mean()))
+    estimate = study.estimate(shares.__getitem__)
+    return sides.row(metric, estimate, f"nearest of {k} training and of {k} other samples", solver="faiss")
 
 
 def _duplicates(sides: _Sides) -> Iterator[Measurement]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,6 +79,11 @@ def underserved(fakes: Service, reals: Service) -> npt.NDArray[np.bool_]:
     pvalues = np.asarray(binom.cdf(fakes.served, fakes.served + reals.served, 0.5))
     few = fakes.served < HALF * reals.served
     return np.asarray(few & (len(pvalues) * pvalues <= LEVEL))
+
+
+def powerful(reals: Service) -> npt.NDArray[np.bool_]:
+    """Of which clusters would ``underserved`` see that no sample at all is served?"""
+    return underserved(replace(reals, served=np.zeros_like(reals.served)), reals)
 
 
 def overproduced(fakes: Service, reals: Service) -> npt.NDArray[np.bool_]:

@@ -20,49 +20,52 @@ PENALTIES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "zero": lambda norms: norms.square(),  # 1801.04406, eq. 9
 }
 """Of the norms (n,) of the critic's gradient between real and generated samples."""
-CLIP = "clip"
+CLIP, SN = "clip", "sn"
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """``kind``: "gp", "lp", "div", "zero", or "clip". ``weight``: lambda, or the bound of the weights.
+    """``parts``: kinds with their weights: "gp", "lp", "div", "zero" (lambda), "clip" (the bound of the weights).
 
-    ``own``: is it known to be that of the snapshot's training?
+    None for spectral norm, which lies in the network itself. ``own``: are they known to be those of its training?
     """
 
-    kind: str = GP
-    weight: float = WEIGHT
+    parts: tuple[tuple[str, float], ...] = ((GP, WEIGHT),)
     own: bool = False
 
     @classmethod
     def of(cls, study: Study, penalty: float | None = None) -> Constraint:
         """That of ``penalty``, else what the checkpoint says of its training, else a gradient penalty of 10."""
         if penalty is not None:
-            return cls(GP, penalty, penalty == study.snapshot.penalty)
+            return cls(((GP, penalty),), penalty == study.snapshot.penalty)
         facts = {name.rpartition(".")[2]: fact for name, fact in study.snapshot.facts.items()}
-        for kind in str(facts.get("constraint", "")).split("+"):
-            weight = facts.get(f"weight_{kind}")
-            if kind in (*PENALTIES, CLIP) and isinstance(weight, int | float) and weight > 0:
-                return cls(kind, float(weight), True)
+        kinds = str(facts.get("constraint", "")).split("+")
+        weights = {kind: facts.get(f"weight_{kind}") for kind in kinds if kind in (*PENALTIES, CLIP)}
+        parts = [(kind, float(weight)) for kind, weight in weights.items() if isinstance(weight, int | float)]
+        if (parts or SN in kinds) and len(parts) == len(weights):
+            return cls((*parts,), True)
         known = study.snapshot.penalty
-        return cls(GP, known, True) if known else cls()
+        return cls(((GP, known),), True) if known else cls()
 
     def penalty(self, critic: nn.Module, x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
-        """The weighted penalty at alpha x + (1 - alpha) y, one for each sample, alpha (n, 1); 0 where there is none."""
-        if self.kind == CLIP:
+        """The weighted penalties at alpha x + (1 - alpha) y, alpha (n, 1), one for each sample; 0 without any."""
+        penalties = [(PENALTIES[kind], weight) for kind, weight in self.parts if kind in PENALTIES]
+        if not penalties:
             return x.new_zeros(())
         between = (alpha * x + (1 - alpha) * y).detach().requires_grad_(True)
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-        mean: Tensor = PENALTIES[self.kind](slope.flatten(1).norm(dim=1)).mean()
-        return self.weight * mean
+        norms = slope.flatten(1).norm(dim=1)
+        return torch.stack([weight * penalty(norms).mean() for penalty, weight in penalties]).sum()
 
     def after(self, critic: nn.Module) -> None:
-        """After each step: weights are clipped, where that is the constraint (1701.07875, alg. 1)."""
-        if self.kind == CLIP:
-            with torch.no_grad():
-                for parameter in critic.parameters():
-                    parameter.clamp_(-self.weight, self.weight)
+        """After each step: weights are clipped, where that is a constraint (1701.07875, alg. 1)."""
+        for kind, bound in self.parts:
+            if kind == CLIP:
+                with torch.no_grad():
+                    for parameter in critic.parameters():
+                        parameter.clamp_(-bound, bound)
 
     def __str__(self) -> str:
+        named = [f"weights clipped at {w:g}" if kind == CLIP else f"{kind} penalty {w:g}" for kind, w in self.parts]
         whose = "the snapshot's own" if self.own else "not known to be the snapshot's"
-        return f"{'weights clipped at' if self.kind == CLIP else f'{self.kind} penalty'} {self.weight:g}, {whose}"
+        return f"{' and '.join(named) or 'spectral norm'}, {whose}"

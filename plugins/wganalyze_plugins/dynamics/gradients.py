@@ -172,7 +172,7 @@ class Gradients(Analyzer):
             if branch is not noise:
                 yield Rows("critic", list(_critic_rows(branch)))
         yield from self._norms(study, plain, noise, penalised)
-        note = str(constraint)
+        note = f"{constraint}; Adam {said.rate:g}"
         for suffix, branch, trained in (
             ("", plain, plain.first),
             ("_late", plain, plain.last),

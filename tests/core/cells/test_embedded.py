@@ -31,10 +31,6 @@ class Linear(Embedding):
         super().__init__()
         self.matrix, self.note, self.fits = matrix, note, 0
 
-    @property
-    def digest(self) -> str:
-        return repr(self.matrix.tolist())
-
     def fit(self, study: Study) -> None:
         self.fits += 1
 
@@ -153,9 +149,20 @@ def test_rows_and_findings_say_where_they_are() -> None:
 
 
 def test_the_key_of_a_cell_knows_the_space() -> None:
-    study = shifted_gaussians(n=10)
+    """By its name, by what it makes of samples, and by the snapshot whose networks it takes."""
+
+    def key(space: Space | None) -> str:
+        return cell_key(shifted_gaussians(n=10), Distance, NoOptions(), space)
+
     spaces = [None, Space("a", Linear(TURN)), Space("b", Linear(TURN)), Space("a", Linear(2 * TURN))]
-    spaces.append(Space("a", Linear(TURN), study.snapshot))
-    keys = [cell_key(study, Distance, NoOptions(), space) for space in spaces]
+    spaces.append(Space("a", Linear(TURN), shifted_gaussians().snapshot))
+    keys = [key(space) for space in spaces]
     assert len({*keys}) == len(spaces)
-    assert keys[1] == cell_key(study, Distance, NoOptions(), Space("a", Linear(TURN, "a note")))
+    assert keys[1] == key(Space("a", Linear(TURN, "a note")))
+
+
+def test_a_map_of_whole_batches_is_no_space() -> None:
+    """What a sample becomes must not depend on its neighbours: distances would depend on batches."""
+    centred = Space("centred", Bent(lambda s: s.points - s.points.mean(0)))
+    with pytest.raises(DataError, match="--space centred: what it makes of a sample depends on the samples beside it"):
+        cell_key(shifted_gaussians(n=10), Distance, NoOptions(), centred)

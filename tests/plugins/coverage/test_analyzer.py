@@ -68,7 +68,10 @@ def test_the_contract_is_kept(rows: Call, study_of: Call) -> None:
     outcome = check_analyzer(Coverage, study_of(Ring8(), Ring(), n=64, replicates=3))
     assert set(rows(outcome)) == {metric.name for metric in Coverage.metrics}
     assert [table.name for table in Coverage.tables] == list(outcome.rows)
-    assert {row.metric for row in outcome.measurements if row.status == "skipped"} == {"neighbour_ratio"}
+    assert {row.metric for row in outcome.measurements if row.status == "skipped"} == {
+        "neighbour_ratio",
+        "nearer_training",
+    }
     assert Coverage.in_spaces
     assert not Coverage.on_request
 
@@ -194,6 +197,21 @@ def test_nearer_to_what_was_trained_on_than_held_out_samples(ask: Call, trained:
         outcome = ask(trained(Near(training, share), training))
         assert values(outcome)["neighbour_ratio"] == pytest.approx(share, abs=0.08)
         assert outcome.findings == []  # of copies, another analyzer says it
+
+
+def test_blur_is_no_preference_for_what_was_trained_on(ask: Call, trained: Call, rows: Call) -> None:
+    """Half way to the nearest training sample shows; half way to the mean, which is nearer to everything, does not."""
+    training = Points(1, 500)
+
+    class Blur(nn.Module):
+        def forward(self, z: Tensor) -> Tensor:
+            return z / 2
+
+    blurred, copied = (rows(ask(trained(net, training))) for net in (Blur(), Near(training, 0.5)))
+    assert blurred["neighbour_ratio"].value < 0.95
+    interval = blurred["nearer_training"].interval
+    assert interval.low < 0.5 < interval.high
+    assert copied["nearer_training"].value > 0.6
 
 
 def test_what_is_not_held_out_says_nothing_of_copies(ask: Call, trained: Call, rows: Call) -> None:

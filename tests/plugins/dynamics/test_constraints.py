@@ -22,15 +22,19 @@ def _study(penalty: float | None = None, **facts: Any) -> SnapshotStudy:
 @pytest.mark.parametrize(
     ("study", "said", "found"),
     [
-        (_study(), None, Constraint("gp", 10.0, False)),
-        (_study(3.0), None, Constraint("gp", 3.0, True)),
-        (_study(3.0), 5.0, Constraint("gp", 5.0, False)),
-        (_study(3.0), 3.0, Constraint("gp", 3.0, True)),
-        (_study(**{"config.constraint": "clip", "config.weight_clip": 0.05}), None, Constraint("clip", 0.05, True)),
-        (_study(**{"config.constraint": "sn+div", "config.weight_div": 2.0}), None, Constraint("div", 2.0, True)),
-        (_study(10.0, constraint="lp", weight_lp=10), None, Constraint("lp", 10.0, True)),
+        (_study(), None, Constraint((("gp", 10.0),), False)),
+        (_study(3.0), None, Constraint((("gp", 3.0),), True)),
+        (_study(3.0), 5.0, Constraint((("gp", 5.0),), False)),
+        (_study(3.0), 3.0, Constraint((("gp", 3.0),), True)),
+        (
+            _study(**{"config.constraint": "clip", "config.weight_clip": 0.05}),
+            None,
+            Constraint((("clip", 0.05),), True),
+        ),
+        (_study(**{"config.constraint": "sn+div", "config.weight_div": 2.0}), None, Constraint((("div", 2.0),), True)),
+        (_study(10.0, constraint="lp", weight_lp=10), None, Constraint((("lp", 10.0),), True)),
         (_study(constraint="clip"), None, Constraint()),  # of which nothing says how much
-        (_study(constraint="sn"), None, Constraint()),
+        (_study(constraint="sn"), None, Constraint((), True)),
     ],
 )
 def test_it_is_that_of_the_checkpoint(study: SnapshotStudy, said: float | None, found: Constraint) -> None:
@@ -56,17 +60,25 @@ def _linear(slope: float) -> nn.Module:
 )
 def test_penalties_of_a_linear_critic(kind: str, formula: Any, slope: float) -> None:
     x, y, alpha = torch.randn(5, 2), torch.randn(5, 2), torch.rand(5, 1)
-    found = Constraint(kind, 2.0).penalty(_linear(slope), x, y, alpha)
+    found = Constraint(((kind, 2.0),)).penalty(_linear(slope), x, y, alpha)
     assert float(found.detach()) == pytest.approx(2 * formula(slope), abs=1e-5)
+
+
+def test_penalties_add_up_and_spectral_norm_has_none() -> None:
+    x, y, alpha = torch.randn(5, 2), torch.randn(5, 2), torch.rand(5, 1)
+    both = Constraint((("gp", 2.0), ("zero", 3.0))).penalty(_linear(4.0), x, y, alpha)
+    assert float(both.detach()) == pytest.approx(2 * 9 + 3 * 16, rel=1e-5)
+    assert float(Constraint((), True).penalty(_linear(4.0), x, y, alpha)) == 0
 
 
 def test_clipping_is_done_after_a_step_and_by_nothing_else() -> None:
     for kind, largest in (("clip", 0.1), ("gp", 3.0)):
         critic = _linear(3.0)
-        Constraint(kind, 0.1).after(critic)
+        Constraint(((kind, 0.1),)).after(critic)
         assert float(next(critic.parameters()).detach().max()) == pytest.approx(largest)
 
 
 def test_it_is_told() -> None:
     assert str(Constraint()) == "gp penalty 10, not known to be the snapshot's"
-    assert str(Constraint("clip", 0.05, True)) == "weights clipped at 0.05, the snapshot's own"
+    assert str(Constraint((("clip", 0.05),), True)) == "weights clipped at 0.05, the snapshot's own"
+    assert str(Constraint((), True)) == "spectral norm, the snapshot's own"

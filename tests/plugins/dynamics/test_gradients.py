@@ -107,7 +107,7 @@ def test_it_is_repeated_and_changes_nothing(shifted: Call, ask: Call, change: Ca
     assert not any(p.requires_grad for p in study.snapshot.generator.parameters())
     # A sign that is turned twice, and a penalty that is known.
     known = ask(change(study, penalty=3.0), Gradients, **QUICK)
-    assert "gp penalty 3, the snapshot's own" in {row.message for row in known.measurements}
+    assert "gp penalty 3, the snapshot's own; Adam 0.0005" in {row.message for row in known.measurements}
 
 
 class Turned(nn.Module):

@@ -82,7 +82,7 @@ def test_the_penalty_is_taken_between_each_pair() -> None:
             return x.square().sum(dim=1) / 2
 
     for alpha, side in ((1.0, X), (0.0, Y)):
-        loss = penalised(Half(), X, Y, torch.full((40, 1), alpha).double(), Constraint(weight=1.0))
+        loss = penalised(Half(), X, Y, torch.full((40, 1), alpha).double(), Constraint((("gp", 1.0),)))
         dual = (X.square().sum(1).mean() - Y.square().sum(1).mean()) / 2
         assert float((loss + dual).detach()) == pytest.approx(float((side.norm(dim=1) - 1).square().mean()))
 
@@ -104,7 +104,7 @@ def test_training_by_the_penalty_ends_at_the_inflation_law() -> None:
     """Between two Diracs at distance W: slope 1 + W / (2 lambda), raw dual W + W^2 / (2 lambda)."""
     critic = Linear(0.0)
     x, y = torch.full((8, 1), 2.0).double(), torch.zeros(8, 1).double()
-    schedule = Schedule((0, 1500), 8, 5e-3, Constraint(weight=1.0))
+    schedule = Schedule((0, 1500), 8, 5e-3, Constraint((("gp", 1.0),)))
     assert list(continued(critic, "penalised", x, y, schedule, torch.Generator().manual_seed(0))) == [0, 1500]
     assert float((critic(x) - critic(y)).mean().detach()) == pytest.approx(penalised_dual(2.0, 1.0), rel=1e-3)
 
