@@ -34,8 +34,12 @@ CLASSIFIERS = [
     for constraints in ((), ("sn",), ("gp",), ("zero",))
 ]
 PRIMAL = [Recipe(name, 3000) for name in ("primal", "primal-stratified")]
-IMAGES = [Recipe("wgan-gp", 400, arch="dcgan-nobn"), Recipe("gan", 1200, arch="dcgan-nobn")]
-"""What a GAN does not survive."""
+IMAGES = [
+    Recipe(method, steps, arch=arch)
+    for method, steps in (("wgan-gp", 400), ("gan", 1200))
+    for arch in ("dcgan", "dcgan-nobn")
+]
+"""With BatchNorm and without."""
 
 CONTINUED = ("wgan-gp", "wgan-div", "wgan", "wgan-c", "gan", "gan-saturating", "primal")
 """Recipes whose last snapshot is trained on by ``gradients`` and ``forgetting``."""
@@ -44,7 +48,7 @@ EVERYWHERE = ("exact-w", "critic-gap", "kmeans", "minibatch", "quality", "covera
 """Analyzers of every snapshot."""
 FURTHER = ("gradients", "forgetting")
 """Analyzers of the last snapshots in CONTINUED."""
-PAIRS = ("lines:1", "gaussians:2,1", "gaussians:8,2")
+PAIRS = ("lines:0.25", "lines:1", "gaussians:2,1", "gaussians:8,2")
 """Pairs of laws whose divergences are known: disjoint supports, and two that overlap."""
 
 
@@ -67,7 +71,7 @@ def subject_of(name: str) -> Subject:
     from wganalyze import data_source
 
     if name == "digits":
-        said = {"range": (-1, 1), "training_data": "digits:train", "n": 128, "replicates": 3}
+        said = {"range": (-1, 1), "training_data": "digits:train", "n": 100, "replicates": 3}
         return Subject(name, "digits:train", "digits:held-out", said, _recipes(images=True))
     source = data_source(name)
     bounded = {} if source.value_range is None else {"range": (-1, 1)}

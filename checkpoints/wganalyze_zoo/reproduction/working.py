@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import wganalyze
+from wganalyze import WganalyzeError
 from wganalyze_zoo.reproduction.recipes import CONTINUED, EVERYWHERE, FURTHER, Recipe, Subject, scaled
 
 LIMITS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -43,11 +44,14 @@ def train_one(recipe: Recipe, subject: Subject, folder: Path, seed: int, scale: 
         constraints=recipe.constraints or None,
         device="cpu",
     )
-    return f"{run.settings['method']}: {run.outcome}"
+    return run.outcome
 
 
 def analyse(subject: Subject, checkpoints: Path, report: Path, seed: int) -> Path:
-    """Measure every snapshot of a seed, in pixels and, where the data have labels, in a classifier's features."""
+    """Measure every snapshot of a training seed, in pixels and, where the data have labels, a classifier's features.
+
+    ``seed``: of the measurements, the same for all trainings, so that their samples and their features are the same.
+    """
     labelled = wganalyze.data_source(subject.data).classes is not None
     return _run(subject, checkpoints, report, seed, only=EVERYWHERE, space=SPACES if labelled else SPACES[:1])
 
@@ -55,12 +59,13 @@ def analyse(subject: Subject, checkpoints: Path, report: Path, seed: int) -> Pat
 def continue_last(subject: Subject, checkpoints: Path, report: Path, seed: int) -> Path:
     """Train on from the last snapshots of CONTINUED, and measure what that does."""
     chosen = report.with_name("last")
+    shutil.rmtree(chosen, ignore_errors=True)  # what a process that was killed left half copied
     for name in CONTINUED:
         saved = sorted((checkpoints / name).glob("step_*.pt"))
-        if saved and not (chosen / name / saved[-1].name).exists():
-            (chosen / name).mkdir(parents=True, exist_ok=True)
-            shutil.copy2(saved[-1], chosen / name)
-            shutil.copy2(checkpoints / name / "wganalyze.toml", chosen / name)
+        if saved:
+            (chosen / name).mkdir(parents=True)
+            for file in (saved[-1], checkpoints / name / "wganalyze.toml"):
+                shutil.copy2(file, chosen / name)
     return _run(subject, chosen, report, seed, only=FURTHER)
 
 
@@ -71,16 +76,25 @@ def measure_pair(pair: str, folder: Path, seed: int) -> Path:
     from wganalyze_zoo.networks.mlp import MlpCritic
 
     path = folder / "ckpt" / "critic.pt"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        dim = wganalyze.data_source(pair).shape[0]
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            torch.save(MlpCritic(dim, 8).state_dict(), path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dim = wganalyze.data_source(pair).shape[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        torch.save(MlpCritic(dim, 8).state_dict(), path)
     said: dict[str, Any] = {"n": 1000, "replicates": 3, "only": ("divergences", "exact-w"), "out": folder / "report"}
-    return wganalyze.run(path.parent, data=pair, seed=seed, device="cpu", roles={"*": "critic"}, **said).path
+    return _measured(wganalyze.run(path.parent, data=pair, seed=seed, device="cpu", roles={"*": "critic"}, **said))
 
 
 def _run(subject: Subject, path: Path, report: Path, seed: int, **asked: Sequence[str]) -> Path:
     said: Mapping[str, Any] = {**subject.said, **asked, "seed": seed, "out": report, "device": "cpu"}
-    return wganalyze.run(path, data=subject.data, **said).path
+    return _measured(wganalyze.run(path, data=subject.data, **said))
+
+
+def _measured(report: wganalyze.Report) -> Path:
+    """The folder of a report; WganalyzeError where cells of it failed."""
+    rows = report.measurements
+    failed = rows[rows["status"] == "failed"]
+    if len(failed):
+        first = failed.iloc[0]
+        raise WganalyzeError(f"{report.path}: {first['analyzer']} failed on {first['snapshot']}: {first['message']}")
+    return report.path

@@ -17,38 +17,61 @@ COLUMNS = ("run", "method")
 
 
 def evidence_of(reports: Sequence[Report]) -> list[Evidence]:
-    """One for each data set that the reports are about, in their order; reports of the same data count together."""
-    grouped: dict[str, list[Report]] = {}
+    """One for each data set that the reports are about, in their order.
+
+    Reports on the same data count together where they were measured alike: with as many samples, in the same range.
+    """
+    grouped: dict[tuple[object, ...], list[Report]] = {}
     for report in reports:
-        grouped.setdefault(_data(report), []).append(report)
-    return [_gathered(data, group) for data, group in grouped.items()]
+        grouped.setdefault(_setting(report), []).append(report)
+    names = [str(key[0]) for key in grouped]
+    return [
+        _gathered(name if names.count(name) == 1 else f"{name}, {', '.join(map(str, key[1:]))}", group)
+        for name, (key, group) in zip(names, grouped.items(), strict=True)
+    ]
 
 
-def _data(report: Report) -> str:
-    return str((report.run.get("data") or {}).get("source", "no data"))
+def _setting(report: Report) -> tuple[object, ...]:
+    data: Mapping[str, Any] = report.run.get("data") or {}
+    return (data.get("source", "no data"), f"n = {data.get('n')}", data.get("space"))
 
 
 def _gathered(data: str, reports: Sequence[Report]) -> Evidence:
     import pandas as pd
 
     places = [_runs(report, str(report.path) if len(reports) > 1 else "") for report in reports]
-    frames = [_placed(report.measurements, runs) for report, runs in zip(reports, places, strict=True)]
+    frames = [_placed(_of_last_run(report), runs) for report, runs in zip(reports, places, strict=True)]
     rows = pd.concat(frames, ignore_index=True)
     rows = rows[(rows["status"] == "ok") & rows["value"].notna()].reset_index(drop=True)
     runs = {run.name: run for place in places for run in place.values()}
     return Evidence(data, [*runs.values()], rows, partial(_table, reports, places))
 
 
+def _of_last_run(report: Report) -> pd.DataFrame:
+    """Without rows that an earlier run left in the report, with other samples or of another size."""
+    rows: pd.DataFrame = report.measurements
+    data = report.run.get("data") or {}
+    if not data:
+        return rows
+    sized = rows["n_split"].isna() | (rows["n_split"] == data["n"])
+    return rows.loc[sized & (rows["seed"] == data["seed"])]
+
+
 def _runs(report: Report, prefix: str) -> dict[str, TrainingRun]:
-    """The training run of each snapshot, by its label: snapshots of one folder are one."""
-    folders: dict[str, list[Mapping[str, Any]]] = {}
+    """The training run of each snapshot, by its label: snapshots of one folder, one method and one seed are one."""
+    gathered: dict[tuple[str, object, object], list[Mapping[str, Any]]] = {}
     for entry in report.run.get("snapshots", []):
-        folders.setdefault(str(entry["label"]).rpartition("/")[0], []).append(entry)
+        facts = _named(entry)
+        key = (str(entry["label"]).rpartition("/")[0], facts.get("method"), facts.get("seed"))
+        gathered.setdefault(key, []).append(entry)
+    folders = [folder for folder, *_ in gathered]
     runs: dict[str, TrainingRun] = {}
-    for folder, entries in folders.items():
+    for (folder, method, seed), entries in gathered.items():
         entries.sort(key=lambda entry: entry.get("step") or 0)
         by_step = {int(entry["step"]): _named(entry) for entry in entries if entry.get("step") is not None}
         name = "/".join(filter(None, (prefix, folder))) or report.path.name
+        if folders.count(folder) > 1:
+            name += f" ({method}, seed {seed})"
         run = TrainingRun(name, _named(entries[-1]), by_step)
         runs |= {str(entry["label"]): run for entry in entries}
     return runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,9 @@ from wganalyze.settings.config import over
 from wganalyze.settings.facts import Said, facts
 from wganalyze.settings.toml import read_config
 from wganalyze.snapshots.assembly import Assembled, assemble
+
+SCALES = ("range", "normalize")
+"""Facts of which a run has one for all its snapshots."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def open_request(request: Request) -> Opened:
     said = everything_said(request)
     files = open_path(request.path, host.loaders_for(request.said.get("loader")))
     below = said_below(request, files)
-    said = over(said, agreed_on(below.values()))
+    said = over(said, agreed_on(below, said))
     allow = tuple(request.said.get("allow", ()))
     permission = Permission(request.said.get("trust", False), allow, request.said.get("infer", False))
     assembled = assemble(files, request.path, said, Recognition(host.architectures), permission, below)
@@ -71,22 +74,39 @@ def said_below(request: Request, files: Sequence[OpenedFile]) -> dict[tuple[str,
     """What counts in each folder below the path that has a ``wganalyze.toml`` of its own, by its relative parts."""
     root = request.path
     folders = {folder for file in files for folder in file.path.parents if root in folder.parents}
-    there = sorted(folder for folder in folders if (folder / CONFIG_NAME).is_file())
-    everywhere = _beside(root, request) if there else Said()
-    own = {folder.relative_to(root).parts: over(_beside(folder, request), everywhere) for folder in there}
-    return {parts: over(_called(request), said) for parts, said in own.items()}
+    there = sorted(folder for folder in folders if (folder / CONFIG_NAME).is_file())  # above before below
+    own: dict[Path, Said] = {root: _beside(root, request) if there else Said()}
+    for folder in there:
+        above = next(parent for parent in folder.parents if parent in own)
+        own[folder] = over(_beside(folder, request), own[above])
+    return {folder.relative_to(root).parts: over(_called(request), own[folder]) for folder in there}
 
 
-def agreed_on(several: Iterable[Said]) -> Said:
-    """What all of these say of the data alike, and none of them otherwise."""
-    said: list[Mapping[str, Any]] = [*several]
+def agreed_on(several: Mapping[tuple[str, ...], Said], said: Said) -> Said:
+    """What files below the path say of the data alike, where ``said`` leaves it open.
+
+    UsageError where they bring the data to different ranges, of which a run has one.
+    """
     names = [name for name, fact in facts().items() if fact.toml is not None and fact.toml[0] == "data"]
-    agreed = {}
+    agreed: dict[str, Any] = {}
     for name in names:
-        values = [each[name] for each in said if name in each]
-        if values and len(values) == len(said) and all(value == values[0] for value in values):
+        stated = {folder: each[name] for folder, each in several.items() if name in each}  # type: ignore[literal-required]
+        values = [*stated.values()]
+        if values and all(value == values[0] for value in values):
             agreed[name] = values[0]
+        elif values and name in SCALES and not {*SCALES} & {*said}:
+            first, other = ("/".join((*folder, CONFIG_NAME)) for folder in _unlike(stated))
+            raise UsageError(
+                f"{first} and {other} say different things of the data's {name}, and a run has one: say --{name}, or "
+                "analyse the folders one by one"
+            )
     return cast(Said, agreed)
+
+
+def _unlike(stated: Mapping[tuple[str, ...], object]) -> list[tuple[str, ...]]:
+    """The first folder, and the first that says something else."""
+    first, *others = stated
+    return [first, next(folder for folder in others if stated[folder] != stated[first])]
 
 
 def _called(request: Request) -> Said:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 
 from wganalyze import Claim, Evidence, Evident, NotMeasurable, Verdict
-from wganalyze_plugins.claims.deciding import W1, by_run, ends, evident, measured, needed, side, told, verdict
+from wganalyze_plugins.claims.deciding import (
+    W1,
+    all_of,
+    by_run,
+    ends,
+    evident,
+    measured,
+    needed,
+    paired,
+    side,
+    told,
+    verdict,
+)
 
 BATCH = 64
 """The batch size that the claims are about."""
@@ -93,26 +105,20 @@ class Stratified(Claim):
 
     def judge(self, evidence: Evidence) -> Verdict:
         """Both halves: the bias falls (real batches are stratified, as in training), and W1 moves less at the end."""
-        runs = needed(evidence, "primal", "primal-stratified")
+        runs = {method: needed(evidence, method) for method in ("primal", "primal-stratified")}
         plain, strata = (_last(evidence, f"minibatch.{metric}") for metric in ("mbwd_bias", "mbwd_bias_stratified"))
-        falls = {
-            run.name: 1 - strata[run.name] / plain[run.name]
-            for run in runs
-            if plain.get(run.name) and run.name in strata
-        }
-        moves = [
-            by_run(evidence.of(method), lambda run: _moves([*evidence.series(W1, run)]))
-            for method in ("primal", "primal-stratified")
-        ]
-        seeds = sorted({*moves[0]} & {*moves[1]})
-        if not falls or not seeds:
+        falls = by_run(
+            runs["primal"],
+            lambda run: 1 - strata[run.name] / plain[run.name] if plain.get(run.name) and run.name in strata else None,
+        )
+        moves = [by_run(each, lambda run: _moves([*evidence.series(W1, run)])) for each in runs.values()]
+        steadier = paired(*moves)
+        if not falls or not steadier:
             raise NotMeasurable(f"needs {self.needs}")
-        bias = evident("fall of the bias", [*falls.values()])
-        steadier = [moves[0][seed] - moves[1][seed] for seed in seeds]
-        numbers = [bias, evident("movement of W1, random less stratified", steadier)]
-        sides = side([*falls.values()]), side(steadier)
-        decided = 1 if min(sides) > 0 else -1 if min(sides) < 0 else 0
-        return verdict(decided, told(numbers), numbers, len(seeds))
+        fallen = [*falls.values()]
+        numbers = [evident("fall of the bias", fallen), evident("movement of W1, random less stratified", steadier)]
+        decided = all_of([side(fallen, tests=2), side(steadier, tests=2)])
+        return verdict(decided, told(numbers), numbers, len(steadier))
 
 
 def _last(evidence: Evidence, metric: str) -> dict[str, float]:
@@ -126,6 +132,6 @@ def _last(evidence: Evidence, metric: str) -> dict[str, float]:
 def _moves(series: list[float]) -> float | None:
     """Mean change from one step to the next over the second half of a training, relative to the last value."""
     half = series[len(series) // 2 :]
-    if len(half) < 2:
+    if len(half) < 2 or not half[-1] > 0:
         return None
     return sum(abs(b - a) for a, b in pairwise(half)) / (len(half) - 1) / half[-1]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 FEW = 3
 """Seeds below which there is no interval."""
 
+LEVEL = 0.95
+SETTING = ("arch", "preset", "loss", "constraint", "data", "steps", "batch")
+"""What runs of one method may differ in beside their seeds."""
+
 QUALITY = "quality.frechet"
 W1 = "exact-w.w1"
 
@@ -38,11 +42,20 @@ def ends(number: Evident) -> tuple[float, float]:
     return (number.value, number.value) if interval is None else (interval.low, interval.high)
 
 
-def side(values: Sequence[float], of: float = 0.0) -> int:
-    """1: above ``of``, -1: below, 0: undecided; by the interval of the mean, or with few values by all of them."""
-    interval = student_t(values).interval
-    low, high = (min(values), max(values)) if interval is None else (interval.low, interval.high)
+def side(values: Sequence[float], of: float = 0.0, *, tests: int = 1, margin: float = 0.0) -> int:
+    """1: above ``of``, -1: below, 0: undecided.
+
+    By the interval of the mean, at 95% over all ``tests`` that one answer rests on (Bonferroni); with values that are
+    too few for one by all of them, which are to lie beyond ``margin``.
+    """
+    interval = student_t(values, 1 - (1 - LEVEL) / tests).interval
+    low, high = (min(values) - margin, max(values) + margin) if interval is None else (interval.low, interval.high)
     return 1 if low > of else -1 if high < of else 0
+
+
+def all_of(sides: Sequence[int]) -> int:
+    """A statement about all: refuted by one, supported by all of them."""
+    return -1 if min(sides) < 0 else min(sides)
 
 
 def verdict(decided: int, reason: str, numbers: Sequence[Evident], seeds: int) -> Verdict:
@@ -68,8 +81,10 @@ def features(evidence: Evidence, metric: str = QUALITY) -> str:
 
 
 def needed(evidence: Evidence, *methods: str, **facts: float | int | str | bool) -> list[TrainingRun]:
-    """The runs of these methods; NotMeasurable names them where there is none."""
-    runs = evidence.of(*methods, **facts)
+    """The runs of these methods, each in one setting; NotMeasurable names them where there is none."""
+    runs = [run for method in methods for run in in_one_setting(evidence.of(method, **facts))]
+    if not methods:
+        runs = evidence.of(**facts)
     if not runs:
         more = "".join(f", {name} {value}" for name, value in facts.items())
         raise NotMeasurable(
@@ -79,35 +94,42 @@ def needed(evidence: Evidence, *methods: str, **facts: float | int | str | bool)
     return runs
 
 
+def in_one_setting(runs: Iterable[TrainingRun]) -> list[TrainingRun]:
+    """The runs of a method that differ in their seeds alone: those of the setting that most of them have."""
+    settings: dict[tuple[object, ...], list[TrainingRun]] = {}
+    for run in runs:
+        settings.setdefault(tuple(run.facts.get(name) for name in SETTING), []).append(run)
+    return max(settings.values(), key=len, default=[])
+
+
 def last_by_seed(
     evidence: Evidence, metric: str, runs: Iterable[TrainingRun], space: str | None = None
 ) -> dict[int, float]:
-    """The value at the last step of each run that has one, by seed; runs that do not tell theirs are numbered."""
-    found: dict[int, float] = {}
-    for position, run in enumerate(runs):
-        for value in evidence.last(metric, [run], space):
-            found[position if run.seed is None else run.seed] = value
-    return found
+    """The value at the last step of each run of one method that has one, by seed; see ``by_seed``."""
+    last = ((run, evidence.last(metric, [run], space)) for run in runs)
+    return by_seed((run, value[0] if value else None) for run, value in last)
+
+
+def by_seed(found: Iterable[tuple[TrainingRun, float | None]]) -> dict[int, float]:
+    """Values of runs of one method by seed; those that do not tell theirs are numbered below 0."""
+    values: dict[int, float] = {}
+    for position, (run, value) in enumerate(found):
+        if value is not None:
+            values.setdefault(-1 - position if run.seed is None else run.seed, value)
+    return values
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> list[float]:
-    """first - second of each seed that both have; where they share none, of their means."""
-    both = sorted({*first} & {*second})
+    """first - second of each seed that both have; where they share none, in the order of their runs."""
+    both = sorted(seed for seed in first if seed in second and seed >= 0)
     if both:
         return [first[seed] - second[seed] for seed in both]
-    if not first or not second:
-        return []
-    return [sum(first.values()) / len(first) - sum(second.values()) / len(second)]
+    return [a - b for a, b in zip(first.values(), second.values(), strict=False)]
 
 
 def by_run(runs: Iterable[TrainingRun], measure: Callable[[TrainingRun], float | None]) -> dict[int, float]:
-    """What ``measure`` gives of each run that it gives something of, by seed."""
-    found = {}
-    for position, run in enumerate(runs):
-        value = measure(run)
-        if value is not None:
-            found[position if run.seed is None else run.seed] = value
-    return found
+    """What ``measure`` gives of each run of one method that it gives something of, by seed."""
+    return by_seed((run, measure(run)) for run in runs)
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:

@@ -6,9 +6,11 @@ from wganalyze import Claim, Evidence, Evident, NotMeasurable, TrainingRun, Verd
 from wganalyze_plugins.claims.deciding import (
     QUALITY,
     W1,
+    all_of,
     by_run,
     evident,
     features,
+    in_one_setting,
     last_by_seed,
     needed,
     paired,
@@ -20,15 +22,13 @@ from wganalyze_plugins.claims.deciding import (
 )
 
 ESTIMATES = {
-    "wgan": "critic-gap.dual_raw",
     "wgan-gp": "critic-gap.dual_raw",
     "wgan-lp": "critic-gap.dual_raw",
-    "wgan-div": "critic-gap.dual_raw",
     "wgan+sn": "critic-gap.dual_raw",
     "wgan-c": "critic-gap.dual_c",
     "wgan-ceps": "critic-gap.dual_c",
 }
-"""What each method claims W1 to be."""
+"""What each method claims W1 to be. (Clipped critics claim it up to a factor, those of div another distance.)"""
 WEAK, STRONG = 0.5, 0.9
 """Rank correlations below which one number says little of another, and above which it says nearly all."""
 STANCZUK = "Stanczuk et al. 2103.01678"
@@ -81,10 +81,9 @@ class TransformIsNearer(Claim):
             still = f"static: {told(more)}"
         except NotMeasurable:
             pass
-        least = min(decided)
-        reason = f"in training: {told(numbers[:3])}; {still}"
-        answer = least if least == max(decided) or least < 0 else 0
-        return verdict(answer, reason, numbers, len(difference))
+        nothing = "" if side(paired(dict(enumerate(_zero(evidence))), mean[1])) > 0 else "; no nearer than f = 0"
+        reason = f"in training: {told(numbers[:3])}{nothing}; {still}"
+        return verdict(all_of(decided), reason, numbers, len(difference))
 
 
 def _mean(found: dict[int, float]) -> float | None:
@@ -113,7 +112,7 @@ class NearerIsNotBetter(Claim):
     def judge(self, evidence: Evidence) -> Verdict:
         """Rank correlation of the estimate's error with the Frechet distance over methods and steps, by seed."""
         space = features(evidence)
-        runs = [run for run in evidence.runs if run.method in ESTIMATES]
+        runs = [run for method in ESTIMATES for run in in_one_setting(evidence.of(method))]
         if len({run.method for run in runs}) < 2:
             raise NotMeasurable(f"needs {self.needs}")
         of_error: dict[int, float] = {}
@@ -147,17 +146,22 @@ class ResemblesCentroids(Claim):
     rank = 5
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """Distance to the nearest centroid at the last step, paired by seed; beside real samples."""
-        metric = "kmeans.nearest_centroid"
-        found = [last_by_seed(evidence, metric, needed(evidence, method)) for method in ("wgan-gp", "wgan-c")]
+        """By the distance to the nearest centroid over that to the nearest real sample; beside real samples."""
+        found = [_centrality(evidence, method) for method in ("wgan-gp", "wgan-c")]
         difference = values(dict(enumerate(paired(*found))), self.needs)
-        floor = evidence.rows(f"{metric}_floor")["value"]
+        centroid, real = (evidence.rows(f"kmeans.nearest_{to}_floor")["value"] for to in ("centroid", "real"))
         numbers = [
-            evident("distance to a centroid: wgan-gp", [*found[0].values()]),
+            evident("distance to a centroid over that to a real sample: wgan-gp", [*found[0].values()]),
             evident("wgan-c", [*found[1].values()]),
-            Evident("real", float(floor.iloc[0])),
+            Evident("real", float(centroid.iloc[0] / real.iloc[0])),
         ]
         return verdict(side(difference), told(numbers), numbers, len(difference))
+
+
+def _centrality(evidence: Evidence, method: str) -> dict[int, float]:
+    runs = needed(evidence, method)
+    centroid, real = (last_by_seed(evidence, f"kmeans.nearest_{to}", runs) for to in ("centroid", "real"))
+    return {seed: centroid[seed] / real[seed] for seed in centroid if real.get(seed, 0) > 0}
 
 
 class MetricDecides(Claim):
@@ -173,7 +177,7 @@ class MetricDecides(Claim):
         """Do two metrics agree on the order of the methods as well as two seeds of the same metric do?"""
         space = features(evidence, W1)
         found = {
-            method: [last_by_seed(evidence, W1, evidence.of(method), where) for where in (None, space)]
+            method: [last_by_seed(evidence, W1, in_one_setting(evidence.of(method)), where) for where in (None, space)]
             for method in evidence.methods()
         }
         known = {method: pair for method, pair in found.items() if all(pair)}

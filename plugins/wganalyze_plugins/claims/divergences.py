@@ -10,6 +10,9 @@ from wganalyze_plugins.claims.deciding import W1, ends, measured, told, verdict
 ARJOVSKY = "Arjovsky et al. 1701.07875"
 SATURATED = 0.95
 """Of log 2: from there on JS says that supports do not overlap, and no more."""
+APART, ROUNDING = 0.99, 1e-9
+LITTLE = 0.05
+"""Nats between D = 1/2 and D*, below which nothing shows."""
 NEAR = 0.1
 """Relative distance to a known value that counts as having reached it."""
 
@@ -28,19 +31,23 @@ class JsSaturates(Claim):
     rank = 9
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """By a lower bound of JS at every snapshot: saturated at all of them, or below by its interval at one."""
+        """By a probe's lower bound of JS where supports lie apart; and by parallel lines, where JS and W1 are exact."""
         rows = evidence.rows("divergences.js_probe")
-        high = rows["ci_high"].fillna(rows["value"])
+        accuracy = evidence.rows("divergences.probe_accuracy").set_index("snapshot")["value"]
+        rows = rows[[accuracy.get(label, 0.0) >= APART for label in rows["snapshot"]]]
+        if rows.empty:
+            raise NotMeasurable(f"needs disjoint supports: a probe tells no snapshot from the data with {APART}")
         ratio = rows["value"] / math.log(2)
         numbers = [Evident("least JS / log 2", float(ratio.min())), Evident("largest", float(ratio.max()))]
-        try:
-            w1 = evidence.rows(W1)["value"]
-            numbers += [Evident("while W1 goes from", float(w1.min())), Evident("to", float(w1.max()))]
-        except NotMeasurable:
-            pass
-        below = bool((high < SATURATED * math.log(2)).any())
-        saturated = bool((ratio >= SATURATED).all())
-        return verdict(1 if saturated else -1 if below else 0, told(numbers), numbers, 0)
+        w1 = evidence.rows(W1).set_index("snapshot")["value"].reindex(rows["snapshot"]).dropna()
+        numbers += [Evident("while W1 goes from", float(w1.min())), Evident("to", float(w1.max()))] if len(w1) else []
+        lines = evidence.table("divergences.lines").drop_duplicates("theta")
+        lines = lines[lines["theta"] > 0]
+        exact = bool((abs(lines["js"] - math.log(2)) < ROUNDING).all() and (lines["w1"] == lines["theta"]).all())
+        below = bool((rows["ci_high"].fillna(rows["value"]) < SATURATED * math.log(2)).any())
+        saturated = bool((ratio >= SATURATED).all()) and exact
+        reason = f"{told(numbers)}; on parallel lines JS is log 2 {'and' if exact else 'or'} W1 the distance, exactly"
+        return verdict(1 if saturated else -1 if below or not exact else 0, reason, numbers, 0)
 
 
 class ReachesOptimum(Claim):
@@ -53,15 +60,17 @@ class ReachesOptimum(Claim):
     rank = 13
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """By the mean |D - D*|, and by the value it misses of the known one; both small, or one large."""
+        """By the mean |D - D*|, and by the share of its way from D = 1/2 to the largest value that it goes."""
         distance = _last(evidence, "dstar_distance", "mean |D - D*|")
-        value = _last(evidence, "value_probe", "value")
-        known = _last(evidence, "value_known", "of at most")
-        missed = (known.value - value.value) / math.log(4)
-        numbers = [distance, value, known]
-        reached = distance.value < NEAR and missed < NEAR
-        missing = ends(distance)[0] > NEAR or missed > NEAR
-        return verdict(1 if reached else -1 if missing else 0, told(numbers), numbers, 0)
+        value, known = _last(evidence, "value_probe", "value"), _last(evidence, "value_known", "of at most")
+        way = known.value + math.log(4)
+        if way < LITTLE:
+            raise NotMeasurable("the two laws are nearly one, so that D = 1/2 is nearly D*: choose others")
+        gone = [(end + math.log(4)) / way for end in ends(value)]
+        numbers = [distance, value, known, Evident("share of the way from D = 1/2", (value.value + math.log(4)) / way)]
+        reached = distance.value < NEAR and gone[1] >= 1 - NEAR and gone[0] <= 1 + NEAR
+        missing = ends(distance)[0] > NEAR or gone[1] < 1 - NEAR
+        return verdict(-1 if missing else 1 if reached else 0, told(numbers), numbers, 0)
 
 
 class BoundedIsTotalVariation(Claim):
@@ -81,6 +90,6 @@ class BoundedIsTotalVariation(Claim):
         if twice.value <= 0:
             raise NotMeasurable("the two laws are equal: their total variation is 0")
         low, high = ends(dual)
-        reached = high >= (1 - NEAR) * twice.value and low <= (1 + NEAR) * twice.value
+        reached = low >= (1 - NEAR) * twice.value and high <= (1 + NEAR) * twice.value
         beyond = low > (1 + NEAR) * twice.value or high < (1 - NEAR) * twice.value
         return verdict(1 if reached else -1 if beyond else 0, told([dual, twice]), [dual, twice], 0)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from wganalyze import Claim, Evidence, NotMeasurable, Verdict
 from wganalyze_plugins.claims.deciding import (
     QUALITY,
-    by_run,
+    all_of,
     evident,
     features,
+    in_one_setting,
     last_by_seed,
     needed,
     side,
     spearman,
     told,
-    values,
     verdict,
 )
 
@@ -29,10 +29,12 @@ ARJOVSKY = "Arjovsky and Bottou 1701.04862"
 MATERIAL = 0.05
 """Share of W1 below which a critic is called at its maximum."""
 TENTH = 0.1
-"""Of its first size: a gradient that small has vanished."""
+"""Of the gradient of -T: one that small has vanished."""
 CLASSIFIERS = ("gan", "gan-saturating")
 ALTERNATING = ("wgan-gp", "wgan-lp", "wgan-div", "wgan")
-HALF = 0.5
+HALF, TWICE = 0.5, 2.0
+TINY = 1e-9
+NOW, LATE, NOISE = (f"saturating_share{suffix}" for suffix in ("", "_late", "_noise"))
 
 
 class ShortOfMaximum(Claim):
@@ -50,17 +52,16 @@ class ShortOfMaximum(Claim):
         c-transform critics are told beside: their objective is flat, and they are at its maximum.
         """
         rises = {
-            method: [*last_by_seed(evidence, "gradients.dual_rise", evidence.of(method)).values()]
+            method: [*last_by_seed(evidence, "gradients.dual_rise", in_one_setting(evidence.of(method))).values()]
             for method in ALTERNATING
         }
         known = {method: found for method, found in rises.items() if found}
         if not known:
             raise NotMeasurable(f"needs {self.needs} of a WGAN")
         numbers = [evident(method, found) for method, found in known.items()]
-        sides = [side(found, MATERIAL) for found in known.values()]
-        decided = 1 if min(sides) > 0 else -1 if min(sides) < 0 else 0
+        decided = all_of([side(found, MATERIAL, tests=len(known)) for found in known.values()])
         reason = f"the objective rises by {told(numbers)} of W1 when the critic is trained on; material from {MATERIAL}"
-        beside = [*last_by_seed(evidence, "gradients.transform_rise", evidence.of("wgan-c")).values()]
+        beside = [*last_by_seed(evidence, "gradients.transform_rise", in_one_setting(evidence.of("wgan-c"))).values()]
         if beside:
             reason += f"; of a c-transform critic by {told([evident('wgan-c', beside)])}"
         return verdict(decided, reason, numbers, min(map(len, known.values())))
@@ -76,11 +77,13 @@ class SaturatingVanishes(Claim):
     rank = 10
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """By its share of the gradient of -T, of the same discriminator, after the last further steps over now."""
-        return _ratio(
-            self, evidence, "saturating_share_late", "saturating_share", "share of the gradient of -T, late over now",
-            vanishing=True,
-        )  # fmt: skip
+        """By its share of the gradient of -T, of the same discriminator, after the last further steps."""
+        late, now = (_of_classifiers(evidence, metric, self.needs) for metric in (LATE, NOW))
+        numbers = [evident(f"{method}: share of the gradient of -T, late", found) for method, found in late.items()]
+        numbers += [evident(f"{method}: at the snapshot", found) for method, found in now.items()]
+        decided = all_of([-side(found, TENTH, tests=len(late)) for found in late.values()])
+        reason = f"{told(numbers)}; vanished below {TENTH}"
+        return verdict(decided, reason, numbers, min(map(len, late.values())))
 
 
 class NonSaturatingUnstable(Claim):
@@ -94,16 +97,19 @@ class NonSaturatingUnstable(Claim):
 
     def judge(self, evidence: Evidence) -> Verdict:
         """By its deviation over batches, late over now; the relative deviation is told beside it."""
-        runs = needed(evidence, *CLASSIFIERS)
-        grown = _logs(evidence, "sd_nonsaturating_late", "sd_nonsaturating", runs)
-        norms = _logs(evidence, "norm_nonsaturating_late", "norm_nonsaturating", runs)
-        found = values(grown, self.needs)
-        relative = [math.exp(grown[seed] - norms[seed]) for seed in grown if seed in norms]
+        grown = _grown(evidence, "sd_nonsaturating", self.needs)
+        norms = _grown(evidence, "norm_nonsaturating", self.needs)
+        relative = {
+            method: [math.exp(a - b) for a, b in zip(logs, norms.get(method, ()), strict=False)]
+            for method, logs in grown.items()
+        }
         numbers = [
-            evident("deviation over batches, late over now", [math.exp(v) for v in found]),
-            evident("relative to its norm", relative),
+            evident(f"{method}: deviation over batches, late over now", [*map(math.exp, logs)])
+            for method, logs in grown.items()
         ]
-        return verdict(side(found), told(numbers), numbers, len(found))
+        numbers += [evident(f"{method}: relative to its norm", found) for method, found in relative.items() if found]
+        decided = all_of([side(logs, tests=len(grown), margin=math.log(TWICE)) for logs in grown.values()])
+        return verdict(decided, told(numbers), numbers, min(map(len, grown.values())))
 
 
 class NoiseRestores(Claim):
@@ -112,34 +118,53 @@ class NoiseRestores(Claim):
     name = "noise-restores-gradient"
     statement = "Instance noise brings the gradient back"
     source = f"{ARJOVSKY}, sec. 3; Sonderby et al. 1610.04490"
-    needs = "runs of a GAN with gradients"
+    needs = "runs of a GAN with gradients, whose gradient of log(1-D) has vanished"
     rank = 12
 
     def judge(self, evidence: Evidence) -> Verdict:
-        """By the share of the gradient of -T that log(1-D) has late, with noise over without."""
-        return _ratio(
-            self, evidence, "saturating_share_noise", "saturating_share_late",
-            "share of the gradient of -T, with noise over without", vanishing=False,
-        )  # fmt: skip
+        """By the share of the gradient of -T that log(1-D) has late: with noise, over twice that without."""
+        late, noise = (_of_classifiers(evidence, metric, self.needs) for metric in (LATE, NOISE))
+        gone = {method: found for method, found in late.items() if side(found, TENTH) < 0 and noise.get(method)}
+        if not gone:
+            raise NotMeasurable(f"needs {self.needs}: here it has not")
+        times = {
+            method: [math.log(max(a, TINY) / max(b, TINY)) for a, b in zip(noise[method], found, strict=False)]
+            for method, found in gone.items()
+        }
+        numbers = [
+            evident(f"{method}: share of the gradient of -T, with noise over without", [*map(math.exp, logs)])
+            for method, logs in times.items()
+        ]
+        numbers += [evident(f"{method}: without", found) for method, found in gone.items()]
+        doubled = [side(logs, math.log(TWICE), tests=len(times)) > 0 for logs in times.values()]
+        fallen = [side(logs, tests=len(times)) < 0 for logs in times.values()]
+        decided = -1 if any(fallen) else int(all(doubled))
+        return verdict(decided, told(numbers), numbers, min(map(len, times.values())))
 
 
-def _ratio(claim: Claim, evidence: Evidence, over: str, under: str, words: str, *, vanishing: bool) -> Verdict:
-    """Is a share a tenth of another (``vanishing``), or larger than it?"""
-    runs = needed(evidence, *CLASSIFIERS)
-    logs = _logs(evidence, over, under, runs)
-    found = values(logs, claim.needs)
-    numbers = [evident(words, [math.exp(value) for value in found])]
-    numbers += [
-        evident(metric, [*last_by_seed(evidence, f"gradients.{metric}", runs).values()]) for metric in (under, over)
-    ]
-    decided = -side(found, math.log(TENTH)) if vanishing else side(found)
-    return verdict(decided, told(numbers), numbers, len(found))
+def _of_classifiers(evidence: Evidence, metric: str, needs: str) -> dict[str, list[float]]:
+    """A metric of ``gradients`` for each method that trains a discriminator, by seed."""
+    found = {
+        method: [*last_by_seed(evidence, f"gradients.{metric}", in_one_setting(evidence.of(method))).values()]
+        for method in CLASSIFIERS
+    }
+    known = {method: each for method, each in found.items() if each}
+    if not known:
+        raise NotMeasurable(f"needs {needs}")
+    return known
 
 
-def _logs(evidence: Evidence, over: str, under: str, runs: list[TrainingRun]) -> dict[int, float]:
-    """log of one metric over another, by seed, where both are positive."""
-    first, second = (last_by_seed(evidence, f"gradients.{metric}", runs) for metric in (over, under))
-    return {seed: math.log(first[seed] / second[seed]) for seed in first if first[seed] > 0 and second.get(seed, 0) > 0}
+def _grown(evidence: Evidence, metric: str, needs: str) -> dict[str, list[float]]:
+    """log of a metric late over now, for each method; where both are positive."""
+    late, now = (_of_classifiers(evidence, f"{metric}{suffix}", needs) for suffix in ("_late", ""))
+    logs = {
+        method: [math.log(a / b) for a, b in zip(late[method], now.get(method, ()), strict=False) if a > 0 and b > 0]
+        for method in late
+    }
+    known = {method: each for method, each in logs.items() if each}
+    if not known:
+        raise NotMeasurable(f"needs {needs}")
+    return known
 
 
 class EstimateTracks(Claim):
@@ -155,15 +180,16 @@ class EstimateTracks(Claim):
         """Rank correlation over the steps of a run of what its trainer recorded as its estimate with the distance."""
         space = features(evidence)
         found = [
-            by_run(needed(evidence, *methods), lambda run: _tracking(run, evidence.series(QUALITY, run, space)))
+            [_tracking(run, evidence.series(QUALITY, run, space)) for run in needed(evidence, *methods)]
             for methods in (("wgan", "wgan-gp"), CLASSIFIERS)
         ]
-        wgan, gan = (values(each, self.needs) for each in found)
+        wgan, gan = ([tracking for tracking in each if tracking is not None] for each in found)
+        if not wgan or not gan:
+            raise NotMeasurable(f"needs {self.needs}")
         numbers = [evident("rank correlation over steps: WGAN", wgan), evident("GAN", gan)]
-        sides = side(wgan, HALF), -side(gan, HALF)
-        decided = 1 if min(sides) > 0 else -1 if min(sides) < 0 else 0
-        reason = f"{told(numbers)} in {space}; above {HALF}: it tracks"
-        return verdict(decided, reason, numbers, min(len(wgan), len(gan)))
+        decided = all_of([side(wgan, HALF, tests=2), -side(gan, HALF, tests=2)])
+        reason = f"{told(numbers)} in {space}, over runs; above {HALF}: it tracks"
+        return verdict(decided, reason, numbers, len({run.seed for run in needed(evidence, *CLASSIFIERS)}))
 
 
 def _tracking(run: TrainingRun, quality: pd.Series[float]) -> float | None:
@@ -186,6 +212,11 @@ class Forgets(Claim):
     def judge(self, evidence: Evidence) -> Verdict:
         """By the share of what a batch gained that is lost after the later ones."""
         metric = "forgetting.forgotten"
-        found = values(last_by_seed(evidence, metric, needed(evidence)), self.needs)
+        runs = needed(evidence)
+        found = evidence.last(metric, runs)
+        if not found:
+            raise NotMeasurable(f"needs {self.needs}")
         numbers = [evident("share of the gain that is lost", found)]
-        return verdict(side(found, HALF), f"{told(numbers)}; forgotten from {HALF}", numbers, len(found))
+        seeds = len({run.seed for run in runs if evidence.last(metric, [run])})
+        reason = f"{told(numbers)}, over {len(found)} runs; forgotten from {HALF}"
+        return verdict(side(found, HALF), reason, numbers, seeds)

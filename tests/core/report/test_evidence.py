@@ -14,15 +14,16 @@ from wganalyze.report.evidence import evidence_of
 from wganalyze.statistics import Interval
 
 
-def _report(path: str, data: str, snapshots: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> Any:
+def _report(path: str, data: str, snapshots: dict[str, dict[str, Any]], rows: list[dict[str, Any]], n: int = 50) -> Any:
     entries = [{"label": label, "step": int(label[-1]), "facts": facts} for label, facts in snapshots.items()]
-    columns = ["snapshot", "step", "analyzer", "metric", "value", "embedding", "status"]
-    frame = pd.DataFrame([{"status": "ok", "analyzer": "a", "embedding": None, **row} for row in rows], columns=columns)
+    columns = ["snapshot", "step", "analyzer", "metric", "value", "embedding", "status", "n_split", "seed"]
+    usual = {"status": "ok", "analyzer": "a", "embedding": None, "n_split": 50, "seed": 0}
+    frame = pd.DataFrame([{**usual, **row} for row in rows], columns=columns)
     frame["step"] = [int(label[-1]) for label in frame["snapshot"]]
     detail = frame[["snapshot", "step"]].assign(more=1.0)
     return SimpleNamespace(
         path=SimpleNamespace(name=path, __str__=lambda: path),
-        run={"data": {"source": data}, "snapshots": entries},
+        run={"data": {"source": data, "n": n, "seed": 0, "space": "pixels"}, "snapshots": entries},
         measurements=frame,
         tables=["a.detail"],
         table=lambda name: detail,
@@ -95,6 +96,32 @@ def test_reports_of_one_data_set_count_together_and_others_apart() -> None:
     assert len(first.runs) == 2  # of the same folder in two reports
     assert first.last("a.w", first.runs) == [1.0, 1.0]
     assert [run.name for run in second.runs] == ["x"]
+
+
+def test_other_numbers_of_samples_are_other_evidence() -> None:
+    """A Frechet distance of 50 samples is none of 100."""
+    row = [{"snapshot": "x/step_1", "metric": "w", "value": 1.0, "embedding": "pixels"}]
+    more = [{**row[0], "n_split": 100}]
+    reports = [_report("a", "d", {"x/step_1": GP}, row), _report("b", "d", {"x/step_1": GP}, more, n=100)]
+    assert [evidence.data for evidence in evidence_of(reports)] == ["d, n = 50, pixels", "d, n = 100, pixels"]
+
+
+def test_what_an_earlier_run_left_does_not_count() -> None:
+    rows = [
+        {"snapshot": "x/step_1", "metric": "w", "value": value, "embedding": "pixels", **more}
+        for value, more in ((1.0, {}), (2.0, {"n_split": 9}), (3.0, {"seed": 7}), (4.0, {"n_split": None}))
+    ]
+    (evidence,) = evidence_of([_report("a", "d", {"x/step_1": GP}, rows)])
+    assert list(evidence.rows("a.w")["value"]) == [1.0, 4.0]  # of no size: a bracket, say
+
+
+def test_two_methods_in_one_folder_are_two_runs() -> None:
+    snapshots = {"gan_1": {"config.method": "gan"}, "gp_1": {"config.method": "gp"}, "gan_2": {"config.method": "gan"}}
+    rows = [{"snapshot": label, "metric": "w", "value": 1.0, "embedding": "pixels"} for label in snapshots]
+    (evidence,) = evidence_of([_report("r", "d", snapshots, rows)])
+    assert {run.method: run.steps for run in evidence.runs} == {"gan": (1, 2), "gp": (1,)}
+    assert len({run.name for run in evidence.runs}) == 2
+    assert list(evidence.rows("a.w")["method"]) == ["gan", "gp", "gan"]
 
 
 def test_a_number_is_shown_with_its_interval() -> None:

@@ -120,6 +120,22 @@ def test_the_call_goes_before_them_and_they_before_the_file_above(side_by_side: 
     assert {s.output for s in called.snapshots} == {"score"}
 
 
+def test_a_file_further_down_adds_to_those_above_it(side_by_side: Path) -> None:
+    (side_by_side / "wgan" / "wganalyze.toml").write_text("[critic]\noutput = 'logit'\norientation = -1\n")
+    (snapshot, *_) = [s for s in open_request(Request(side_by_side)).snapshots if s.label.startswith("wgan")]
+    assert (snapshot.output, snapshot.orientation, snapshot.penalty) == ("score", -1, 3.0)
+
+
+def test_two_ranges_are_one_too_many(side_by_side: Path) -> None:
+    (side_by_side / "gan" / "wganalyze.toml").write_text("[data]\nrange = [0, 1]\n")
+    with pytest.raises(
+        UsageError, match=r"gan/wganalyze.toml and wgan/late/wganalyze.toml say different things of the"
+    ):
+        open_request(Request(side_by_side))
+    said = Said(range=(-1.0, 1.0))
+    assert open_request(Request(side_by_side, said)).said["range"] == (-1.0, 1.0)
+
+
 def test_a_damaged_one_is_named(side_by_side: Path) -> None:
     (side_by_side / "gan" / "wganalyze.toml").write_text("[critic\n")
     with pytest.raises(UsageError, match=r"gan/wganalyze.toml: not a TOML file"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ class Builder:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.runs: list[TrainingRun] = []
+        theta = [k / 8 for k in range(9)]
+        lines = pd.DataFrame({"theta": theta, "js": [0.0, *[math.log(2)] * 8], "w1": theta})
+        self.tables: dict[str, pd.DataFrame] = {"divergences.lines": lines}
 
     def run(self, method: str, seed: int, numbers: Numbers, **facts: Any) -> Builder:
         """A training run; ``estimate=(...)`` is what its trainer recorded, by step."""
@@ -62,7 +66,7 @@ class Builder:
         columns = ["run", "method", "snapshot", "step", "analyzer", "metric", "embedding", "value", "n", "n_split"]
         frame = pd.DataFrame(self.rows, columns=[*columns, "ci_low", "ci_high", "ci_method"])
         frame = frame.astype(dict.fromkeys(("value", "ci_low", "ci_high"), float))
-        return Evidence("made", self.runs, frame, lambda name: pd.DataFrame())
+        return Evidence("made", self.runs, frame, self.tables.__getitem__)
 
 
 @pytest.fixture

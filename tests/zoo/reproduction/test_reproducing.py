@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import wganalyze
-from wganalyze import UsageError, WganalyzeError
+from wganalyze import WganalyzeError
 from wganalyze_zoo.reproduction.recipes import Recipe, Subject
 from wganalyze_zoo.reproduction.reproducing import Reproduction
 
@@ -57,8 +57,8 @@ def test_one_seed_is_done_however_little_time_there_is(done: tuple[Path, list[st
     _, lines, reproduction = done
     assert reproduction.seeds == 1
     assert "steps times 0.125, and as many seeds as fit" in lines[0]
-    assert sum("trained" in line for line in lines) == len(RECIPES)
-    assert sum("measured" in line for line in lines) == 2
+    assert sum(line.count(": complete") for line in lines) == len(RECIPES)
+    assert sum(": measured:" in line for line in lines) == 2
 
 
 def test_its_reports_tell_which_method_trained_what(done: tuple[Path, list[str], Reproduction]) -> None:
@@ -91,6 +91,23 @@ def test_called_again_it_does_nothing_anew(done: tuple[Path, list[str], Reproduc
     assert {path: path.stat().st_mtime_ns for path in out.glob("**/step_*.pt")} == moments
 
 
-def test_what_a_training_raises_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nowhere"):
-        _reproduction(tmp_path, [], [Recipe("nowhere", 8)]).execute()
+def test_what_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    lines: list[str] = []
+    recipes = [Recipe("nowhere", 8), Recipe("primal", 8)]
+    reproduction = _reproduction(tmp_path, lines, recipes)
+    reproduction.execute()
+    assert any("nowhere: failed (" in line for line in lines)
+    assert len(reproduction.reports) == 2
+
+
+def test_it_ends_when_its_time_is_spent_and_stays_so(tmp_path: Path) -> None:
+    """What was spent is written down: to call it again buys no more seeds, and a longer budget does."""
+    recipes = [Recipe("primal", 8)]
+    first = _reproduction(tmp_path, [], recipes, budget=0.01)
+    first.execute()
+    again, longer = (_reproduction(tmp_path, [], recipes, budget) for budget in (0.01, 45.0))
+    again.execute()
+    longer.execute()
+    assert first.seeds == again.seeds == 1
+    assert longer.seeds > 1
+    assert longer.scale == first.scale
