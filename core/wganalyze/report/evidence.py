@@ -54,7 +54,8 @@ def _of_last_run(report: Report) -> pd.DataFrame:
     if not data:
         return rows
     sized = rows["n_split"].isna() | (rows["n_split"] == data["n"])
-    return rows.loc[sized & (rows["seed"] == data["seed"])]
+    kept: pd.DataFrame = rows[sized & (rows["seed"] == data["seed"])]
+    return kept
 
 
 def _runs(report: Report, prefix: str) -> dict[str, TrainingRun]:
