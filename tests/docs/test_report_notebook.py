@@ -20,7 +20,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small run of two trainers on the ring of eight Gaussians, analysed."""
     folder = tmp_path_factory.mktemp("notebook")
     angle = torch.rand(512, 1, generator=torch.Generator().manual_seed(0)) * 6.28
-    circle = torch.cat([angle.cos(), angle.sin()], 1)
+    circle = 2 * torch.cat([angle.cos(), angle.sin()], 1)
     for method in ("wgan-gp", "wgan"):
         train(method, circle, folder / "ckpt" / method, save_at=(2, 5), width=16)
     wganalyze.run(folder / "ckpt", data="ring8", n=32, replicates=3, out=folder / "report")

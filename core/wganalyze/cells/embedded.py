@@ -81,7 +81,7 @@ class EmbeddedStudy(SnapshotStudy):
         if not np.allclose(together[:1], alone, rtol=1e-3, atol=1e-3 * float(np.abs(together).max(initial=0))):
             raise DataError(
                 f"--space {self._asked.text}: what it makes of a sample depends on the samples beside it (BatchNorm in "
-                "train mode, minibatch statistics); it is no map of samples"
+                "train mode, statistics of a batch); it is no map of samples"
             )
         return rounded(together)
 
