@@ -10,7 +10,7 @@ from functools import partial
 from wganalyze.cells.embedded import Space
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.data import DataSource
-from wganalyze.contracts.terms import PIXELS, Role
+from wganalyze.contracts.terms import CONFIG_NAME, PIXELS, Role
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.exit_codes import ExitCode
 from wganalyze.inference.trials import infer_critics, infer_generators
@@ -59,7 +59,7 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     source = _source(opened, progress)
     snapshots, deal = _dealt(opened, source, progress, infer=request.said.get("infer", False))
     if "training_data" in opened.said:
-        deal = _beside_training(deal, opened)
+        deal = _beside_training(deal, opened, asked="training_data" in request.said)
     questions = [*asked_in(questions, _spaces(opened, snapshots, request.said))]
     if not any(s.make_generator or s.make_critic or s.make_samples for s in snapshots):
         raise UsageError(f"{request.path}: no network can be built: {'; '.join(_missing(snapshots))}")
@@ -91,14 +91,22 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
     return source
 
 
-def _beside_training(deal: Deal | None, opened: Opened) -> Deal:
-    """The deal with what was trained on, which is to be other data than those that are measured on."""
+def _beside_training(deal: Deal | None, opened: Opened, *, asked: bool) -> Deal | None:
+    """The deal with what was trained on, which is to be other data than those that are measured on.
+
+    ``asked``: by the call. What a file beside the checkpoints says is a fact, which may be that these are the same.
+    """
     name = opened.said.get("training_data", "")
+    if deal is None and not asked:
+        return None
     if deal is None:
         raise UsageError("--training-data stands beside --data: say --data NAME too, of samples that were held out")
     try:
         source = opened.host.data_source(name)
         with _answering(source, "--training-data"):
+            if not asked and source.digest == deal.source.digest:
+                note = f"generators were trained on the samples that they are measured on ({CONFIG_NAME} says so)"
+                return replace(deal, held_out=False, assumptions=(*deal.assumptions, note))
             check_training(source, deal.source, name)
     except DataError as error:  # sources call themselves --data
         raise DataError(str(error).replace("--data ", "--training-data ", 1)) from None

@@ -271,6 +271,28 @@ def test_the_call_goes_before_the_toml(trainer: Any, write_plugin: WritePlugin) 
     assert (report.run["data"]["n"], report.run["data"]["replicates"]) == (25, 3)
 
 
+@pytest.mark.parametrize("beside", ["[data]\ntraining = 'digits'\n", "[data]\ntraining = 'digits:train'\n"])
+def test_a_toml_may_say_that_these_samples_were_trained_on(trainer: Any, beside: str) -> None:
+    """A trainer writes it as a fact: what is measured on the same samples then is not held out, and is no mistake."""
+    (trainer.folder / "wganalyze.toml").write_text(beside)
+    report = trainer.run(data="digits")
+    same = "train'" not in beside
+    assert report.exit_code == 0
+    assert (report.run["data"]["held_out"], report.run["data"]["training"] is None) == (
+        (False, True) if same else (None, False)
+    )
+    told = "trained on the samples that they are measured on"
+    assert any(told in line for line in report.run["snapshots"][0]["assumptions"]) is same
+
+
+def test_what_was_trained_on_says_nothing_without_data(trainer: Any) -> None:
+    (trainer.folder / "wganalyze.toml").write_text("[data]\ntraining = 'digits'\n")
+    report = wganalyze.run(trainer.folder, **trainer.nets, only="lipschitz")
+    assert report.run["data"] is None
+    with pytest.raises(UsageError, match="stands beside --data"):
+        wganalyze.run(trainer.folder, **trainer.nets, training_data="digits")
+
+
 # What a report shows
 
 
