@@ -80,6 +80,7 @@ class Divergences(Analyzer):
     name = "divergences"
     needs = frozenset({Need.REAL, Need.FAKE})
     on_request = True
+    in_spaces = True
     metrics = (
         _metric(
             "js_own", "Lower bound of JS by the snapshot's discriminator; negative: worse than D = 1/2.", GOODFELLOW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wganalyze.testing import check_analyzer
+from wganalyze import Embedding, Points, Samples
+from wganalyze.cells.embedded import Space
+from wganalyze.cells.measuring import Question, measure
+from wganalyze.study.study import SnapshotStudy
+from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.dynamics.divergences import Divergences, Held
 from wganalyze_plugins.pairs import Gaussians, Lines
 
@@ -151,3 +156,35 @@ def test_it_is_repeated_and_leaves_the_global_state(study_of: Call, ask: Call) -
     assert first.measurements == second.measurements
     assert first.rows == second.rows
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_space_that_forgets_the_difference_leaves_none() -> None:
+    """It looks at samples alone, and is asked in any space: of the one axis that the laws differ in, or of another."""
+
+    class Axis(Embedding):
+        name, help = "axis", "for tests"
+
+        def __init__(self, axis: int) -> None:
+            super().__init__()
+            self.axis = axis
+
+        def embed(self, samples: Samples) -> Points:
+            return samples.points[:, self.axis : self.axis + 1]
+
+    base = shifted_gaussians(shift=0.0, n=200)
+    moved = replace(base.snapshot, make_generator=lambda: Moved().eval())
+    study = SnapshotStudy(moved, base.deal)
+    found = {}
+    for axis in (0, 1):
+        question = Question(Divergences, Divergences.Options(probe_steps=200), space=Space(f"axis {axis}", Axis(axis)))
+        found[axis] = {row.metric: row for row in measure(study, question).measurements}
+    assert found[0]["probe_accuracy"].value > 0.9
+    assert found[1]["probe_accuracy"].value < 0.6
+    assert "holds samples" in found[0]["js_own"].message
+
+
+class Moved(nn.Module):
+    """z, four to the right."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z + torch.tensor([4.0, 0.0])
