@@ -58,7 +58,13 @@ def _steps(context: click.Context, parameter: click.Parameter, text: str | None)
 @click.option("--steps", type=click.IntRange(1), help="Of the generator [default: the preset's].")
 @click.option("--save-at", callback=_steps, metavar="A,B,C", help="Steps whose checkpoints are kept [default: five].")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all draws.")
-@click.option("--arch", default="mlp", show_default=True, metavar="mlp|dcgan|dcgan-nobn", help="The networks.")
+@click.option(
+    "--arch",
+    default="mlp",
+    show_default=True,
+    metavar="mlp|mlp-nobn|dcgan|dcgan-nobn",
+    help="The networks; -nobn: without BatchNorm.",
+)
 @click.option("--preset", default="toy", show_default=True, metavar="toy|published", help="Sizes and rates.")
 @click.option("--loss", metavar="NAME", help="The loss of another method.")
 @click.option(

@@ -21,6 +21,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "gan+sn": ("gan", {"constraints": ["sn"]}),
     "ebgan+sn": ("ebgan", {"constraints": ["sn"]}),
     "gan+minibatch": ("gan", {"minibatch_discrimination": True}),
+    "mlp-nobn": ("gan", {"arch": "mlp-nobn"}),
     "dcgan": ("gan", {"arch": "dcgan"}),
     "dcgan-nobn": ("wgan-gp", {"arch": "dcgan-nobn"}),
     "dcgan+sn": ("sngan", {"arch": "dcgan"}),

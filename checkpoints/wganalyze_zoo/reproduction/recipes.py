@@ -37,9 +37,9 @@ PRIMAL = [Recipe(name, 3000) for name in ("primal", "primal-stratified")]
 IMAGES = [
     Recipe(method, steps, arch=arch)
     for method, steps in (("wgan-gp", 400), ("gan", 1200))
-    for arch in ("dcgan", "dcgan-nobn")
+    for arch in ("dcgan", "dcgan-nobn", "mlp-nobn")
 ]
-"""With BatchNorm and without."""
+"""As many steps of a method on each architecture: convolutions with BatchNorm and without, and none at all."""
 
 CONTINUED = ("wgan-gp", "wgan-div", "wgan", "wgan-c", "gan", "gan-saturating", "primal")
 """Recipes whose last snapshot is trained on by ``gradients`` and ``forgetting``."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from wganalyze import UsageError
 from wganalyze_zoo.methods.method import Method
+from wganalyze_zoo.methods.presets import Preset
 from wganalyze_zoo.networks import (
     Autoencoder,
     Critic,
@@ -19,7 +20,8 @@ from wganalyze_zoo.networks import (
 )
 from wganalyze_zoo.training.reals import Reals
 
-ARCHITECTURES = ("mlp", "dcgan", "dcgan-nobn")
+ARCHITECTURES = ("mlp", "mlp-nobn", "dcgan", "dcgan-nobn")
+"""What ``--arch`` names; "-nobn": without BatchNorm, in whichever network has it otherwise."""
 LEAST_SIDE = 4
 CODE = 16
 """Width of an autoencoder's code; in the plane, too, where ring8 needs more of it than coordinates."""
@@ -33,27 +35,34 @@ class Nets:
     critic: Critic | None
 
 
+def convolutional(arch: str) -> bool:
+    """Are its nets for images, and not for flat vectors?"""
+    return arch.startswith("dcgan")
+
+
+def batch_norm_of(arch: str, preset: Preset) -> bool:
+    """Has its generator BatchNorm? A DCGAN has it; in an MLP it is for the preset to say."""
+    return not arch.endswith("-nobn") and (convolutional(arch) or preset.batch_norm)
+
+
 def check_architecture(arch: str, reals: Reals) -> None:
     """UsageError where there are no nets of this kind for the data."""
     if arch not in ARCHITECTURES:
         raise UsageError(f"--arch {arch}: choose {', '.join(ARCHITECTURES)}")
     shape = tuple(reals.points.shape[1:])
     square = len(shape) == 3 and shape[1] == shape[2]
-    if arch != "mlp" and not (square and shape[1] % 2 == 0 and shape[1] >= LEAST_SIDE):
+    if convolutional(arch) and not (square and shape[1] % 2 == 0 and shape[1] >= LEAST_SIDE):
         raise UsageError(f"--arch {arch}: needs square images of an even side, not samples of shape {shape}; use mlp")
 
 
-def make_nets(method: Method, reals: Reals, arch: str, latent: int, width: int, *, batch_norm: bool) -> Nets:
+def make_nets(method: Method, reals: Reals, arch: str, preset: Preset) -> Nets:
     """Untrained, with constraints in place.
 
-    ``batch_norm``: in the MLP generator. A DCGAN has it in the generator, and in the critic unless a constraint looks
-    at the gradient or the weights: BatchNorm makes a score depend on its batch.
+    A DCGAN with BatchNorm has it in the critic too, unless a constraint looks at the gradient or the weights:
+    BatchNorm makes a score depend on its batch.
     """
-    generator, critic = (
-        _mlp(method, reals, latent, width, batch_norm)
-        if arch == "mlp"
-        else _dcgan(method, reals, latent, width, batch_norm=arch == "dcgan")
-    )
+    make = _dcgan if convolutional(arch) else _mlp
+    generator, critic = make(method, reals, preset.latent_dim, preset.width, batch_norm=batch_norm_of(arch, preset))
     if critic is not None:
         for constraint in method.constraints:
             if constraint.wrap is not None:
@@ -61,7 +70,9 @@ def make_nets(method: Method, reals: Reals, arch: str, latent: int, width: int, 
     return Nets(generator, critic)
 
 
-def _mlp(method: Method, reals: Reals, latent: int, width: int, batch_norm: bool) -> tuple[nn.Module, Critic | None]:
+def _mlp(
+    method: Method, reals: Reals, latent: int, width: int, *, batch_norm: bool
+) -> tuple[nn.Module, Critic | None]:
     dim = reals.dim
     critic: Critic | None = None
     if method.loss.kind == "score":

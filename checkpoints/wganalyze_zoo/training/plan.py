@@ -11,6 +11,7 @@ from wganalyze import UsageError
 from wganalyze_zoo.methods.constraints import CONSTRAINTS, Constraint
 from wganalyze_zoo.methods.method import Method
 from wganalyze_zoo.methods.presets import Preset
+from wganalyze_zoo.training.nets import batch_norm_of, convolutional
 from wganalyze_zoo.training.reals import Reals
 
 SAVED = (0.05, 0.25, 0.5, 0.75, 1.0)
@@ -41,7 +42,7 @@ def sized(preset: Preset, arch: str, **sizes: int | None) -> Preset:
 
     UsageError names a size that is too small.
     """
-    if arch != "mlp":
+    if convolutional(arch):
         preset = replace(preset, width=preset.channels)
     said = {name: size for name, size in sizes.items() if size is not None}
     for name, size in said.items():
@@ -85,7 +86,7 @@ def settings_of(method: Method, sizes: Preset, reals: Reals, moments: Sequence[i
         "latent_dim": 1 if method.fit is not None else sizes.latent_dim,
         "latent_law": "normal",
         "width": sizes.width,
-        "batch_norm": int(sizes.batch_norm if more["arch"] == "mlp" else more["arch"] == "dcgan"),
+        "batch_norm": int(batch_norm_of(str(more["arch"]), sizes)),
         "rates": f"{sizes.generator}; {sizes.critic}",
         "constants": ", ".join(f"{name} {value:g}" for name, value in constants.items()),
         "estimates": method.loss.estimates,

@@ -19,7 +19,7 @@ from wganalyze_zoo.methods.presets import Preset
 from wganalyze_zoo.methods.table import find_method, owner_of
 from wganalyze_zoo.training import files
 from wganalyze_zoo.training.loop import Training
-from wganalyze_zoo.training.nets import Nets, check_architecture, make_nets
+from wganalyze_zoo.training.nets import Nets, check_architecture, convolutional, make_nets
 from wganalyze_zoo.training.outcome import Ending, Run
 from wganalyze_zoo.training.plan import Settings, constraints_of, facts_of, moments_of, place_of, settings_of, sized
 from wganalyze_zoo.training.progress import Progress
@@ -95,9 +95,9 @@ def train(
     if ended is not None:
         return ended
     folder.mkdir(parents=True, exist_ok=True)
-    with _quietly(threads=1 if arch == "mlp" and place.type == "cpu" else None):
+    with _quietly(threads=1 if not convolutional(arch) and place.type == "cpu" else None):
         torch.default_generator.manual_seed(seed)
-        shaped = reals.points.flatten(1) if arch == "mlp" else reals.points
+        shaped = reals.points if convolutional(arch) else reals.points.flatten(1)
         nets = _nets(chosen, reals, sizes, arch, seed)
         nets.generator.to(place)
         if nets.critic is not None:
@@ -187,4 +187,4 @@ def _quietly(threads: int | None) -> Iterator[None]:
 def _nets(method: Method, reals: Reals, preset: Preset, arch: str, seed: int) -> Nets:
     if method.fit is not None:
         return Nets(method.fit(reals.points.flatten(1), preset.batch, seed), None)
-    return make_nets(method, reals, arch, preset.latent_dim, preset.width, batch_norm=preset.batch_norm)
+    return make_nets(method, reals, arch, preset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wganalyze import Claim, hookimpl
 from wganalyze_plugins.claims.batches import FartherThanCentroids, FartherThanMean, Overestimates, Stratified
+from wganalyze_plugins.claims.constraints import ConstraintsHelp, ZeroCentred
 from wganalyze_plugins.claims.distances import MetricDecides, NearerIsNotBetter, ResemblesCentroids, TransformIsNearer
 from wganalyze_plugins.claims.divergences import BoundedIsTotalVariation, JsSaturates, ReachesOptimum
 from wganalyze_plugins.claims.dynamics import (
@@ -14,7 +15,7 @@ from wganalyze_plugins.claims.dynamics import (
     SaturatingVanishes,
     ShortOfMaximum,
 )
-from wganalyze_plugins.claims.methods import ConstraintsHelp, KeepsModes, Memorises, Survives, ZeroCentred
+from wganalyze_plugins.claims.methods import KeepsModes, Memorises, Survives
 
 
 @hookimpl

@@ -7,14 +7,13 @@ from itertools import pairwise
 from wganalyze import Claim, Evidence, Evident, NotMeasurable, Verdict
 from wganalyze_plugins.claims.deciding import (
     W1,
-    all_of,
     by_run,
     ends,
+    every,
     evident,
     measured,
     needed,
     paired,
-    side,
     told,
     verdict,
 )
@@ -117,7 +116,7 @@ class Stratified(Claim):
             raise NotMeasurable(f"needs {self.needs}")
         fallen = [*falls.values()]
         numbers = [evident("fall of the bias", fallen), evident("movement of W1, random less stratified", steadier)]
-        decided = all_of([side(fallen, tests=2), side(steadier, tests=2)])
+        decided = every([fallen, steadier])
         return verdict(decided, told(numbers), numbers, len(steadier))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ SETTING = ("arch", "preset", "loss", "constraint", "data", "steps", "batch")
 """What runs of one method may differ in beside their seeds."""
 
 QUALITY = "quality.frechet"
+SAME = 1e-12
+"""Frechet distances below count as this one, so that they have a logarithm."""
+BETTER = math.log(1.1)
+"""Of the ratio of two Frechet distances, where seeds are too few for an interval."""
 W1 = "exact-w.w1"
 
 
@@ -43,19 +48,27 @@ def ends(number: Evident) -> tuple[float, float]:
 
 
 def side(values: Sequence[float], of: float = 0.0, *, tests: int = 1, margin: float = 0.0) -> int:
-    """1: above ``of``, -1: below, 0: undecided.
+    """1: above ``of``, -1: below, 0: undecided, as of no values.
 
     By the interval of the mean, at 95% over all ``tests`` that one answer rests on (Bonferroni); with values that are
     too few for one by all of them, which are to lie beyond ``margin``.
     """
+    if not values:
+        return 0
     interval = student_t(values, 1 - (1 - LEVEL) / tests).interval
     low, high = (min(values) - margin, max(values) + margin) if interval is None else (interval.low, interval.high)
     return 1 if low > of else -1 if high < of else 0
 
 
-def all_of(sides: Sequence[int]) -> int:
-    """A statement about all: refuted by one, supported by all of them."""
-    return -1 if min(sides) < 0 else min(sides)
+def every(parts: Sequence[Sequence[float]], *, margin: float = 0.0) -> int:
+    """A statement of several parts, the values of each of which are to lie above 0: 1, -1 or 0 as for ``side``.
+
+    All parts support it, each at 95% (an intersection-union test); any part refutes it, at its share of 5%
+    (Bonferroni).
+    """
+    if all(side(part, margin=margin) > 0 for part in parts):
+        return 1
+    return -1 if any(side(part, tests=len(parts), margin=margin) < 0 for part in parts) else 0
 
 
 def verdict(decided: int, reason: str, numbers: Sequence[Evident], seeds: int) -> Verdict:
@@ -108,6 +121,22 @@ def last_by_seed(
     """The value at the last step of each run of one method that has one, by seed; see ``by_seed``."""
     last = ((run, evidence.last(metric, [run], space)) for run in runs)
     return by_seed((run, value[0] if value else None) for run, value in last)
+
+
+def last_log_by_seed(evidence: Evidence, runs: Iterable[TrainingRun], space: str) -> dict[int, float]:
+    """The logarithm of the last Frechet distance of each run of one method, by seed."""
+    last = last_by_seed(evidence, QUALITY, runs, space)
+    return {seed: math.log(max(value, SAME)) for seed, value in last.items()}
+
+
+def ratio(name: str, logs: Sequence[float]) -> Evident:
+    """The geometric mean of ratios of which these are the logarithms, with the interval that theirs has."""
+    shown = evident(name, logs)
+    interval = shown.interval
+    if interval is None:
+        return Evident(name, math.exp(shown.value))
+    low, high = (math.exp(min(end, 700)) for end in (interval.low, interval.high))
+    return Evident(name, math.exp(shown.value), Interval(low, high, f"{interval.method}, of logarithms"))
 
 
 def by_seed(found: Iterable[tuple[TrainingRun, float | None]]) -> dict[int, float]:

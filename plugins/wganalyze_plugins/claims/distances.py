@@ -6,8 +6,8 @@ from wganalyze import Claim, Evidence, Evident, NotMeasurable, TrainingRun, Verd
 from wganalyze_plugins.claims.deciding import (
     QUALITY,
     W1,
-    all_of,
     by_run,
+    every,
     evident,
     features,
     in_one_setting,
@@ -65,7 +65,7 @@ class TransformIsNearer(Claim):
             evident("of wgan-c", [*mean[1].values()]),
             evident("of f = 0", _zero(evidence)),
         ]
-        decided, still = [side(difference)], "static not measured: --only gradients"
+        decided, still = [difference], "static not measured: --only gradients"
         try:
             runs = evidence.of("wgan-gp")
             ends = [last_by_seed(evidence, f"gradients.{end}_error", runs) for end in ("penalised", "transform")]
@@ -76,14 +76,14 @@ class TransformIsNearer(Claim):
                 evident("c-transform", [*ends[1].values()]),
                 evident("f = 0", [*zero.values()]),
             ]
-            decided.append(side(static))
+            decided.append(static)
             numbers += more
             still = f"static: {told(more)}"
         except NotMeasurable:
             pass
         nothing = "" if side(paired(dict(enumerate(_zero(evidence))), mean[1])) > 0 else "; no nearer than f = 0"
         reason = f"in training: {told(numbers[:3])}{nothing}; {still}"
-        return verdict(all_of(decided), reason, numbers, len(difference))
+        return verdict(every(decided), reason, numbers, len(difference))
 
 
 def _mean(found: dict[int, float]) -> float | None:

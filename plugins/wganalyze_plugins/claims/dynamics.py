@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wganalyze import Claim, Evidence, NotMeasurable, Verdict
 from wganalyze_plugins.claims.deciding import (
     QUALITY,
-    all_of,
+    every,
     evident,
     features,
     in_one_setting,
@@ -59,7 +59,7 @@ class ShortOfMaximum(Claim):
         if not known:
             raise NotMeasurable(f"needs {self.needs} of a WGAN")
         numbers = [evident(method, found) for method, found in known.items()]
-        decided = all_of([side(found, MATERIAL, tests=len(known)) for found in known.values()])
+        decided = every([[rise - MATERIAL for rise in found] for found in known.values()])
         reason = f"the objective rises by {told(numbers)} of W1 when the critic is trained on; material from {MATERIAL}"
         beside = [*last_by_seed(evidence, "gradients.transform_rise", in_one_setting(evidence.of("wgan-c"))).values()]
         if beside:
@@ -81,7 +81,7 @@ class SaturatingVanishes(Claim):
         late, now = (_of_classifiers(evidence, metric, self.needs) for metric in (LATE, NOW))
         numbers = [evident(f"{method}: share of the gradient of -T, late", found) for method, found in late.items()]
         numbers += [evident(f"{method}: at the snapshot", found) for method, found in now.items()]
-        decided = all_of([-side(found, TENTH, tests=len(late)) for found in late.values()])
+        decided = every([[TENTH - share for share in found] for found in late.values()])
         reason = f"{told(numbers)}; vanished below {TENTH}"
         return verdict(decided, reason, numbers, min(map(len, late.values())))
 
@@ -108,7 +108,7 @@ class NonSaturatingUnstable(Claim):
             for method, logs in grown.items()
         ]
         numbers += [evident(f"{method}: relative to its norm", found) for method, found in relative.items() if found]
-        decided = all_of([side(logs, tests=len(grown), margin=math.log(TWICE)) for logs in grown.values()])
+        decided = every([*grown.values()], margin=math.log(TWICE))
         return verdict(decided, told(numbers), numbers, min(map(len, grown.values())))
 
 
@@ -187,7 +187,7 @@ class EstimateTracks(Claim):
         if not wgan or not gan:
             raise NotMeasurable(f"needs {self.needs}")
         numbers = [evident("rank correlation over steps: WGAN", wgan), evident("GAN", gan)]
-        decided = all_of([side(wgan, HALF, tests=2), -side(gan, HALF, tests=2)])
+        decided = every([[each - HALF for each in wgan], [HALF - each for each in gan]])
         reason = f"{told(numbers)} in {space}, over runs; above {HALF}: it tracks"
         return verdict(decided, reason, numbers, len({run.seed for run in needed(evidence, *CLASSIFIERS)}))
 

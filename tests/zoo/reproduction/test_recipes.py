@@ -45,7 +45,12 @@ def test_the_methods_that_claims_compare_are_trained() -> None:
 def test_digits_are_measured_on_what_was_not_trained_on() -> None:
     digits = subject_of("digits")
     assert (digits.training, digits.data) == ("digits:train", "digits:held-out")
-    assert any(recipe.arch == "dcgan-nobn" for recipe in digits.recipes)
+    on: dict[str, dict[str, int]] = {}
+    for recipe in digits.recipes:
+        on.setdefault(recipe.method, {})[recipe.arch] = recipe.steps
+    for method in ("wgan-gp", "gan"):
+        assert on[method].keys() == {"mlp", "mlp-nobn", "dcgan", "dcgan-nobn"}
+        assert len({steps for arch, steps in on[method].items() if arch != "mlp"}) == 1
     ring = subject_of("ring8")
     assert ring.training == ring.data == "ring8"
     assert all(recipe.arch == "mlp" for recipe in ring.recipes)

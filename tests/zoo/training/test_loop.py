@@ -29,7 +29,7 @@ def _random_state() -> Iterator[None]:
 def training(method: Method, data: Tensor, steps: int = 8, batch: int = 16) -> Training:
     """Before its first step."""
     sizes = replace(method.preset("toy", 64), batch=batch, latent_dim=4)
-    nets = make_nets(method, reals_of(data, 0), "mlp", 4, 8, batch_norm=False)
+    nets = make_nets(method, reals_of(data, 0), "mlp-nobn", replace(sizes, width=8))
     return Training(method, sizes, nets, data, steps, seed=0)
 
 

@@ -117,6 +117,15 @@ def test_convolutions(name: str, arch: str, tmp_path: Path) -> None:
     assert normed == (set() if arch == "dcgan-nobn" else {"generator", "critic"} if plain else {"generator"})
 
 
+@pytest.mark.parametrize(("name", "normed"), [("gan", True), ("wgan-gp", False)])
+def test_the_preset_says_whether_an_mlp_has_batch_norm_and_nobn_takes_it_out(
+    name: str, normed: bool, tmp_path: Path
+) -> None:
+    for arch, expected in (("mlp", normed), ("mlp-nobn", False)):
+        run = train(name, "digits:train", tmp_path / arch, save_at=(2,), arch=arch, batch=8, width=4, latent_dim=4)
+        assert any("running_mean" in key for key in tensors(run.checkpoints[0])) == expected
+
+
 def test_a_law_is_trained_on_as_it_is_and_a_range_is_mapped_onto_the_cube(tmp_path: Path) -> None:
     law = brief("primal", tmp_path / "law", 1, data="ring8")
     assert any("unbounded" in key for key in tensors(law.checkpoints[0]))
@@ -322,7 +331,7 @@ def test_training_brings_the_samples_to_the_data(name: str, tmp_path: Path) -> N
         ("gann", {}, "no method is called 'gann'; there are: gan, gan-saturating,"),
         ("gan", {"loss": "mmd"}, "--loss mmd: there is no such loss; choose began,"),
         ("gan", {"constraints": ["slope"]}, "--constraint slope: choose clip, gp, lp, div, zero, sn"),
-        ("gan", {"arch": "resnet"}, "--arch resnet: choose mlp, dcgan, dcgan-nobn"),
+        ("gan", {"arch": "resnet"}, "--arch resnet: choose mlp, mlp-nobn, dcgan, dcgan-nobn"),
         ("gan", {"arch": "dcgan"}, "--arch dcgan: needs square images of an even side, not samples of shape (6,);"),
         ("gan", {"preset": "best"}, "--preset best: choose toy or published"),
         ("primal", {"preset": "published"}, "--preset published: primal has none; leave it out"),
