@@ -217,6 +217,7 @@ def finding_row(
 def _row(measurement: Measurement, metric: Metric) -> dict[str, Any]:
     row = asdict(measurement)
     del row["interval"]
+    row["values"] = list(measurement.values) or None
     interval = measurement.interval
     if interval is not None:
         row |= {"ci_low": interval.low, "ci_high": interval.high, "ci_method": interval.method}

@@ -108,6 +108,7 @@ class Measurement:
     ``message``: what a reader has to know beside it.
     ``status``: "ok", or "skipped" with the reason as its message.
     ``scope``: "data" where no network takes part, so that it is the same number (and the same test) at every snapshot.
+    ``values``: one of each replicate, of a mean over them: snapshots share z and reals, so that theirs are pairs.
     """
 
     metric: str
@@ -124,6 +125,7 @@ class Measurement:
     message: str = ""
     status: Status = "ok"
     scope: Scope = "snapshot"
+    values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.status == "ok" and (self.value is None or not math.isfinite(self.value)):
@@ -176,6 +178,7 @@ class Measurement:
             solver=solver,
             message=message,
             scope=scope,
+            values=estimate.values if replicates in (None, estimate.replicates) else (),
         )
 
     @classmethod

@@ -67,6 +67,7 @@ class Family:
                 "ci_low": None,
                 "ci_high": None,
                 "ci_method": None,
+                "values": None,
             }
 
 

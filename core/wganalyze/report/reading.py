@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from wganalyze.errors import UsageError
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS
 from wganalyze.report.store import PLAN_FILE, RUN_FILE, CellStore
 from wganalyze.report.views import Views
 
@@ -40,12 +41,12 @@ class Report:
     @cached_property
     def measurements(self) -> pd.DataFrame:
         """One row for each number; columns as in ``wganalyze.report.schema``."""
-        return _of_spaces(_frame(self._views["measurements"]))
+        return _whole(_frame(self._views["measurements"]), MEASUREMENTS)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
         """One row for each finding: level, code, message, evidence."""
-        return _of_spaces(_frame(self._views["findings"]))
+        return _whole(_frame(self._views["findings"]), FINDINGS)
 
     @property
     def tables(self) -> list[str]:
@@ -139,6 +140,6 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _of_spaces(frame: pd.DataFrame) -> pd.DataFrame:
-    """Reports of before there were spaces know of none."""
-    return frame if "embedding" in frame else frame.assign(embedding=None)
+def _whole(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """With the columns that reports did not have when this one was written; empty ones."""
+    return frame.assign(**dict.fromkeys([name for name in columns if name not in frame]))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from wganalyze.contracts.measurement import Table
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 MEASUREMENTS: Mapping[str, str] = {
     "run_id": "string",
@@ -24,6 +24,7 @@ MEASUREMENTS: Mapping[str, str] = {
     "ci_high": "float64",
     "ci_method": "string",
     "replicates": "int64",
+    "values": "list<float64>",
     "n": "int64",
     "dim": "int64",
     "unit": "string",
@@ -80,11 +81,15 @@ def arrow(columns: Mapping[str, str], metadata: Mapping[str, str] | None = None)
     """The Arrow schema of ``columns``, with the schema's version in its metadata."""
     import pyarrow as pa
 
-    fields = [
-        pa.field(name, pa.list_(pa.string()) if kind == "list<string>" else pa.type_for_alias(kind))
-        for name, kind in columns.items()
-    ]
+    fields = [pa.field(name, _type(kind)) for name, kind in columns.items()]
     return pa.schema(fields, metadata={"wganalyze_schema": SCHEMA_VERSION, **(metadata or {})})
+
+
+def _type(kind: str) -> pa.DataType:
+    import pyarrow as pa
+
+    inner = kind.removeprefix("list<").removesuffix(">")
+    return pa.type_for_alias(kind) if inner == kind else pa.list_(pa.type_for_alias(inner))
 
 
 def table_of(columns: Mapping[str, str], records: Sequence[Mapping[str, Any]]) -> pa.Table:

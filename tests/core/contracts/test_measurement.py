@@ -84,6 +84,8 @@ def test_the_interval_and_the_replicates_are_those_of_the_estimate() -> None:
     estimate = Estimate(1.5, interval, 4, (1.0, 2.0, 1.0, 2.0))
     measurement = Measurement.of("gap", estimate, Sizes())
     assert (measurement.value, measurement.interval, measurement.replicates) == (1.5, interval, 4)
+    assert measurement.values == estimate.values
+    assert Measurement.of("gap", estimate, Sizes(), replicates=9).values == ()  # they count something else
     single = Measurement.of("gap", 1.5, Sizes())
     assert (single.value, single.interval, single.replicates) == (1.5, None, None)
 

@@ -12,7 +12,7 @@ from wganalyze.contracts.measurement import Table
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, detail, table_of
 
 PROMISED = """
-    run_id snapshot step step_unit analyzer metric value ci_low ci_high ci_method replicates n dim unit direction
+    run_id snapshot step step_unit analyzer metric value ci_low ci_high ci_method replicates values n dim unit direction
     space embedding mode method certificate solver status message scope correction seed options digest data_id n_split
     plugin plugin_version device seconds cell
 """
@@ -33,7 +33,7 @@ def test_the_columns_are_those_that_users_were_promised() -> None:
         "evidence",
         "cell",
     ]
-    assert SCHEMA_VERSION == "2"
+    assert SCHEMA_VERSION == "3"
 
 
 @pytest.mark.parametrize("columns", [MEASUREMENTS, FINDINGS])
