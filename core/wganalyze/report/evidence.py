@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.claim import Evidence, Fact, TrainingRun
+from wganalyze.contracts.evidence import Evidence, Fact, TrainingRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,9 @@ def _gathered(data: str, reports: Sequence[Report]) -> Evidence:
     rows = pd.concat(frames, ignore_index=True)
     rows = rows[(rows["status"] == "ok") & rows["value"].notna()].reset_index(drop=True)
     runs = {run.name: run for place in places for run in place.values()}
-    return Evidence(data, [*runs.values()], rows, partial(_table, reports, places))
+    told = [_placed(report.findings, runs) for report, runs in zip(reports, places, strict=True)]
+    findings = pd.concat(told, ignore_index=True)
+    return Evidence(data, [*runs.values()], rows, partial(_table, reports, places), findings)
 
 
 def _of_last_run(report: Report) -> pd.DataFrame:
@@ -59,11 +61,16 @@ def _of_last_run(report: Report) -> pd.DataFrame:
 
 
 def _runs(report: Report, prefix: str) -> dict[str, TrainingRun]:
-    """The training run of each snapshot, by its label: snapshots of one folder, one method and one seed are one."""
+    """The training run of each snapshot, by its label: those of one folder, one method and one seed that have a step.
+
+    A snapshot without a step stands for itself.
+    """
     gathered: dict[tuple[str, object, object], list[Mapping[str, Any]]] = {}
     for entry in report.run.get("snapshots", []):
         facts = _named(entry)
-        key = (str(entry["label"]).rpartition("/")[0], facts.get("method"), facts.get("seed"))
+        label = str(entry["label"])
+        folder = label if entry.get("step") is None else label.rpartition("/")[0]
+        key = (folder, facts.get("method"), facts.get("seed"))
         gathered.setdefault(key, []).append(entry)
     folders = [folder for folder, *_ in gathered]
     runs: dict[str, TrainingRun] = {}
