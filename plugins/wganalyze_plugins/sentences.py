@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST = 5
-"""Steps from which on a rank correlation can be told from chance."""
+"""Steps from which on even a perfect order is beyond chance."""
 LEVEL = 0.05
 
 
@@ -76,16 +76,19 @@ def _worth(raw: float, ratio: float, sampling: float, n: float, found: Mapping[s
 
 
 def _tracking(run: TrainingRun, evidence: Evidence) -> str:
-    """Whether the loss follows W1 over the steps, where there are enough of them to tell."""
-    from scipy.stats import spearmanr
+    """Whether the loss follows W1 over the steps, by Kendall's test; nothing where it might be chance."""
+    from scipy.stats import kendalltau
 
-    dual, w1 = (evidence.series(name, run) for name in ("critic-gap.dual_raw", "exact-w.w1"))
-    steps = dual.index.intersection(w1.index)
-    if len(steps) < FEWEST or dual[steps].nunique() < 2 or w1[steps].nunique() < 2:
+    try:
+        dual, w1 = (evidence.series(name, run) for name in ("critic-gap.dual_raw", "exact-w.w1"))
+    except NotMeasurable:
         return ""
-    found = spearmanr(dual[steps], w1[steps])
-    if found.pvalue > LEVEL:
-        return f"; over {len(steps)} steps it does not follow W1 beyond chance"
+    steps = dual.index.intersection(w1.index)
+    if len(steps) < FEWEST:
+        return ""
+    found = kendalltau(dual[steps], w1[steps])
+    if not found.pvalue <= LEVEL:  # NaN, of a constant
+        return ""
     return f"; over {len(steps)} steps it {'follows' if found.statistic > 0 else 'moves against'} W1"
 
 
@@ -96,7 +99,7 @@ def slope(run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
     try:
         high = float(evidence.row("lipschitz.lipschitz_upper", run)["value"])
     except NotMeasurable:
-        high = float("inf")
+        high = math.inf
     if "not-1-lipschitz" in found:
         text = f"The critic is not 1-Lipschitz: it has a slope of {low:.4g}"
     elif "1-lipschitz" in found:
@@ -104,10 +107,8 @@ def slope(run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
     elif low > 1 or "discriminator" in evidence.found("critic-gap", run):
         return
     else:
-        bound = (
-            "no upper end is known" if high == float("inf") else f"its constant lies between {low:.3g} and {high:.3g}"
-        )
-        text = f"Whether the critic is 1-Lipschitz is open: {bound}"
+        top = "" if high == math.inf else f" and at most {high:.3g}"
+        text = f"Whether the critic is 1-Lipschitz is open: its constant is at least {low:.3g}{top}"
     yield Sentence(f"{text}.", 40, ("lipschitz_lower", "lipschitz_upper"))
 
 
