@@ -77,7 +77,7 @@ def diff(
     return ExitCode.FAILED if exit_code and not found.equal else ExitCode.OK
 
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "file", "part", "key", "status", "shape_a", "shape_b", "dtype_a", "dtype_b", "elements", "changed", "relative",
     "spectral", "largest", "norm", "nonfinite_a", "nonfinite_b", "note",
 )  # fmt: skip
