@@ -1,4 +1,4 @@
-"""Fields of our docstrings, "``name``: what it is", become a list; an extension of griffe, by which mkdocstrings reads."""
+"""An extension of griffe, for mkdocstrings: the fields of our docstrings, "``name``: what it is", become a list."""
 
 from __future__ import annotations
 
