@@ -397,11 +397,11 @@ def test_a_file_that_goes_away(house: House) -> None:
     ],
 )
 def test_an_unknown_option_or_value(house: House, more: list[str], texts: list[str]) -> None:
-    before = (house.report / "run.json").read_bytes()
+    before = (house.report / "_run.json").read_bytes()
     answer = house.run(*more)
     one_line(answer, 2, *texts)
     assert answer.out == ""
-    assert (house.report / "run.json").read_bytes() == before
+    assert (house.report / "_run.json").read_bytes() == before
 
 
 def test_a_configuration_that_is_wrong(house: House) -> None:
@@ -487,8 +487,8 @@ def test_files_that_may_not_grow(house: House) -> None:
     """Where no disk can be mounted: a limit on the size of files stops the writing in the middle of a cell."""
     save(house.ckpt, 2)
 
-    most = max(path.stat().st_size for path in house.report.glob("cells/*/measurements.parquet")) - 1
-    assert (house.report / "run.json").stat().st_size < most
+    most = max(path.stat().st_size for path in house.report.glob("_cells/*/measurements.parquet")) - 1
+    assert (house.report / "_run.json").stat().st_size < most
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

@@ -42,6 +42,8 @@ class Verbs(click.Group):
         try:
             command = entry.load()
         except Exception as error:
+            if ctx.resilient_parsing:  # a shell completes: what is broken is not offered
+                return None
             raise UsageError(
                 f"the command {cmd_name!r} of {_distribution(entry)} cannot be imported ({reason_of(error)})"
             ) from error

@@ -12,7 +12,8 @@ from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import CheckpointError, UsageError
 from wganalyze.text import reason_of
 
-REPORT_MARK = "run.json"
+REPORT_MARKS = (("_run.json", "_cells"), ("run.json", "cells"))
+"""A file and a folder that are in every report; of before, without the "_"."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] =
     if any(_claims(loader, folder) for loader in loaders.values()):
         yield folder
         return
-    if any(entry.name == REPORT_MARK for entry in entries) and (folder / "cells").is_dir():
+    if any((folder / record).is_file() and (folder / cells).is_dir() for record, cells in REPORT_MARKS):
         return
     for entry in entries:
         if entry.name.startswith("."):

@@ -13,8 +13,9 @@ from wganalyze.errors import UsageError
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
+from wganalyze.report.layout import Layout
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
-from wganalyze.report.store import PLAN_FILE, RUN_FILE, CellStore
+from wganalyze.report.store import CellStore
 from wganalyze.report.verdict import RunVerdict, of_records
 from wganalyze.report.views import Views
 
@@ -89,7 +90,7 @@ class Report:
     def run(self) -> dict[str, Any]:
         """What run.json says: environment, versions, plugins, command, snapshots with their assumptions."""
         try:
-            document: dict[str, Any] = json.loads((self.path / RUN_FILE).read_text())
+            document: dict[str, Any] = json.loads(Layout.of(self.path).run.read_text())
         except (OSError, ValueError):
             return {}
         return document
@@ -137,13 +138,14 @@ def open_report(path: str | Path) -> Report:
     """Open a report folder; views that are behind its cells are brought up to date. UsageError where it is none."""
     folder = Path(path)
     try:
-        there = (folder / PLAN_FILE).is_file()
+        plan = Layout.of(folder).plan
+        there = plan.is_file()
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror}); see to its permissions") from None
-    if not there and (folder / "report" / PLAN_FILE).is_file():
+    if not there and Layout.of(folder / "report").plan.is_file():
         raise UsageError(f"{folder}: no report, but {folder / 'report'} is one")
     if not there:
-        raise UsageError(f"{folder}: no report (it has no {PLAN_FILE}); wganalyze run PATH --out {folder} makes one")
+        raise UsageError(f"{folder}: no report (it has no {plan.name}); wganalyze run PATH --out {folder} makes one")
     return Report(folder)
 
 

@@ -1,7 +1,7 @@
 """Cells: one folder for each (snapshot, analyzer), committed by one rename and never changed afterwards.
 
-``cells/KEY/`` is a cell that is ok; a failed or skipped attempt lies in ``cells/KEY~NNN/`` and is tried again. Work in
-progress has a dot-name. A store without rename would commit by writing one final marker object instead.
+``_cells/KEY/`` is a cell that is ok; a failed or skipped attempt lies in ``_cells/KEY~NNN/`` and is tried again. Work
+in progress has a dot-name. A store without rename would commit by writing one final marker object instead.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
+from wganalyze.report.layout import Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 MEASUREMENTS_FILE = "measurements.parquet"
 FINDINGS_FILE = "findings.parquet"
 PICTURES_FILE = "pictures.parquet"
-PLAN_FILE = "plan.json"
-RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class CellStore:
 
     def __init__(self, report: Path):
         self.report = report
-        self.folder = report / "cells"
+        self.layout = Layout.of(report)
+        self.folder = self.layout.cells
         self.plan: dict[str, str] = self._read_plan()
         """From slot ("SNAPSHOT\\tANALYZER") to the key of its cell."""
 
@@ -89,7 +90,7 @@ class CellStore:
         if any(self.plan.get(slot) != key for slot, key in slots.items()):
             self.plan.update(slots)
             text = json.dumps({"slots": self.plan}, indent=0, sort_keys=True)
-            write_atomically(self.report / PLAN_FILE, text.encode())
+            write_atomically(self.layout.plan, text.encode())
 
     def current(self) -> list[str]:
         """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
@@ -105,14 +106,15 @@ class CellStore:
 
     def sweep(self) -> None:
         """Remove drafts that a killed run left behind: of cells, of the views' files and of those beside them."""
-        for pattern in (".*.json.*", "cells/.*.*", "*/.*.parquet.*", "tables/*/.*.parquet.*"):
-            for draft in self.report.glob(pattern):
-                pid = draft.name.rpartition(".")[2]
-                if pid.isdigit() and not _alive(int(pid)):
-                    if draft.is_dir():
-                        shutil.rmtree(draft, ignore_errors=True)
-                    else:
-                        draft.unlink(missing_ok=True)
+        beside = self.report.glob(".*.json.*")
+        views = [self.report.glob("*/.*.parquet.*"), self.layout.view("tables").glob("*/.*.parquet.*")]
+        for draft in chain(beside, self.folder.glob(".*.*"), *views):
+            pid = draft.name.rpartition(".")[2]
+            if pid.isdigit() and not _alive(int(pid)):
+                if draft.is_dir():
+                    shutil.rmtree(draft, ignore_errors=True)
+                else:
+                    draft.unlink(missing_ok=True)
 
     def _attempts(self, key: str) -> list[str]:
         if not self.folder.is_dir():
@@ -120,7 +122,7 @@ class CellStore:
         return [entry.name for entry in os.scandir(self.folder) if entry.name.startswith(f"{key}~")]
 
     def _read_plan(self) -> dict[str, str]:
-        path = self.report / PLAN_FILE
+        path = self.layout.plan
         if not path.exists():
             return {}
         try:

@@ -1,4 +1,4 @@
-"""Views: ``measurements/``, ``findings/``, ``pictures/``, ``tables/*/``: few large files from the cells that count.
+"""Views: ``measurements/``, ``_findings/``, ``_pictures/``, ``_tables/*/``: few large files from the cells that count.
 
 A number is never visible without its finding: findings come before measurements, and leave after them.
 """
@@ -31,7 +31,7 @@ class Views:
 
     def __init__(self, store: CellStore):
         self.store = store
-        self.report = store.report
+        self.layout = store.layout
         self._tables: dict[str, pa.Table] = {}
         self._cells: set[str] = set()
         self._written = -math.inf
@@ -47,19 +47,19 @@ class Views:
             self._written = time.monotonic()
 
     def read(self) -> Mapping[str, pa.Table]:
-        """All views by path under the report: from the files, which are first brought up to date where that can be."""
+        """All views by name: from the files, which are first brought up to date where that can be."""
         import pyarrow as pa
 
         if not self.behind():
             with suppress(OSError, pa.ArrowException):
-                return {path.parent.relative_to(self.report).as_posix(): _table(path) for path in self._files()}
+                return {view: _table(path) for view, path in self._files().items()}
         # A report that cannot be written to is still read, from its cells.
         with suppress(OSError):
             self.refresh(force=True)
         return self.complete(self.store.current())
 
     def gather(self, cells: list[str]) -> Mapping[str, pa.Table]:
-        """All views of ``cells`` by path under the report, in memory."""
+        """All views of ``cells`` by name, in memory."""
         import pyarrow as pa
 
         wanted = set(cells)
@@ -76,7 +76,7 @@ class Views:
                 whole = _joined([*old, *tables])
             except pa.ArrowException as error:
                 raise WganalyzeError(
-                    f"{self.report / view}: cells of different versions of an analyzer disagree about a column "
+                    f"{self.layout.view(view)}: cells of different versions of an analyzer disagree about a column "
                     f"({_first_line(error)}); run all snapshots with one version, or name another --out"
                 ) from None
             self._tables[view] = whole.combine_chunks()
@@ -101,8 +101,8 @@ class Views:
         if leaving is not None:
             self._replace("findings", _joined([tables["findings"], leaving]), "")
             last.append("findings")
-        for path in self._files():
-            if path.parent.relative_to(self.report).as_posix() not in tables:
+        for view, path in self._files().items():
+            if view not in tables:
                 path.unlink()
         for view in [*sorted(set(tables) - set(last)), *last]:
             self._replace(view, tables[view], stamp)
@@ -112,7 +112,7 @@ class Views:
         import pyarrow as pa
 
         try:
-            shown = _table(self.report / "findings" / _PART)
+            shown = _table(self.layout.view("findings") / _PART)
         except (OSError, pa.ArrowException):
             return None
         gone = set(shown["cell"].to_pylist()) - cells
@@ -120,7 +120,7 @@ class Views:
 
     def _replace(self, view: str, table: pa.Table, stamp: str) -> None:
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), "cells": stamp})
-        folder = self.report / view
+        folder = self.layout.view(view)
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{_PART}.{os.getpid()}"
         try:
@@ -130,10 +130,10 @@ class Views:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> dict[str, Path]:
         """The files of the views on disk."""
-        fixed = [self.report / view / _PART for view in ("measurements", "findings", "pictures")]
-        return [path for path in fixed if path.exists()] + sorted(self.report.glob(f"tables/*/{_PART}"))
+        views = ("measurements", "findings", "pictures", *self.layout.details())
+        return {view: path for view in views if (path := self.layout.view(view) / _PART).exists()}
 
     def _stamp_on_disk(self) -> str:
         import pyarrow as pa
@@ -142,7 +142,7 @@ class Views:
         stamps = set()
         for view in ("measurements", "findings"):
             try:
-                metadata = pq.read_schema(self.report / view / _PART).metadata or {}
+                metadata = pq.read_schema(self.layout.view(view) / _PART).metadata or {}
             except (OSError, pa.ArrowException):
                 return ""
             stamps.add(metadata.get(b"cells", b"").decode())

@@ -1,4 +1,4 @@
-"""run.json: the record of a run, which the next run into the same report goes on from."""
+"""_run.json: the record of a run, which the next run into the same report goes on from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from typing import Any
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
-from wganalyze.report.store import RUN_FILE, write_atomically
+from wganalyze.report.layout import Layout
+from wganalyze.report.store import write_atomically
 from wganalyze.running.budget import Plan
 from wganalyze.running.opened import Opened
 from wganalyze.running.request import Request
@@ -41,7 +42,7 @@ class RunRecord:
     @classmethod
     def open(cls, report: Path, source: Path, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
         """Begin a record in the folder of a report; UsageError where that folder cannot take it."""
-        record = cls(report / RUN_FILE, {**content, "source": str(source.resolve())})
+        record = cls(Layout.of(report).run, {**content, "source": str(source.resolve())})
         try:
             if report.exists() and not report.is_dir():
                 raise UsageError(f"--out {report}: is a file; name a folder")
@@ -54,7 +55,7 @@ class RunRecord:
                 record.metrics[question.analyzer.name] = [asdict(metric) for metric in question.analyzer.metrics]
             record.write(status="running")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else f"{RUN_FILE} is damaged"
+            reason = error.strerror if isinstance(error, OSError) else f"{record.path.name} is damaged"
             raise UsageError(f"--out {report}: cannot be used as a report folder ({reason}); name another") from None
         return record
 
@@ -102,7 +103,7 @@ class RunRecord:
 def earlier_plan(report: Path) -> Plan | None:
     """The sizes that --budget chose for the last run into this report."""
     with suppress(OSError, ValueError, KeyError, TypeError):  # what is wrong with it, opening it will say
-        return Plan(**json.loads((report / RUN_FILE).read_text())["plan"])
+        return Plan(**json.loads(Layout.of(report).run.read_text())["plan"])
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from wganalyze.cli import call
+from wganalyze.cli import call, cli
 
 FACTORIES = """\
 from torch import nn
@@ -92,3 +92,32 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         return Answer(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def strangers_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Installs a distribution with one entry point in the group of verbs."""
+
+    def install(verb: str, module: str, source: str, summary: str = "Draws pictures.") -> None:
+        info = tmp_path / "site" / f"{module}-1.0.dist-info"
+        info.mkdir(parents=True)
+        lines = ["Metadata-Version: 2.1", f"Name: {module}", "Version: 1.0", f"Summary: {summary}"]
+        (info / "METADATA").write_text("\n".join(lines) + "\n\n")
+        (info / "entry_points.txt").write_text(f"[wganalyze.commands]\n{verb} = {module}:command\n")
+        (tmp_path / "site" / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+        forget_verbs()
+
+    return install
+
+
+def forget_verbs() -> None:
+    """Entry points are read once in a process."""
+    cli.__dict__.pop("entries", None)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_verbs() -> Iterator[None]:
+    forget_verbs()
+    yield
+    forget_verbs()

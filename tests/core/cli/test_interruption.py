@@ -113,7 +113,7 @@ def test_ctrl_c(process: Process) -> None:
     report = process.trainer.report
     rows = pd.read_parquet(report / "measurements")  # the views are up to date, by plain pandas
     assert sorted(set(zip(rows["snapshot"], rows["analyzer"], strict=True))) == BEFORE
-    assert json.loads((report / "run.json").read_text())["status"] == "interrupted"
+    assert json.loads((report / "_run.json").read_text())["status"] == "interrupted"
     assert done(report) == BEFORE
     result = process.finish()
     assert result.returncode == 0

@@ -40,7 +40,7 @@ def test_the_command_is_on_record(command: Command, trainer: Any, monkeypatch: p
     arguments = [*map(str, trainer.run())]
     monkeypatch.setattr("sys.argv", ["/usr/bin/wganalyze", *arguments])
     command(*arguments)
-    record = json.loads((trainer.report / "run.json").read_text())
+    record = json.loads((trainer.report / "_run.json").read_text())
     assert record["command"] == ["wganalyze", *arguments]
     assert shlex.split(shlex.join(record["command"])) == ["wganalyze", *arguments]
     assert record["status"] == "complete"

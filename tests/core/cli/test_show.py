@@ -103,7 +103,9 @@ def test_what_is_not_there_is_answered_with_what_is(
 def test_a_folder_that_is_no_report(command: Command, tmp_path: Any) -> None:
     answer = command("show", tmp_path)
     assert answer.code == 2
-    assert answer.error == f"{tmp_path}: no report (it has no plan.json); wganalyze run PATH --out {tmp_path} makes one"
+    assert (
+        answer.error == f"{tmp_path}: no report (it has no _plan.json); wganalyze run PATH --out {tmp_path} makes one"
+    )
 
 
 def test_the_skipped_and_the_failed_are_shown_with_their_reason(

@@ -98,7 +98,8 @@ def test_what_is_offered(folder: Folder) -> None:
         **{
             "b/two": b"A", "a/one": b"A", "c": b"A", ".hidden": b"A", ".git/object": b"A", "train.py": b"A",
             "notes.md": b"A", "wganalyze.toml": b"A", "a/wganalyze.toml": b"A", "other.toml": b"A", "empty.pt": b"",
-            "report/run.json": b"{}", "report/cells/k/measurements.parquet": b"A", "report/plan.json": b"A",
+            "report/_run.json": b"{}", "report/_cells/k/measurements.parquet": b"A", "report/_plan.json": b"A",
+            "former/run.json": b"{}", "former/cells/k/measurements.parquet": b"A", "former/plan.json": b"A",
             "plain/run.json": b"{}", "plain/weights": b"A",
         }
     )  # fmt: skip

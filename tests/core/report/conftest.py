@@ -13,7 +13,7 @@ import pytest
 
 from wganalyze.contracts.measurement import Headline, Metric
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
-from wganalyze.report.store import RUN_FILE, CellStore, CellTables, slot
+from wganalyze.report.store import CellStore, CellTables, slot
 
 WriteCell = Callable[..., str]
 
@@ -82,7 +82,7 @@ def write_cell() -> WriteCell:
             tables[f"{analyzer}.{table}"] = table_of({**prefix, **columns}, [{**place, **r} for r in records])
         store.commit(name, CellTables(table_of(MEASUREMENTS, rows), table_of(FINDINGS, told), tables))
         if metrics:
-            path = report / RUN_FILE
+            path = store.layout.run
             record = json.loads(path.read_text()) if path.exists() else {"snapshots": []}
             record.setdefault("metrics", {})[analyzer] = [asdict(metric) for metric in metrics]
             path.write_text(json.dumps(record))

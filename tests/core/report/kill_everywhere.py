@@ -48,7 +48,7 @@ def step(report: Path, key: str, snapshot: str) -> None:
 
 def check(report: Path) -> None:
     """What anybody finds afterwards: plain pandas at once, and whoever opens the report."""
-    numbers, findings = (pd.read_parquet(report / view) for view in ("measurements", "findings"))
+    numbers, findings = (pd.read_parquet(report / view) for view in ("measurements", "_findings"))
     assert set(numbers["cell"]) <= set(findings["cell"]), "a number without its finding"
     assert OTHER in set(numbers["cell"]), "a cell of another slot is lost"
     opened = open_report(report)

@@ -14,7 +14,6 @@ from wganalyze.contracts.evidence import Evidence, Sentence, TrainingRun
 from wganalyze.errors import NotMeasurable
 from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.reading import open_report
-from wganalyze.report.store import RUN_FILE
 
 WriteCell = Callable[..., str]
 
@@ -37,16 +36,16 @@ def trained(report: Path, write_cell: WriteCell) -> Path:
     for label, step in (("gp/2", 2), ("gp/1", 1), ("single", None)):
         write_cell(report, label, {"m": float(step or 9)}, step=step)
         entries.append({"label": label, "step": step, "facts": {}, "assumptions": []})
-    (report / RUN_FILE).write_text(json.dumps({"snapshots": entries}))
+    (report / "_run.json").write_text(json.dumps({"snapshots": entries}))
     return report
 
 
 def assume(report: Path, *texts: str) -> None:
     """Of every snapshot."""
-    document: dict[str, Any] = json.loads((report / RUN_FILE).read_text())
+    document: dict[str, Any] = json.loads((report / "_run.json").read_text())
     for entry in document["snapshots"]:
         entry["assumptions"] = [*texts]
-    (report / RUN_FILE).write_text(json.dumps(document))
+    (report / "_run.json").write_text(json.dumps(document))
 
 
 def test_sentences_stand_by_rank_and_snapshots_without_a_step_for_themselves(trained: Path) -> None:

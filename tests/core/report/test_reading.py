@@ -66,12 +66,12 @@ def test_what_is_no_report_is_refused(kind: str, tmp_path: Path) -> None:
         (path / "G.pt" if kind == "checkpoints" else path).write_text("x")
     with pytest.raises(UsageError) as caught:
         open_report(path)
-    assert str(caught.value) == f"{path}: no report (it has no plan.json); wganalyze run PATH --out {path} makes one"
+    assert str(caught.value) == f"{path}: no report (it has no _plan.json); wganalyze run PATH --out {path} makes one"
 
 
 def test_a_report_that_is_planned_and_has_no_cells_yet_is_empty(report: Path, write_cell: WriteCell) -> None:
     write_cell(report)
-    (report / "plan.json").write_text('{"slots": {"s\\ta": "f"}}')
+    (report / "_plan.json").write_text('{"slots": {"s\\ta": "f"}}')
     opened = open_report(report)
     assert opened.measurements.empty
     assert opened.findings.empty
@@ -84,18 +84,18 @@ def test_a_report_that_is_planned_and_has_no_cells_yet_is_empty(report: Path, wr
 
 def test_damage_is_told_in_one_line(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, "s", {"m": 1.5})
-    path = report / "cells" / name / "measurements.parquet"
+    path = report / "_cells" / name / "measurements.parquet"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(WganalyzeError, match=r"cannot be read .* delete the folder .* and run again"):
         _ = open_report(report).measurements
-    (report / "plan.json").write_text("{")
+    (report / "_plan.json").write_text("{")
     with pytest.raises(WganalyzeError, match="is damaged"):
         _ = open_report(report).measurements
 
 
 def test_the_record_of_the_run_is_read_where_it_can_be(report: Path) -> None:
     assert Report(report).run == {}
-    (report / "run.json").write_text(json.dumps({"run_id": "x", "snapshots": []}))
+    (report / "_run.json").write_text(json.dumps({"run_id": "x", "snapshots": []}))
     assert Report(report).run["run_id"] == "x"
-    (report / "run.json").write_text("{")
+    (report / "_run.json").write_text("{")
     assert Report(report).run == {}

@@ -49,11 +49,11 @@ def test_a_kill_anywhere_in_a_commit_never_parts_a_number_from_its_finding(tmp_p
 
 def test_a_cell_is_committed_with_all_its_tables(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, numbers={"m": 1.0}, findings=[{}], details={"rows": [{"x": 2.0}]})
-    folder = report / "cells" / name
+    folder = report / "_cells" / name
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
     assert files == {"measurements.parquet", "findings.parquet", "tables/a.rows.parquet"}
     assert pq.ParquetFile(folder / "measurements.parquet").read().to_pylist()[0]["value"] == 1.0
-    assert names(report / "cells") == {name}
+    assert names(report / "_cells") == {name}
 
 
 def test_a_failed_write_leaves_no_cell_and_no_draft(report: Path) -> None:
@@ -61,16 +61,16 @@ def test_a_failed_write_leaves_no_cell_and_no_draft(report: Path) -> None:
     details = {"a.rows": table_of({"x": "float64"}, []), "no/such/folder": table_of({"x": "float64"}, [])}
     with pytest.raises(OSError):
         store.commit(KEY, CellTables(table_of(MEASUREMENTS, []), table_of(FINDINGS, []), details))
-    assert names(report / "cells") == set()
+    assert names(report / "_cells") == set()
     assert not store.has(KEY)
 
 
 def test_a_cell_never_changes_and_the_quicker_of_two_runs_wins(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, numbers={"m": 1.0})
     write_cell(report, numbers={"m": 2.0})
-    cell = pq.ParquetFile(report / "cells" / name / "measurements.parquet").read().to_pylist()
+    cell = pq.ParquetFile(report / "_cells" / name / "measurements.parquet").read().to_pylist()
     assert [row["value"] for row in cell] == [1.0]
-    assert names(report / "cells") == {name}
+    assert names(report / "_cells") == {name}
 
 
 def test_failed_attempts_are_numbered_and_only_the_last_one_counts(report: Path, write_cell: WriteCell) -> None:
@@ -113,11 +113,11 @@ def test_a_newer_key_leaves_the_views_and_not_the_disk(report: Path, write_cell:
 def test_the_plan_is_written_only_where_it_changes(report: Path) -> None:
     store = CellStore(report)
     store.choose({slot("s", "a"): KEY})
-    before = (report / "plan.json").stat()
+    before = (report / "_plan.json").stat()
     store.choose({slot("s", "a"): KEY})
-    assert (report / "plan.json").stat().st_ino == before.st_ino
+    assert (report / "_plan.json").stat().st_ino == before.st_ino
     store.choose({slot("s", "b"): KEY})
-    assert json.loads((report / "plan.json").read_text()) == {"slots": {"s\ta": KEY, "s\tb": KEY}}
+    assert json.loads((report / "_plan.json").read_text()) == {"slots": {"s\ta": KEY, "s\tb": KEY}}
     # Two slots may share a cell.
     store.commit(KEY, empty())
     assert store.current() == [KEY]
@@ -133,7 +133,7 @@ def test_a_report_without_cells_has_none(report: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", '{"slots": 3}', "[]", '{"other": {}}'])
 def test_a_damaged_plan_is_said_in_one_line(text: str, report: Path) -> None:
-    (report / "plan.json").write_text(text)
+    (report / "_plan.json").write_text(text)
     with pytest.raises(WganalyzeError, match=r"plan\.json: is damaged; delete it and run again") as caught:
         CellStore(report)
     assert "\n" not in str(caught.value)
@@ -141,7 +141,7 @@ def test_a_damaged_plan_is_said_in_one_line(text: str, report: Path) -> None:
 
 def test_a_deleted_plan_finds_the_cells_again(report: Path, write_cell: WriteCell) -> None:
     write_cell(report, key=KEY)
-    (report / "plan.json").unlink()
+    (report / "_plan.json").unlink()
     store = CellStore(report)
     assert store.has(KEY)
     store.choose({slot("s", "a"): KEY})
@@ -150,18 +150,18 @@ def test_a_deleted_plan_finds_the_cells_again(report: Path, write_cell: WriteCel
 
 def test_the_drafts_of_dead_runs_are_swept(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, key=KEY)
-    for folder in ("measurements", "findings", "tables/a.rows"):
+    for folder in ("measurements", "_findings", "_tables/a.rows"):
         (report / folder).mkdir(parents=True)
     dead = dead_pid()
-    (report / "cells" / f".{NEWER}.{dead}" / "tables").mkdir(parents=True)
+    (report / "_cells" / f".{NEWER}.{dead}" / "tables").mkdir(parents=True)
     drafts = [
-        f"cells/.{NEWER}.{dead}/findings.parquet",
-        f".plan.json.{dead}",
-        f".run.json.{dead}",
+        f"_cells/.{NEWER}.{dead}/findings.parquet",
+        f"._plan.json.{dead}",
+        f"._run.json.{dead}",
         f"measurements/.part-0.parquet.{dead}",
-        f"tables/a.rows/.part-0.parquet.{dead}",
+        f"_tables/a.rows/.part-0.parquet.{dead}",
         # A draft of this very process's number was left by an earlier one that had it.
-        f"findings/.part-0.parquet.{os.getpid()}",
+        f"_findings/.part-0.parquet.{os.getpid()}",
     ]
     for draft in drafts:
         (report / draft).write_text("half")
@@ -172,8 +172,8 @@ def test_the_drafts_of_dead_runs_are_swept(report: Path, write_cell: WriteCell) 
 
 
 def test_what_others_own_is_not_swept(report: Path) -> None:
-    (report / "cells").mkdir()
-    kept = [f"cells/.{KEY}.{os.getppid()}", "cells/.DS_Store", ".gitignore", f".notes.{dead_pid()}"]
+    (report / "_cells").mkdir()
+    kept = [f"_cells/.{KEY}.{os.getppid()}", "_cells/.DS_Store", ".gitignore", f".notes.{dead_pid()}"]
     for name in kept:
         (report / name).write_text("mine")
     CellStore(report).sweep()

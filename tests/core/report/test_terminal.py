@@ -148,7 +148,7 @@ def test_a_run_that_did_not_end_is_said(
     status: str, told: bool, report: Path, write_cell: WriteCell, show: Show
 ) -> None:
     write_cell(report, "a", {"w1": 1.0})
-    (report / "run.json").write_text(json.dumps({"status": status, "snapshots": []}))
+    (report / "_run.json").write_text(json.dumps({"status": status, "snapshots": []}))
     assert (f"The last run did not come to its end ({status})" in show(report)) is told
 
 
@@ -158,7 +158,7 @@ def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: W
         write_cell(report, label, {"w1": 1.0})
     snapshots = [{"label": label, "assumptions": ["latent law: standard normal"]} for label in labels]
     snapshots[0]["assumptions"] = [*snapshots[0]["assumptions"], "range [-1, 1]"]
-    (report / "run.json").write_text(json.dumps({"snapshots": snapshots}))
+    (report / "_run.json").write_text(json.dumps({"snapshots": snapshots}))
     text = show(report)
     assert "a and 2 more: latent law: standard normal" in text
     assert "a: range [-1, 1]" in text
@@ -176,7 +176,7 @@ def test_where_steps_were_read_is_told_once(report: Path, write_cell: WriteCell,
     ]
     for snapshot in snapshots:
         write_cell(report, str(snapshot["label"]), {"w1": 1.0})
-    (report / "run.json").write_text(json.dumps({"snapshots": snapshots}))
+    (report / "_run.json").write_text(json.dumps({"snapshots": snapshots}))
     text = show(report)
     assert "s1 and 2 more: step 1 read from the name 'critic_1', and so on" in text
     assert all(f"s{k}: latent shape ({k},)" in text for k in (1, 2, 3))
@@ -208,7 +208,7 @@ def test_brackets_in_names_are_no_markup(label: str, report: Path, write_cell: W
 
 
 def test_an_empty_report_is_shown_empty(report: Path, show: Show) -> None:
-    (report / "plan.json").write_text('{"slots": {}}')
+    (report / "_plan.json").write_text('{"slots": {}}')
     for width in (None, 80):
         text = show(report, width)
         assert "snapshot" in text
@@ -259,7 +259,7 @@ def judged(report: Path, write_cell: WriteCell) -> Path:
             {"run": "alone", "labels": ["alone"], "sentences": [{"text": "Alone.", "rank": 1, "evidence": []}]},
         ],
     }
-    (report / "run.json").write_text(json.dumps(record))
+    (report / "_run.json").write_text(json.dumps(record))
     return report
 
 

@@ -50,10 +50,10 @@ def test_plain_pandas_reads_what_the_cells_hold(report: Path, write_cell: WriteC
         ["b", "n", 2.0, first],
     ]
     assert numbers["n"].tolist()[2] == 7
-    findings = pd.read_parquet(report / "findings")
+    findings = pd.read_parquet(report / "_findings")
     assert list(findings.columns) == list(FINDINGS)
     assert findings[["code", "cell"]].to_numpy().tolist() == [["x", first]]
-    details = pd.read_parquet(report / "tables" / "a.rows")
+    details = pd.read_parquet(report / "_tables" / "a.rows")
     assert details[["snapshot", "x", "label", "cell"]].to_numpy().tolist() == [["a", 0.5, "l", second]]
 
 
@@ -63,14 +63,14 @@ def test_views_have_the_typed_schema_and_its_version(cells: int, report: Path, w
         write_cell(report, numbers={"m": 1.0}, step=None)
     views_of(report).refresh(force=True)
     for view, columns in (("measurements", MEASUREMENTS), ("findings", FINDINGS)):
-        schema = pq.read_schema(report / view / "part-0.parquet")
+        schema = pq.read_schema(views_of(report).layout.view(view) / "part-0.parquet")
         assert schema.equals(arrow(columns))
         assert (schema.metadata or {})[b"wganalyze_schema"] == SCHEMA_VERSION.encode()
 
 
 def test_cells_of_an_older_schema_are_filled_with_nulls(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, "old", {"m": 1.0})
-    path = report / "cells" / name / "measurements.parquet"
+    path = report / "_cells" / name / "measurements.parquet"
     pq.write_table(pq.ParquetFile(path).read().drop_columns(["device", "seconds"]), path)
     write_cell(report, "new", {"m": 2.0}, device="cpu")
     views_of(report).refresh(force=True)
@@ -100,7 +100,7 @@ def test_views_are_behind_until_refreshed(report: Path, write_cell: WriteCell) -
 def test_a_damaged_view_is_behind_and_is_made_again(
     view: str, damage: str, report: Path, write_cell: WriteCell
 ) -> None:
-    path = report / view / "part-0.parquet"
+    path = views_of(report).layout.view(view) / "part-0.parquet"
     views_of(report).refresh(force=True)
     earlier = path.read_bytes()
     write_cell(report, numbers={"m": 1.0}, findings=[{}])
@@ -130,7 +130,7 @@ def test_a_view_that_is_damaged_inside_is_read_from_the_cells(report: Path, writ
 def test_views_that_are_up_to_date_are_read_without_the_cells(report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, numbers={"m": {"value": 0.5, "correction": "holm"}}, details={"rows": [{"x": 1.0}]})
     made = views_of(report).read()
-    (report / "cells" / name / "measurements.parquet").write_bytes(b"")
+    (report / "_cells" / name / "measurements.parquet").write_bytes(b"")
     again = views_of(report).read()
     assert set(again) == set(made) == {"measurements", "findings", "tables/a.rows"}
     for view in made:
@@ -163,15 +163,15 @@ def test_cells_that_leave_take_their_rows_and_tables_with_them(report: Path, wri
     views.refresh(force=True)
     views.store.choose({slot("s", "a"): "1" * 32})
     views.refresh(force=True)
-    for view in ("measurements", "findings"):
+    for view in ("measurements", "_findings"):
         assert pd.read_parquet(report / view)["snapshot"].tolist() == ["kept"]
-    assert pd.read_parquet(report / "tables" / "a.rows").empty
+    assert pd.read_parquet(report / "_tables" / "a.rows").empty
     CellStore(report).choose({slot("s", "a"): "0" * 32})
     views_of(report).refresh(force=True)
-    assert len(pd.read_parquet(report / "tables" / "a.rows")) == 1
+    assert len(pd.read_parquet(report / "_tables" / "a.rows")) == 1
     CellStore(report).choose({slot("s", "a"): "1" * 32})
     assert set(views_of(report).read()) == {"measurements", "findings"}
-    assert not list(report.glob("tables/*/*.parquet"))
+    assert not list(report.glob("_tables/*/*.parquet"))
 
 
 def test_findings_come_before_numbers_and_leave_after_them(
@@ -185,7 +185,7 @@ def test_findings_come_before_numbers_and_leave_after_them(
 
     def look(self: Path, target: Path) -> Path:
         done = replace(self, target)
-        cells = [set(pd.read_parquet(report / view)["cell"].str[0]) for view in ("findings", "measurements")]
+        cells = [set(pd.read_parquet(report / view)["cell"].str[0]) for view in ("_findings", "measurements")]
         seen.append("".join(sorted(cells[0])) + ">" + "".join(sorted(cells[1])))
         return done
 
@@ -217,13 +217,13 @@ def test_a_report_that_cannot_be_written_is_read_from_its_cells(
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
 def test_a_damaged_cell_is_said_in_one_line(file: str, damage: str, report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, numbers={"m": 1.0}, details={"rows": [{"x": 1.0}]})
-    path = report / "cells" / name / file
+    path = report / "_cells" / name / file
     path.write_bytes({"truncated": path.read_bytes()[:-20], "empty": b"", "text": b"hello"}[damage])
     with pytest.raises(WganalyzeError) as caught:
         views_of(report).read()
     message = str(caught.value)
     assert message.startswith(f"{path}: cannot be read (")
-    assert f"delete the folder {report / 'cells' / name} and run again" in message
+    assert f"delete the folder {report / '_cells' / name} and run again" in message
     assert "\n" not in message
 
 
@@ -251,7 +251,7 @@ def test_ten_thousand_cells_are_read_by_plain_pandas_within_two_seconds(report: 
         pq.write_table(table_of(MEASUREMENTS, numbers), report / f"{i}.parquet")
     pq.write_table(table_of(FINDINGS, []), report / "none.parquet")
     for i in range(cells):
-        folder = report / "cells" / f"{i:032x}"
+        folder = report / "_cells" / f"{i:032x}"
         folder.mkdir(parents=True)
         (folder / "measurements.parquet").hardlink_to(report / f"{i % contents}.parquet")
         (folder / "findings.parquet").hardlink_to(report / "none.parquet")

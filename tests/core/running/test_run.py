@@ -112,7 +112,7 @@ def test_an_interruption_keeps_what_was_done(trainer: Any, write_analyzers: Writ
         ("step_2", "early"),
         ("step_2", "late"),
     ]
-    record = json.loads((trainer.report / "run.json").read_text())
+    record = json.loads((trainer.report / "_run.json").read_text())
     assert record["status"] == "interrupted"
     assert [snapshot["label"] for snapshot in record["snapshots"]] == ["step_2", "step_10"]
     flag.unlink()

@@ -107,10 +107,10 @@ def test_a_folder_that_holds_something_else_is_left_alone(trainer: Any, tmp_path
             trainer.run(out=out)
     with pytest.raises(UsageError, match="is a file; name a folder"):
         trainer.run(out=trainer.factories)
-    assert not (trainer.folder / "cells").exists()
+    assert not (trainer.folder / "_cells").exists()
 
 
-@pytest.mark.parametrize("name", ["run.json", "plan.json"])
+@pytest.mark.parametrize("name", ["_run.json", "_plan.json"])
 @pytest.mark.parametrize("content", ["", "[]", "{}", "{", "null", '{"slots": 3}'])
 def test_a_damaged_report_is_named(trainer: Any, name: str, content: str) -> None:
     trainer.run()
