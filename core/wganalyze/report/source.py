@@ -1,0 +1,53 @@
+"""What a question needs of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Named(Protocol):
+    """A metric of the summary."""
+
+    @property
+    def metric(self) -> str:
+        """What the rows call it."""
+        ...
+
+
+class Source(Protocol):
+    """A report, opened."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def measurements(self) -> pd.DataFrame:
+        """Every number."""
+        ...
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """Every finding."""
+        ...
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """run.json."""
+        ...
+
+    @property
+    def headlines(self) -> Sequence[Named]:
+        """The metrics of the summary."""
+        ...
+
+    @property
+    def spaces(self) -> Sequence[str]:
+        """The spaces in which samples were compared, that of the summary first."""
+        ...
