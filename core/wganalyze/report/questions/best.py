@@ -13,7 +13,7 @@ from wganalyze.errors import WganalyzeError
 from wganalyze.report.format import number, where
 from wganalyze.report.holm import LEVEL
 from wganalyze.report.questions.asked import Asked, with_direction
-from wganalyze.report.questions.numbers import Number, first_numbers, latest_setting, missing, why_without_replicates
+from wganalyze.report.questions.numbers import Number, first_numbers, latest_draw, missing, why_without_replicates
 from wganalyze.report.questions.telling_apart import chosen_by_others, not_among_the_best
 from wganalyze.report.questions.trajectories import Trajectory, trajectories
 from wganalyze.report.source import Source
@@ -133,12 +133,12 @@ def best(report: Source, by: str = "", space: str = "") -> Best:
     """
     asked = with_direction([report], by, space)
     found = {label: each for label, each in first_numbers(report, asked).items() if each.value is not None}
-    setting = latest_setting(report, found.values())
+    draw = latest_draw(report, found.values())
     runs = trajectories(report)
-    if setting is None:
+    if draw is None:
         reason = missing(report, asked, runs[-1].last).reason if runs else "it is empty"
         raise WganalyzeError(f"{report.path}: no snapshot has {asked.name} ({reason})")
-    one = {label: each for label, each in found.items() if each.setting == setting}
+    one = {label: each for label, each in found.items() if each.draw == draw}
     ranked = [_ranking(run.name, mine, run.steps, asked) for run in runs if (mine := _of(run, one))]
     steps = {label: step for run in runs for label, step in run.steps.items()}
     overall = ranked[0] if len(ranked) == 1 else _ranking("", [*one.values()], steps, asked)

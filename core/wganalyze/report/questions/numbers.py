@@ -16,8 +16,8 @@ LEAST = 3
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What decides the samples: numbers of one setting share z and reals, replicate by replicate."""
+class Draw:
+    """What decides the samples: numbers of one draw share z and reals, replicate by replicate."""
 
     seed: int | None
     data_id: str
@@ -40,7 +40,7 @@ class Number:
     low: float | None = None
     high: float | None = None
     values: tuple[float, ...] = ()
-    setting: Setting = Setting(None, "", None)
+    draw: Draw = Draw(None, "", None)
     n: int | None = None
     variant: str = ""
     digest: str = ""
@@ -84,21 +84,21 @@ def missing(report: Source, asked: Asked, snapshot: str) -> Number:
 def why_without_replicates(report: Source, asked: Asked) -> str:
     """Why numbers of the metric have no values by replicate."""
     if report.measurements["values"].isna().all():
-        return f"{report.path} was written before values were kept by replicate (run it again)"
+        return "the report was written before values were kept by replicate; run it again"
     return f"{asked.name} is no mean over replicates"
 
 
-def latest_setting(report: Source, found: Iterable[Number]) -> Setting | None:
-    """The setting of the last run, where numbers have it; else that of most numbers; None without numbers."""
-    counts = Counter(number.setting for number in found)
+def latest_draw(report: Source, found: Iterable[Number]) -> Draw | None:
+    """The draw of the last run, where numbers have it; else that of most numbers; None without numbers."""
+    counts = Counter(number.draw for number in found)
     data: Mapping[str, Any] = report.run.get("data") or {}
     of_run = [each for each in counts if (each.seed, each.n) == (data.get("seed"), data.get("n"))]
     ranked = [each for each, _ in counts.most_common()]
     return next((each for each in ranked if each in of_run), ranked[0] if ranked else None)
 
 
-def differences_in_setting(one: Setting, other: Setting) -> list[str]:
-    """In words, how two settings differ; [] where they are one."""
+def differences_of_draws(one: Draw, other: Draw) -> list[str]:
+    """In words, how two draws differ; [] where they are one."""
     told = []
     if one.data_id != other.data_id:
         told.append("other data")
@@ -131,7 +131,7 @@ def _number(row: Mapping[str, Any], several: Sequence[str]) -> Number:
         float(ends[0]) if has_interval else None,
         float(ends[1]) if has_interval else None,
         kept if all(map(math.isfinite, kept)) else (),
-        Setting(_whole(row["seed"]), _text(row["data_id"]), _whole(row["n_split"])),
+        Draw(_whole(row["seed"]), _text(row["data_id"]), _whole(row["n_split"])),
         _whole(row["n"]),
         ", ".join(_variant(name, row[name]) for name in several if _text(row[name])),
         _text(row["digest"]),

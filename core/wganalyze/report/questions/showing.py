@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.box import HEAVY_HEAD, SIMPLE_HEAD
 from rich.console import Console
@@ -13,16 +14,18 @@ from rich.text import Text
 from wganalyze.report.format import LOG_WIDTH, number, spread
 
 LEAST_WIDTH = 80
-NAME_WIDTH = 20
-"""Characters of a name that stand in one line, where there is no room for all."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an answer; ``name``: is it of names, which may be broken? Else of numbers, which are never cut."""
+    """A column of an answer; ``name``: is it of words, which may be broken? Else of numbers, which are never cut.
+
+    ``least``: characters of a word column that stand in one line, where there is no room for all.
+    """
 
     title: str
     name: bool = False
+    least: int = 20
 
 
 Cell = str | Text
@@ -30,21 +33,22 @@ Cell = str | Text
 
 @dataclass(frozen=True)
 class Form:
-    """How a table is laid out."""
+    """How a table is laid out; ``breaks``: at what a number goes on in the next line."""
 
     framed: bool
-    stacked: bool
+    breaks: Literal["", " [", " "] = ""
 
 
-FORMS = (Form(framed=True, stacked=False), Form(framed=False, stacked=False), Form(framed=False, stacked=True))
+FORMS = (Form(framed=True), Form(framed=False), Form(framed=False, breaks=" ["), Form(framed=False, breaks=" "))
 """From the widest."""
 
 
 def show(console: Console, title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print a table; where it is too wide, without its frame, and if need be with its numbers in several lines."""
+    """Print a table; where it is too wide, without its frame, and if need be with intervals in lines of their own."""
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     longest = [max(len(str(row[place])) for row in rows) for place in range(len(columns))] if rows else []
-    spare = sum(max(0, length - NAME_WIDTH) for column, length in zip(columns, longest, strict=False) if column.name)
+    known = zip(columns, longest, strict=False)
+    spare = sum(max(0, length - column.least) for column, length in known if column.name)
     console.print(Text(title, style="italic"), soft_wrap=True)
     for form in FORMS:
         table = _table(columns, rows, form)
@@ -85,6 +89,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], form: Form
 
 
 def _laid(cell: Cell, form: Form) -> Text:
-    """As it is, or one word on each line where room is scarce."""
     text = Text(cell) if isinstance(cell, str) else cell
-    return Text(text.plain.replace(" ", "\n"), style=text.style) if form.stacked else text
+    if not form.breaks:
+        return text
+    return Text(text.plain.replace(form.breaks, f"\n{form.breaks.strip()}"), style=text.style)
