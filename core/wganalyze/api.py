@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.host.loading import load_host
+from wganalyze.report.questions.checking import Check, Undecided, Which
+from wganalyze.report.questions.checking import check as check_report
 from wganalyze.report.questions.comparing import compare as compare_all
 from wganalyze.report.questions.comparison import At, Comparison
 from wganalyze.report.reading import Report, open_report
@@ -41,6 +43,24 @@ def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Sa
 def data_source(text: str) -> DataSource:
     """The source that ``--data NAME:ARGUMENT`` names, to draw from; DataError says why there is none."""
     return load_host().data_source(text)
+
+
+def check(
+    report: str | Path | Report,
+    conditions: Sequence[str],
+    *,
+    at: Which = "last",
+    by: str = "",
+    space: str = "",
+    undecided: Undecided = "fail",
+) -> Check:
+    """Conditions put to a report ("METRIC < 3.5", "METRIC@SPACE >= 0.8", "no fault"), as ``wganalyze check`` does.
+
+    ``report``: a folder, or what ``run`` and ``open_report`` return. ``at``: the "last" snapshot of each trajectory,
+    its "best" ``by`` a metric, or "all". ``undecided``: what counts where the bound lies within the interval.
+    UsageError for a condition that cannot be read, and for a metric that the report does not know.
+    """
+    return check_report(_opened([report])[0], conditions, at=at, by=by, space=space, undecided=undecided)
 
 
 def compare(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wganalyze.contracts.measurement import Headline
 from wganalyze.errors import UsageError
 from wganalyze.report.holm import corrected_name
+from wganalyze.report.source import Named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def summarise(rows: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFram
     return order.join(wide.reindex(columns=columns), on="snapshot")
 
 
-def of_one_setting(rows: pd.DataFrame, numbers: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:
+def of_one_setting(rows: pd.DataFrame, numbers: pd.DataFrame, headlines: Sequence[Named]) -> pd.DataFrame:
     """Without rows of cells that another seed, other data or another n went into than the first headline of a snapshot.
 
     A report keeps what earlier runs measured; what is read side by side is to be about one setting. A number that is
