@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,27 +28,27 @@ class Source(Protocol):
         """Its folder."""
         ...
 
-    @property
+    @cached_property
     def measurements(self) -> pd.DataFrame:
         """Every number."""
         ...
 
-    @property
+    @cached_property
     def findings(self) -> pd.DataFrame:
         """Every finding."""
         ...
 
-    @property
+    @cached_property
     def run(self) -> Mapping[str, Any]:
         """run.json."""
         ...
 
-    @property
+    @cached_property
     def headlines(self) -> Sequence[Named]:
         """The metrics of the summary."""
         ...
 
-    @property
+    @cached_property
     def spaces(self) -> Sequence[str]:
         """The spaces in which samples were compared, that of the summary first."""
         ...

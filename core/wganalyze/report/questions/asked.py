@@ -23,6 +23,7 @@ class Known:
     ``spaces``: in which there are rows of it; () for one that is about no space, or that was never measured.
     ``comparable``: is it a number of a snapshot, and no p-value that was corrected over the others?
     ``measured``: are there rows of it?
+    ``headline``: did its analyzer declare it one?
     """
 
     analyzer: str
@@ -32,6 +33,7 @@ class Known:
     spaces: tuple[str, ...]
     comparable: bool
     measured: bool
+    headline: bool = False
 
     @property
     def full(self) -> str:
@@ -64,8 +66,8 @@ def known(reports: Iterable[Source]) -> list[Known]:
             key = (each.analyzer, each.name)
             earlier = found.get(key, each)
             spaces = tuple(dict.fromkeys([*earlier.spaces, *each.spaces]))
-            measured = earlier.measured or each.measured
-            found[key] = Known(*key, earlier.direction, earlier.unit, spaces, earlier.comparable, measured)
+            measured, headline = earlier.measured or each.measured, earlier.headline or each.headline
+            found[key] = Known(*key, earlier.direction, earlier.unit, spaces, earlier.comparable, measured, headline)
     return list(found.values())
 
 
@@ -84,7 +86,8 @@ def _measured(report: Source) -> Iterator[Known]:
 def _declared(report: Source) -> Iterator[Known]:
     for analyzer, metrics in (report.run.get("metrics") or {}).items():
         for metric in metrics:
-            yield Known(analyzer, metric["name"], metric["direction"], metric.get("unit", ""), (), True, measured=False)
+            headline = metric["headline"] is not None
+            yield Known(analyzer, metric["name"], metric["direction"], metric["unit"], (), True, False, headline)
 
 
 def _said(value: Any) -> str:
@@ -104,7 +107,8 @@ def asked(reports: Sequence[Source], text: str, space: str = "", option: str = "
     if not hits:
         raise UsageError(f"{option} {text}: no metric of the report is called so; {_near(name, metrics)}")
     if len(hits) > 1:
-        raise UsageError(f"{option} {text}: several analyzers give it; say {' or '.join(each.full for each in hits)}")
+        names = " or ".join(sorted(each.full for each in hits))
+        raise UsageError(f"{option} {text}: several analyzers give it; say {names}")
     return _in_space(reports, hits[0], metrics, own, space, f"{option} {text}")
 
 
@@ -144,7 +148,7 @@ def headline_metrics(reports: Sequence[Source], space: str = "") -> list[Asked]:
     for report in reports:
         for headlined in report.headlines:
             mine = [each for each in metrics if each.name == headlined.metric and each.comparable and each.measured]
-            for each in mine[:1]:
+            for each in sorted(mine, key=lambda each: not each.headline)[:1]:
                 there = space if space in each.spaces else ""
                 found.setdefault(_in_space(reports, each, metrics, "", there, ""))
     return list(found)
@@ -167,5 +171,5 @@ def with_direction(reports: Sequence[Source], by: str = "", space: str = "") -> 
 
 
 def _directed(reports: Sequence[Source]) -> str:
-    names = [each.name for each in known(reports) if each.direction in ("lower", "higher")]
+    names = [each.name for each in known(reports) if each.comparable and each.direction in ("lower", "higher")]
     return f"these do: {', '.join(dict.fromkeys(names))}" if names else "no metric of the report does"

@@ -13,7 +13,14 @@ from wganalyze.errors import WganalyzeError
 from wganalyze.report.format import number, where
 from wganalyze.report.holm import LEVEL
 from wganalyze.report.questions.asked import Asked, with_direction
-from wganalyze.report.questions.numbers import Number, first_numbers, latest_draw, missing, why_without_replicates
+from wganalyze.report.questions.numbers import (
+    Number,
+    first_numbers,
+    latest_draw,
+    missing,
+    which_of_several,
+    why_without_replicates,
+)
 from wganalyze.report.questions.telling_apart import chosen_by_others, not_among_the_best
 from wganalyze.report.questions.trajectories import Trajectory, trajectories
 from wganalyze.report.source import Source
@@ -146,6 +153,7 @@ def best(report: Source, by: str = "", space: str = "") -> Best:
     other = [label for label in labels if label in found and label not in one]
     absent = [label for label in labels if label not in found]
     notes = [_basis(report, overall, asked), *_flattery(overall, asked)]
+    notes += which_of_several(asked, one.values())
     if other:
         notes.append(f"Measured on other samples in an earlier run, and not compared: {where(other)}.")
     if absent:
@@ -187,7 +195,7 @@ def _basis(report: Source, ranking: Ranking, asked: Asked) -> str:
         return "There is no other snapshot with this number."
     counts = sorted({len(each.number.values) for each in ranking.candidates})
     if counts == [0]:
-        why = why_without_replicates(report, asked)
+        why = f"{asked.name}: {why_without_replicates(report)}"
     elif len(counts) > 1:
         why = "its snapshots have different numbers of replicates"
     else:

@@ -20,7 +20,7 @@ from wganalyze.report.questions.comparison import (
 )
 from wganalyze.report.questions.comparison_notes import Measured, absences, notes_of_runs, notes_of_settings, senses
 from wganalyze.report.questions.contenders import contenders, settings_by_pattern, settings_by_report
-from wganalyze.report.questions.numbers import LEAST, Number, first_numbers, missing
+from wganalyze.report.questions.numbers import LEAST, Number, first_numbers, missing, which_of_several
 from wganalyze.report.questions.telling_apart import Difference, paired, unpaired
 from wganalyze.report.source import Source
 from wganalyze.statistics import holm, student_t
@@ -74,7 +74,8 @@ def compare(
             f"Each run is at its best by {by.rpartition('.')[2]}, chosen on the samples that it is compared by: that "
             "flatters, and more so the more snapshots a run has."
         )
-    notes = [*senses(wanted), *notes, *absences(answers)]
+    several = [line for each in wanted for line in which_of_several(each, (measured[run.name][each] for run in runs))]
+    notes = [*senses(wanted), *several, *notes, *absences(answers)]
     return Comparison(names, at, "training seeds" if settings else "replicates", pairs, answers, notes)
 
 

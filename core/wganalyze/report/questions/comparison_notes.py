@@ -30,9 +30,9 @@ def notes_of_runs(
                 apart[_apart(runs[0].name, run.name, told)] = None
             tested = tested or own.replicated
             if not own.replicated:
-                names, places = silent.setdefault(_why(run, each, own), ({}, {}))
+                names, places = silent.setdefault(_why(run, own), ({}, {}))
                 names[each.name] = places[run.name] = None
-    lines = [f"No test of {where([*names])} of {where([*places])}: {why}." for why, (names, places) in silent.items()]
+    lines = [f"No test of {', '.join(names)} of {where([*places])}: {why}." for why, (names, places) in silent.items()]
     if tested:
         many = _of_many("pairs" if pairs else "runs") if len(runs) > 2 else ""
         lines.insert(
@@ -43,10 +43,10 @@ def notes_of_runs(
     return [*lines, *apart]
 
 
-def _why(run: Contender, asked: Asked, own: Number) -> str:
+def _why(run: Contender, own: Number) -> str:
     if own.values:
         return f"{len(own.values)} replicates are too few, run with --replicates 5"
-    return why_without_replicates(run.report, asked)
+    return why_without_replicates(run.report)
 
 
 def _apart(first: str, name: str, told: Sequence[str]) -> str:

@@ -81,11 +81,17 @@ def missing(report: Source, asked: Asked, snapshot: str) -> Number:
     return Number(snapshot, None, reason=f"{asked.analyzer} did not measure it")
 
 
-def why_without_replicates(report: Source, asked: Asked) -> str:
-    """Why numbers of the metric have no values by replicate."""
+def why_without_replicates(report: Source) -> str:
+    """Why a number of a report has no values by replicate."""
     if report.measurements["values"].isna().all():
         return "the report was written before values were kept by replicate; run it again"
-    return f"{asked.name} is no mean over replicates"
+    return "no mean over replicates"
+
+
+def which_of_several(asked: Asked, found: Iterable[Number]) -> list[str]:
+    """A line that says which number of a snapshot is meant, where it has several of the metric."""
+    variants = list(dict.fromkeys(each.variant for each in found if each.variant))
+    return [f"{asked.name} has several numbers of a snapshot: this is {' or '.join(variants)}."] if variants else []
 
 
 def latest_draw(report: Source, found: Iterable[Number]) -> Draw | None:

@@ -173,15 +173,18 @@ def test_seeds_that_trainers_state_are_pairs(write_report: WriteReport) -> None:
 
 
 def test_replicates_are_not_taken_for_seeds(write_report: WriteReport) -> None:
-    """Equal settings whose runs differ by seed alone: told apart in 5 of 100, though replicates tell runs apart."""
-    rng = np.random.default_rng(1)
-    alarms = []
-    for trial in range(40):
-        report = write_report(f"r{trial}", grid({"1": 0.0, "2": 0.0}, rng, 3))
-        alarms.append(only_one(compare([report], groups=["lr=*/seed=*"])).pvalue <= 0.05)  # type: ignore[operator]
-        runs = compare([report], only=["lr=1/seed=0", "lr=2/seed=0"])
-        assert only_one(runs).pvalue < 0.05  # type: ignore[operator]
-    assert sum(alarms) <= 40 * 0.05 + 4 * math.sqrt(40 * 0.05 * 0.95)
+    """Equal settings whose runs differ by seed alone: told apart in 5 of 100, though replicates tell all runs apart."""
+    names = [f"{i:02}" for i in range(24)]
+    report = write_report("r", grid(dict.fromkeys(names, 0.0), np.random.default_rng(1), 3))
+    comparison = compare([report], groups=["lr=*/seed=*"], pairs=True)
+    couples = {(f"lr={one}/seed=*", f"lr={other}/seed=*") for one, other in zip(names[1::2], names[::2], strict=True)}
+    (answer,) = comparison.answers
+    apart = [each for each in answer.compared if (each.entry.name, each.against.name) in couples]
+    alarms = sum((each.difference.pvalue or 0) <= 0.05 for each in apart)
+    assert len(apart) == 12
+    assert alarms <= 12 * 0.05 + 4 * math.sqrt(12 * 0.05 * 0.95)
+    runs = compare([report], only=["lr=00/seed=0", "lr=01/seed=0"])
+    assert only_one(runs).verdict != "not told apart"
 
 
 def test_reports_as_settings(write_report: WriteReport) -> None:

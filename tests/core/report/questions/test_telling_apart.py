@@ -93,7 +93,7 @@ def test_plain_tests_against_the_best_would_leave_out_too_many() -> None:
 
     rng = np.random.default_rng(7)
     plain = []
-    for _ in range(600):
+    for _ in range(300):
         values = rng.normal(size=(15, 5))
         best = int(values.mean(axis=1).argmin())
         tests = [paired([*row], [*values[best]]).pvalue or 1.0 for i, row in enumerate(values) if i != best]
