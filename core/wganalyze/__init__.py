@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from wganalyze.api import run as run
     from wganalyze.contracts.analyzer import Analyzer as Analyzer
     from wganalyze.contracts.analyzer import NoOptions as NoOptions
+    from wganalyze.contracts.analyzer import Yielded as Yielded
     from wganalyze.contracts.architecture import Architecture as Architecture
     from wganalyze.contracts.architecture import Proposer as Proposer
     from wganalyze.contracts.architecture import Shapes as Shapes
     from wganalyze.contracts.claim import Claim as Claim
-    from wganalyze.contracts.claim import Evidence as Evidence
     from wganalyze.contracts.claim import Evident as Evident
-    from wganalyze.contracts.claim import TrainingRun as TrainingRun
     from wganalyze.contracts.claim import Verdict as Verdict
     from wganalyze.contracts.data import DataSource as DataSource
     from wganalyze.contracts.data import FiniteSource as FiniteSource
     from wganalyze.contracts.data import Modes as Modes
     from wganalyze.contracts.embedding import Embedding as Embedding
+    from wganalyze.contracts.evidence import Evidence as Evidence
+    from wganalyze.contracts.evidence import Sentence as Sentence
+    from wganalyze.contracts.evidence import TrainingRun as TrainingRun
     from wganalyze.contracts.hooks import hookimpl as hookimpl
     from wganalyze.contracts.loader import Input as Input
     from wganalyze.contracts.loader import Loader as Loader
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
     from wganalyze.contracts.measurement import Scalar as Scalar
     from wganalyze.contracts.measurement import Scope as Scope
     from wganalyze.contracts.measurement import Table as Table
-    from wganalyze.contracts.measurement import Yielded as Yielded
     from wganalyze.contracts.network import NetworkNotes as NetworkNotes
     from wganalyze.contracts.network import notes_of as notes_of
+    from wganalyze.contracts.picture import Picture as Picture
     from wganalyze.contracts.samples import Labels as Labels
     from wganalyze.contracts.samples import Points as Points
     from wganalyze.contracts.samples import Preprocessing as Preprocessing
@@ -79,11 +81,12 @@ if TYPE_CHECKING:
 
 _HOME = {
     "api": ("check", "compare", "data_source", "judge", "run"),
-    "contracts.analyzer": ("Analyzer", "NoOptions"),
+    "contracts.analyzer": ("Analyzer", "NoOptions", "Yielded"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
-    "contracts.claim": ("Claim", "Evidence", "Evident", "TrainingRun", "Verdict"),
+    "contracts.claim": ("Claim", "Evident", "Verdict"),
     "contracts.data": ("DataSource", "FiniteSource", "Modes"),
     "contracts.embedding": ("Embedding",),
+    "contracts.evidence": ("Evidence", "Sentence", "TrainingRun"),
     "contracts.hooks": ("hookimpl",),
     "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
     "contracts.measurement": (
@@ -95,9 +98,9 @@ _HOME = {
         "Scalar",
         "Scope",
         "Table",
-        "Yielded",
     ),
     "contracts.network": ("NetworkNotes", "notes_of"),
+    "contracts.picture": ("Picture",),
     "contracts.samples": ("Labels", "Points", "Preprocessing", "Samples", "Scores", "Split", "Values"),
     "contracts.snapshot": ("Latent", "Snapshot"),
     "contracts.study": ("CriticHead", "Need", "Study"),

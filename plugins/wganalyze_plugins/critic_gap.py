@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from wganalyze import (
     Analyzer,
+    Evidence,
     Finding,
     Headline,
     Measurement,
     Metric,
     Need,
     Samples,
+    Sentence,
     Study,
+    TrainingRun,
     WganalyzeError,
     Yielded,
     hookimpl,
 )
+from wganalyze_plugins import sentences
 
 if TYPE_CHECKING:
     from wganalyze.transport import DualBounds, Transport
@@ -146,6 +150,10 @@ class CriticGap(Analyzer):
         Metric("orientation", "+1: the critic scores real high; -1: it scores real low."),
         Metric("auc", "P(score of a real > score of a fake), before the sign is fixed; .5: no separation."),
     )
+
+    @classmethod
+    def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
+        yield from sentences.loss(run, evidence)
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield the estimates and bounds, every one checked against the exact value, and what follows."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wganalyze import (
     Analyzer,
+    Evidence,
     Finding,
     Headline,
     Measurement,
@@ -20,13 +21,15 @@ from wganalyze import (
     Samples,
     Scalar,
     Scope,
+    Sentence,
     Split,
     Study,
     Table,
+    TrainingRun,
     Yielded,
     hookimpl,
 )
-from wganalyze_plugins import memorisation
+from wganalyze_plugins import memorisation, sentences
 from wganalyze_plugins.floor import Side, cause_below, either
 
 if TYPE_CHECKING:
@@ -151,6 +154,11 @@ class ExactW(Analyzer):
             return options
         most = 2 ** math.ceil(math.log2(min(max(snapshots, FEW_SNAPSHOTS), MANY_SNAPSHOTS)))
         return replace(options, permutations=FOR_EACH * most - 1)
+
+    @classmethod
+    def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
+        yield from sentences.distance(run, evidence)
+        yield from sentences.memorisation(run, evidence)
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield values, floors, the test, and what follows from them."""

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Yielded
+from wganalyze.contracts.analyzer import Analyzer, Yielded
+from wganalyze.contracts.measurement import Finding, Measurement, Metric
 from wganalyze.contracts.samples import Split
 from wganalyze.contracts.study import Need
 from wganalyze.errors import NotMeasurable

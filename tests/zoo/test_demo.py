@@ -99,6 +99,17 @@ def test_the_checkpoints_are_ordinary_ones(ran: Demo) -> None:
         assert content["config"]["method"] == path.parent.name
 
 
+def test_each_run_has_its_verdict(ran: Demo) -> None:
+    verdicts = {verdict.run: verdict for verdict in ran.report.verdicts}
+    assert verdicts.keys() == {*RUNS}
+    for run, verdict in verdicts.items():
+        assert len(verdict.labels) == len(STEPS)
+        assert verdict.text.startswith("Told apart from the data at step 1200: W1 ")
+        assert "The critic is not 1-Lipschitz" in verdict.text
+        assert "It copies no training samples." in verdict.text
+        assert f"{run}: Told apart" in " ".join(ran.out.split())
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_values_lie_in_their_intervals_and_above_their_certificates(ran: Demo, run: str) -> None:
     for metric in ("w1", "w2", "w1_floor", "dual_raw", "nearest_centroid"):

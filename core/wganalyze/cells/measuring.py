@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from wganalyze.cells.embedded import Space, in_space
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
+from wganalyze.contracts.picture import Picture
 from wganalyze.contracts.terms import PIXELS
 from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.format import bracket, number, spread
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, detail, table_of
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, detail, table_of
 from wganalyze.report.store import CellTables
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.text import reason_of
@@ -66,6 +67,7 @@ class Outcome:
     measurements: list[Measurement] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     rows: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    pictures: list[Picture] = field(default_factory=list)
     trace: str = ""
     shown: str = ""
 
@@ -115,6 +117,10 @@ def _accept(thing: object, analyzer: type[Analyzer], outcome: Outcome) -> None:
         outcome.measurements.append(thing)
     elif isinstance(thing, Finding):
         outcome.findings.append(thing)
+    elif isinstance(thing, Picture):
+        if thing.name in {picture.name for picture in outcome.pictures}:
+            raise UndeclaredError(f"analyzer {analyzer.name} yielded two pictures of the name {thing.name!r}")
+        outcome.pictures.append(thing)
     elif isinstance(thing, Rows):
         table = next((table for table in analyzer.tables if table.name == thing.table), None)
         if table is None:
@@ -197,7 +203,13 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
         # Columns of a type that there is not fail the cell, which then goes without them.
         with suppress(Exception) if outcome.status == "failed" else nullcontext():
             details[f"{analyzer.name}.{table.name}"] = table_of(detail(table), records)
-    return CellTables(table_of(MEASUREMENTS, measured), table_of(FINDINGS, told), details)
+    pictures = [{**place, "analyzer": analyzer.name, **_pictured(picture)} for picture in outcome.pictures]
+    return CellTables(
+        table_of(MEASUREMENTS, measured),
+        table_of(FINDINGS, told),
+        details,
+        table_of(PICTURES, pictures) if pictures else None,
+    )
 
 
 def _placed(finding: Finding, question: Question) -> Finding:
@@ -212,6 +224,11 @@ def finding_row(
 ) -> dict[str, Any]:
     """A finding as the report stores it."""
     return {**place, "analyzer": analyzer, **asdict(finding), "evidence": list(finding.evidence), "kind": kind}
+
+
+def _pictured(picture: Picture) -> dict[str, Any]:
+    width, height = picture.size
+    return {**asdict(picture), "width": width, "height": height}
 
 
 def _row(measurement: Measurement, metric: Metric) -> dict[str, Any]:

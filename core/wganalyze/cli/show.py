@@ -20,27 +20,32 @@ if TYPE_CHECKING:
 )
 @click.option("--snapshot", "snapshots", metavar="LABEL", multiple=True, help="Only these snapshots (* is a wildcard).")
 @click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")
+@click.option("--all", "whole", is_flag=True, help="With all findings, and what was assumed while loading.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @debug_option
-def show(report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], space: str, form: str) -> None:
-    """Show REPORT: one line per snapshot with the headlines of the analyzers that ran.
+def show(
+    report: Path, metrics: tuple[str, ...], snapshots: tuple[str, ...], space: str, form: str, whole: bool
+) -> None:
+    """Show REPORT: a verdict on each training run, and one line per snapshot with the headlines of its analyzers.
 
-    Findings follow in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
+    With --all, the findings in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
     """
     from wganalyze.report.reading import open_report
 
     opened = open_report(report).in_space(space) if space else open_report(report)
     chosen = opened.select(metrics, snapshots)
     if form == "table":
-        print_report(opened, metrics, snapshots)
+        print_report(opened, metrics, snapshots, whole=whole)
     elif form == "csv":
         click.echo(chosen.to_csv(index=False), nl=False)
     else:
         click.echo(chosen.to_json(orient="records", indent=1))
 
 
-def print_report(report: Report, metrics: tuple[str, ...] = (), snapshots: tuple[str, ...] = ()) -> None:
-    """Print a report to stdout, as wide as the terminal."""
+def print_report(
+    report: Report, metrics: tuple[str, ...] = (), snapshots: tuple[str, ...] = (), *, whole: bool = False
+) -> None:
+    """Print a report to stdout, as wide as the terminal; ``whole``: with everything that a verdict folds away."""
     from wganalyze.report.terminal import render
 
-    render(report, metrics, snapshots)
+    render(report, metrics, snapshots, whole=whole)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from wganalyze.contracts.measurement import Metric, Table, Yielded
+from wganalyze.contracts.evidence import Evidence, Sentence, TrainingRun
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table
+from wganalyze.contracts.picture import Picture
 from wganalyze.contracts.study import Need, Study
+
+Yielded = Measurement | Finding | Rows | Picture
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,15 @@ class Analyzer(ABC):
         Called before ``measure``; the answer is part of a cell's key, so that it had better change rarely.
         """
         return options
+
+    @classmethod
+    def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterable[Sentence]:
+        """What its numbers say of a training run as a whole, in a sentence or two; none by default.
+
+        ``run``: its snapshots, in order. ``evidence``: the report's measurements. A sentence that a perfect generator
+        or an honest critic would also get says nothing. NotMeasurable, where a number is missing, is no sentence.
+        """
+        return ()
 
     @abstractmethod
     def measure(self, study: Study) -> Iterator[Yielded]:

@@ -213,6 +213,3 @@ class Rows:
 
     table: str
     records: Sequence[Mapping[str, Scalar]] = field(default_factory=tuple)
-
-
-Yielded = Measurement | Finding | Rows

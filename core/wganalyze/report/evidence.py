@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.claim import Evidence, TrainingRun
+from wganalyze.contracts.evidence import Evidence, TrainingRun
 from wganalyze.report.training_runs import training_runs
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def _gathered(data: str, reports: Sequence[Report]) -> Evidence:
     rows = pd.concat(frames, ignore_index=True)
     rows = rows[(rows["status"] == "ok") & rows["value"].notna()].reset_index(drop=True)
     runs = {run.name: run for place in places for run in place.values()}
-    return Evidence(data, [*runs.values()], rows, partial(_table, reports, places))
+    told = [_placed(report.findings, runs) for report, runs in zip(reports, places, strict=True)]
+    findings = pd.concat(told, ignore_index=True)
+    return Evidence(data, [*runs.values()], rows, partial(_table, reports, places), findings)
 
 
 def _of_last_run(report: Report) -> pd.DataFrame:

@@ -14,8 +14,9 @@ from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
 from wganalyze.report.questions.best import Best, best
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
 from wganalyze.report.store import PLAN_FILE, RUN_FILE, CellStore
+from wganalyze.report.verdict import RunVerdict, of_records
 from wganalyze.report.views import Views
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ class Report:
     def findings(self) -> pd.DataFrame:
         """One row for each finding: level, code, message, evidence."""
         return _whole(_frame(self._views["findings"]), FINDINGS)
+
+    @cached_property
+    def pictures(self) -> pd.DataFrame:
+        """One row for each picture: snapshot, step, analyzer, name, caption, alt, width, height, and its PNG bytes."""
+        table = self._views.get("pictures")
+        return _frame(arrow(PICTURES).empty_table() if table is None else table)
 
     @property
     def tables(self) -> list[str]:
@@ -87,6 +94,11 @@ class Report:
         except (OSError, ValueError):
             return {}
         return document
+
+    @property
+    def verdicts(self) -> list[RunVerdict]:
+        """A short paragraph on each training run, as the run that made the report wrote it."""
+        return of_records(self.run.get("verdicts", ()))
 
     @cached_property
     def headlines(self) -> Sequence[Headlined]:

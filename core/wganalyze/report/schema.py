@@ -63,6 +63,20 @@ FINDINGS: Mapping[str, str] = {
     "evidence": "list<string>",
     "cell": "string",
 }
+PICTURES: Mapping[str, str] = {
+    "run_id": "string",
+    "snapshot": "string",
+    "step": "int64",
+    "analyzer": "string",
+    "embedding": "string",
+    "name": "string",
+    "caption": "string",
+    "alt": "string",
+    "width": "int64",
+    "height": "int64",
+    "png": "binary",
+    "cell": "string",
+}
 _DETAIL_PREFIX: Mapping[str, str] = {
     "run_id": "string",
     "snapshot": "string",

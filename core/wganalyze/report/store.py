@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 
 MEASUREMENTS_FILE = "measurements.parquet"
 FINDINGS_FILE = "findings.parquet"
+PICTURES_FILE = "pictures.parquet"
 PLAN_FILE = "plan.json"
 RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
 class CellTables:
-    """The content of a cell; ``details`` by "ANALYZER.NAME"."""
+    """The content of a cell; ``details`` by "ANALYZER.NAME"; ``pictures``: None where there are none."""
 
     measurements: pa.Table
     findings: pa.Table
     details: Mapping[str, pa.Table]
+    pictures: pa.Table | None = None
 
 
 class CellStore:
@@ -65,6 +67,8 @@ class CellStore:
             (draft / "tables").mkdir(parents=True)
             write_table(tables.measurements, draft / MEASUREMENTS_FILE)
             write_table(tables.findings, draft / FINDINGS_FILE)
+            if tables.pictures is not None:
+                write_table(tables.pictures, draft / PICTURES_FILE)
             for detail, table in tables.details.items():
                 write_table(table, draft / "tables" / f"{detail}.parquet")
             sync_folder(draft / "tables")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wganalyze.report.condensing import Told
 from wganalyze.report.format import LOG_WIDTH, bracket, number, spread, where
 from wganalyze.report.headlines import Headlined, by_column
 from wganalyze.report.holm import corrected_name, families
@@ -26,8 +27,11 @@ NAME_WIDTH = 12
 NAMES = ("snapshot", "analyzer", "metric")
 
 
-def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> None:
-    """Print the summary (or the rows of ``metrics``), what was skipped or failed, and the findings."""
+def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = (), *, whole: bool = False) -> None:
+    """Print the verdicts, the summary (or the rows of ``metrics``), and what was skipped or failed.
+
+    ``whole``: with the findings and what was assumed, which are only counted under a verdict.
+    """
     console = Console(highlight=False)
     # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
@@ -35,6 +39,7 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     if metrics:
         console.print(_fitting(console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]))
         return
+    told = _verdicts(console, report, set(frame["snapshot"]))
     console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
     console.print(Text(_legend(frame, report), style="dim"))
     if report.spaces[1:]:
@@ -45,9 +50,35 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
         console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
     shown = set(frame["snapshot"])
     _trouble(console, report, shown)
-    _findings(console, report, list(frame["snapshot"]))
-    _assumptions(console, report, shown)
+    if whole or not told:
+        _findings(console, report, list(frame["snapshot"]))
+        _assumptions(console, report, shown)
+    else:
+        _folded(console, report, list(frame["snapshot"]))
     console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
+
+
+def _verdicts(console: Console, report: Report, shown: set[Any]) -> bool:
+    """A paragraph on each training run of which snapshots are shown; were there any?"""
+    verdicts = [verdict for verdict in report.verdicts if shown & {*verdict.labels}]
+    for verdict in verdicts:
+        console.print(Text.assemble((f"{verdict.run}: ", "bold"), verdict.text))
+    if verdicts:
+        console.print()
+    return bool(verdicts)
+
+
+def _folded(console: Console, report: Report, labels: Sequence[str]) -> None:
+    """Faults, and how much more there is to read."""
+    told = report.told_about(labels)
+    _list(console, [line for line in told if line.level == "fault"])
+    counts = [(sum(line.level == level for line in told), level) for level in ("fault", "warning", "info")]
+    texts = [f"{count} {level}{'s' if count > 1 and level != 'info' else ''}" for count, level in counts if count]
+    assumed = {text for snapshot in report.run.get("snapshots", []) for text in snapshot["assumptions"]}
+    parts = [f"findings: {', '.join(texts)}"] if texts else []
+    parts += [f"assumptions: {len(assumed)}"] if assumed else []
+    if parts:
+        console.print(Text(f"{'; '.join(parts)} (wganalyze show {report.path} --all)", style="dim"), soft_wrap=True)
 
 
 def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
@@ -155,6 +186,13 @@ def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
     if not told:
         return
     console.print(Text("\nFindings", style="bold"))
+    _list(console, told)
+    if any(line.earlier for line in told):
+        hint = "Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
+        console.print(Text(hint, style="dim"))
+
+
+def _list(console: Console, told: Sequence[Told]) -> None:
     lines = Table.grid(padding=(0, 1))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
@@ -166,10 +204,8 @@ def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
             Text(line.level, style=STYLES.get(line.level, "")),
             Text.assemble(place, line.message, (evidence, "dim")),
         )
-    console.print(lines)
-    if any(line.earlier for line in told):
-        hint = "Of each trajectory the last snapshot is shown; --snapshot NAME shows another."
-        console.print(Text(hint, style="dim"))
+    if told:
+        console.print(lines)
 
 
 def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:

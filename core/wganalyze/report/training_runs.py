@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wganalyze.contracts.claim import Fact, TrainingRun
+from wganalyze.contracts.evidence import Fact, TrainingRun
 
 
 def training_runs(record: Mapping[str, Any], report: str, prefix: str = "") -> dict[str, TrainingRun]:
-    """The training run of each snapshot, by its label: snapshots of one folder, one method and one seed are one.
+    """The training run of each snapshot, by its label: those of one folder, one method and one seed that have a step.
 
-    ``record``: run.json. ``report``: what a run is called whose snapshots lie in no folder. ``prefix``: before names.
+    A snapshot without a step stands for itself. ``record``: run.json. ``report``: what a run is called whose snapshots
+    lie in no folder. ``prefix``: before names.
     """
     gathered: dict[tuple[str, object, object], list[Mapping[str, Any]]] = {}
     for entry in record.get("snapshots", []):
         facts = _named(entry)
-        key = (str(entry["label"]).rpartition("/")[0], facts.get("method"), facts.get("seed"))
+        label = str(entry["label"])
+        folder = label if entry.get("step") is None else label.rpartition("/")[0]
+        key = (folder, facts.get("method"), facts.get("seed"))
         gathered.setdefault(key, []).append(entry)
     folders = [folder for folder, *_ in gathered]
     runs: dict[str, TrainingRun] = {}

@@ -1,4 +1,4 @@
-"""Views: ``measurements/``, ``findings/`` and ``tables/*/``, a few large files made from the cells that count.
+"""Views: ``measurements/``, ``findings/``, ``pictures/``, ``tables/*/``: few large files from the cells that count.
 
 A number is never visible without its finding: findings come before measurements, and leave after them.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from wganalyze.errors import WganalyzeError
 from wganalyze.report.holm import corrected_rows
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
-from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, CellStore, sync_folder, write_table
+from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, PICTURES_FILE, CellStore, sync_folder, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +132,7 @@ class Views:
 
     def _files(self) -> list[Path]:
         """The files of the views on disk."""
-        fixed = [self.report / view / _PART for view in ("measurements", "findings")]
+        fixed = [self.report / view / _PART for view in ("measurements", "findings", "pictures")]
         return [path for path in fixed if path.exists()] + sorted(self.report.glob(f"tables/*/{_PART}"))
 
     def _stamp_on_disk(self) -> str:
@@ -157,6 +157,8 @@ def _read_cell(folder: Path) -> list[tuple[str, pa.Table]]:
     import pyarrow as pa
 
     paths = {"measurements": folder / MEASUREMENTS_FILE, "findings": folder / FINDINGS_FILE}
+    pictures = folder / PICTURES_FILE
+    paths |= {"pictures": pictures} if pictures.exists() else {}
     paths |= {f"tables/{path.stem}": path for path in sorted((folder / "tables").glob("*.parquet"))}
     tables = []
     for view, path in paths.items():

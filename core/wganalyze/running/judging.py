@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.claim import Claim, Evidence, Verdict
+from wganalyze.contracts.claim import Claim, Verdict
+from wganalyze.contracts.evidence import Evidence
 from wganalyze.errors import NotMeasurable, UsageError
 from wganalyze.report.evidence import evidence_of
 from wganalyze.report.reading import Report

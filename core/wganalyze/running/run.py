@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from wganalyze.cells.key import cell_key, unkeyed
 from wganalyze.cells.loading import NOBODY, loading_cell
@@ -14,8 +15,10 @@ from wganalyze.cells.measuring import Question, failed, measure, tables_of
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import WganalyzeError
 from wganalyze.exit_codes import ExitCode
+from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.reading import Report
 from wganalyze.report.store import CellStore, slot
+from wganalyze.report.verdict import to_records
 from wganalyze.report.views import Views
 from wganalyze.running.budget import Plan
 from wganalyze.running.choosing import for_run
@@ -160,9 +163,17 @@ class Run:
         """Views and record as they stand; a disk that is full here has been reported already."""
         try:
             self.views.refresh(force=True)
-            self.record.write(status=status, cells=self.tally, finished=now())
+            self.record.write(status=status, cells=self.tally, finished=now(), verdicts=self._verdicts(status))
         except OSError as error:
             if status == "complete":
                 raise WganalyzeError(
                     f"{self.store.report}: the views could not be written ({error.strerror})"
                 ) from error
+
+    def _verdicts(self, status: str) -> list[dict[str, Any]]:
+        """What all analyzers here say of the report as it stands; nothing where the run was stopped by trouble."""
+        if status.startswith("stopped"):
+            return []
+        self.record.write(status=status)  # which names the snapshots
+        analyzers = self.opened.host.analyzers.values()
+        return to_records(verdicts_of(Report(self.store.report), analyzers, self.progress.note))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wganalyze import (
     Analyzer,
     Estimate,
+    Evidence,
     Finding,
     Measurement,
     Metric,
@@ -18,11 +19,14 @@ from wganalyze import (
     Samples,
     Scalar,
     Scope,
+    Sentence,
     Study,
     Table,
+    TrainingRun,
     Yielded,
     hookimpl,
 )
+from wganalyze_plugins import sentences
 
 if TYPE_CHECKING:
     from wganalyze_plugins.clustering import Clustering
@@ -151,6 +155,10 @@ class Coverage(Analyzer):
         def __post_init__(self) -> None:
             if self.k is not None and self.k < 2:
                 raise ValueError("k is at least 2")
+
+    @classmethod
+    def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
+        yield from sentences.modes(run, evidence)
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield clusters, modes, copies, duplicates and paths, each where it can be asked."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wganalyze import (
     Analyzer,
+    Evidence,
     Finding,
     Headline,
     Measurement,
@@ -16,13 +17,16 @@ from wganalyze import (
     NotMeasurable,
     Rows,
     Samples,
+    Sentence,
     Study,
     Table,
+    TrainingRun,
     WganalyzeError,
     Yielded,
     hookimpl,
 )
 from wganalyze.statistics import student_t
+from wganalyze_plugins import sentences
 from wganalyze_plugins.lipschitz.modes import compare_modes
 from wganalyze_plugins.lipschitz.places import PLACES, QUANTILES, distribution, sample_places
 
@@ -119,6 +123,10 @@ class Lipschitz(Analyzer):
                 raise ValueError("samples is at least 2, steps not negative")
             if self.seconds is not None and not self.seconds > 0:
                 raise ValueError("seconds is above 0")
+
+    @classmethod
+    def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:
+        yield from sentences.slope(run, evidence)
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""

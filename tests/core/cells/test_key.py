@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze.cells.key import cell_key, loading_key, source_digest, unkeyed
-from wganalyze.contracts.analyzer import Analyzer
+from wganalyze.contracts.analyzer import Analyzer, Yielded
 from wganalyze.contracts.data import FiniteSource
-from wganalyze.contracts.measurement import Yielded
 from wganalyze.contracts.samples import Values
 from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.contracts.study import Study

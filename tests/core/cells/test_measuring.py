@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from wganalyze.cells.measuring import Outcome, Question, failed, finding_row, measure, tables_of
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
+from wganalyze.contracts.analyzer import Analyzer, Yielded
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table
 from wganalyze.contracts.study import Need, Study
 from wganalyze.errors import CheckpointError, DataError, NotMeasurable
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wganalyze.cells.measuring import Question, measure, tables_of
-from wganalyze.contracts.analyzer import Analyzer, NoOptions
-from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table, Yielded
+from wganalyze.contracts.analyzer import Analyzer, NoOptions, Yielded
+from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table
 from wganalyze.contracts.study import Study
 from wganalyze.statistics import Estimate, Interval
 from wganalyze.testing import shifted_gaussians

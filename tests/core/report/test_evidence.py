@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from wganalyze.contracts.claim import Evidence, Evident
+from wganalyze.contracts.claim import Evident
+from wganalyze.contracts.evidence import Evidence
 from wganalyze.errors import NotMeasurable
 from wganalyze.report.evidence import evidence_of
 from wganalyze.statistics import Interval
@@ -25,6 +26,12 @@ def _report(path: str, data: str, snapshots: dict[str, dict[str, Any]], rows: li
         path=SimpleNamespace(name=path, __str__=lambda: path),
         run={"data": {"source": data, "n": n, "seed": 0, "space": "pixels"}, "snapshots": entries},
         measurements=frame,
+        findings=pd.DataFrame(
+            [
+                {"analyzer": "a", "embedding": None, "code": f"of {label}", "message": "m", "snapshot": label}
+                for label in snapshots
+            ]
+        ),
         tables=["a.detail"],
         table=lambda name: detail,
     )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ ROWS = ("12.35", "12.10", "12.60", "11.99", "5.00e-04", "-1234", "-1.23e-04", "1
 def show(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Show:
     """Renders in a terminal of that width (None: into a file), and returns what is read there."""
 
-    def rendered(report: Path, width: int | None = None, **chosen: list[str]) -> str:
+    def rendered(report: Path, width: int | None = None, **chosen: Any) -> str:
         for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
             monkeypatch.delenv(name, raising=False)
         if width is not None:
@@ -226,3 +227,66 @@ def test_too_few_permutations_are_said_once(
     for label in ("a", "b"):
         write_cell(report, label, {"w1_pvalue": {**p, "scope": "data"}}, key=f"{label}" * 32)
     assert "Holm: over" not in show(report)
+
+
+# Verdicts first, and what they fold away
+
+
+@pytest.fixture
+def judged(report: Path, write_cell: WriteCell) -> Path:
+    """A trajectory with a verdict, findings of two levels, and an assumption."""
+    told = [
+        {"level": "fault", "code": "f", "message": "it is broken"},
+        {"level": "warning", "code": "w", "message": "it is odd"},
+        {"level": "warning", "code": "v", "message": "it is [odd] too"},
+    ]
+    write_cell(report, "gp/step_1", {"m": 1.5}, step=1, findings=told)
+    write_cell(report, "alone", {"m": 2.5}, step=None)
+    record = {
+        "snapshots": [
+            {"label": "gp/step_1", "step": 1, "assumptions": ["law: normal"]},
+            {"label": "alone", "step": None, "assumptions": []},
+        ],
+        "verdicts": [
+            {
+                "run": "gp",
+                "labels": ["gp/step_1"],
+                "sentences": [
+                    {"text": "W1 is [1, 2].", "rank": 1, "evidence": ["m"]},
+                    {"text": "No more.", "rank": 2, "evidence": []},
+                ],
+            },
+            {"run": "alone", "labels": ["alone"], "sentences": [{"text": "Alone.", "rank": 1, "evidence": []}]},
+        ],
+    }
+    (report / "run.json").write_text(json.dumps(record))
+    return report
+
+
+def test_the_verdict_stands_first_and_findings_are_counted(judged: Path, show: Show) -> None:
+    lines = [line.strip() for line in show(judged).splitlines()]
+    assert lines[:3] == ["gp: W1 is [1, 2]. No more.", "alone: Alone.", ""]
+    text = "\n".join(lines)
+    assert "it is broken" in text  # a fault is not folded away
+    assert "it is odd" not in text
+    assert "law: normal" not in text
+    assert f"findings: 1 fault, 2 warnings; assumptions: 1 (wganalyze show {judged} --all)" in text
+
+
+def test_all_of_it_on_request(judged: Path, show: Show) -> None:
+    text = show(judged, whole=True)
+    for part in ("gp: W1 is [1, 2].", "it is broken", "it is odd", "it is [odd] too", "law: normal"):
+        assert part in text
+    assert "--all" not in text
+
+
+def test_a_verdict_is_about_the_snapshots_that_are_shown(judged: Path, show: Show) -> None:
+    text = show(judged, snapshots=["alone"])
+    assert text.startswith("alone: Alone.")
+    assert "W1 is" not in text
+    assert "findings:" not in text
+
+
+def test_without_a_verdict_findings_are_not_folded_away(report: Path, write_cell: WriteCell, show: Show) -> None:
+    write_cell(report, "s", {"m": 1.5}, findings=[{"message": "it is odd"}])
+    assert "it is odd" in show(report)

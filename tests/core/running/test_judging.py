@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from wganalyze.contracts.claim import Claim, Evidence, Evident, Verdict
+from wganalyze.contracts.claim import Claim, Evident, Verdict
+from wganalyze.contracts.evidence import Evidence
 from wganalyze.errors import NotMeasurable, UsageError
 from wganalyze.running.judging import judge, judge_all
 from wganalyze.statistics import Interval

@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from wganalyze.contracts.analyzer import Analyzer
-from wganalyze.contracts.measurement import Yielded
+from wganalyze.contracts.analyzer import Analyzer, Yielded
 from wganalyze.contracts.study import Study
 from wganalyze.errors import UsageError
 from wganalyze.settings.options import by_analyzer, make_options

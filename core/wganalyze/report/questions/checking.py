@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from wganalyze.errors import UsageError
 from wganalyze.exit_codes import ExitCode
 from wganalyze.report.format import number
-from wganalyze.report.headlines import of_one_setting
+from wganalyze.report.one_setting import in_setting_of
 from wganalyze.report.questions.asked import Asked, asked, with_direction
 from wganalyze.report.questions.best import best
 from wganalyze.report.questions.conditions import Absence, Bound, Condition, Outcome, parse
@@ -138,7 +138,8 @@ def _checked(
     report: Source, condition: Condition, metric: Asked | None, labels: Sequence[str], steps: Mapping[str, int | None]
 ) -> Iterator[Checked]:
     if isinstance(condition, Absence):
-        findings = of_one_setting(report.findings, report.measurements, report.headlines)
+        headlines = [each.metric for each in report.headlines]
+        findings = in_setting_of(report.findings, report.measurements, headlines)
         yield from (_found(report, findings, condition, label, steps[label]) for label in labels)
         return
     assert metric is not None

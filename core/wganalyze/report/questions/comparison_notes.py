@@ -26,6 +26,8 @@ def notes_of_runs(
             if own.value is None:
                 continue
             told = differences_of_draws(first.draw, own.draw) if first.value is not None else []
+            if not told and first.replicated and own.replicated and len(first.values) != len(own.values):
+                told = [f"{len(first.values)} and {len(own.values)} replicates"]
             if told:
                 apart[_apart(runs[0].name, run.name, told)] = None
             tested = tested or own.replicated

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wganalyze.contracts.claim import Fact
+from wganalyze.contracts.evidence import Fact
 from wganalyze.report.source import Source
 from wganalyze.report.training_runs import training_runs
 

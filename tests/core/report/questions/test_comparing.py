@@ -60,7 +60,9 @@ def test_runs_on_other_samples_are_not_and_it_is_said(
 
 def test_other_numbers_of_replicates_are_no_pairs(write_report: WriteReport) -> None:
     reports = [write_report("a", {"s1": {"ugliness": A}}), write_report("b", {"s1": {"ugliness": B[:4]}})]
-    assert "Welch" in only_one(compare(reports)).difference.method
+    comparison = compare(reports)
+    assert "Welch" in only_one(comparison).difference.method
+    assert any("(5 and 4 replicates): Welch's t" in note for note in comparison.notes)
 
 
 def test_without_replicates_there_is_a_difference_and_no_verdict(write_report: WriteReport) -> None:

@@ -1,0 +1,65 @@
+"""Verdicts are reached: what the analyzers of a report say of each training run as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from wganalyze.contracts.evidence import Evidence, Sentence, TrainingRun
+from wganalyze.errors import NotMeasurable
+from wganalyze.report.evidence import evidence_of
+from wganalyze.report.verdict import RunVerdict
+from wganalyze.text import reason_of
+
+if TYPE_CHECKING:
+    from wganalyze.contracts.analyzer import Analyzer
+    from wganalyze.report.reading import Report
+
+READ_OFF = ("step ", "latent shape ")
+RECOGNISED = "recognised by keys and shapes"
+"""What tells an assumption that the weights themselves bear out, or that changes no number."""
+
+
+def verdicts_of(
+    report: Report, analyzers: Iterable[type[Analyzer]], tell: Callable[[str], None] = lambda _: None
+) -> list[RunVerdict]:
+    """One for each training run of which an analyzer has something to say.
+
+    ``tell`` is given a line for each analyzer that fails.
+    """
+    found = []
+    asked = [*analyzers]
+    for evidence in evidence_of([report]):
+        labels = _labels(evidence)
+        for run in evidence.runs:
+            sentences = [sentence for cls in asked for sentence in _said(cls, run, evidence, tell)]
+            if sentences:
+                sentences.sort(key=lambda sentence: sentence.rank)
+                sentences += _assumed(report, labels.get(run.name, ()))
+                found.append(RunVerdict(run.name, (*labels.get(run.name, ()),), (*sentences,)))
+    return found
+
+
+def _said(cls: type[Analyzer], run: TrainingRun, evidence: Evidence, tell: Callable[[str], None]) -> Iterator[Sentence]:
+    try:
+        yield from [*cls.verdict(run, evidence)]
+    except NotMeasurable:
+        pass
+    except Exception as error:  # somebody else's analyzer, which takes nothing with it
+        tell(f"the verdict of {cls.name} on {run.name} failed ({reason_of(error)})")
+
+
+def _labels(evidence: Evidence) -> dict[str, list[str]]:
+    """The snapshots of each training run, in order."""
+    rows = evidence.measurements[["run", "snapshot", "step"]].drop_duplicates().sort_values("step", kind="stable")
+    return {str(run): [*dict.fromkeys(group["snapshot"])] for run, group in rows.groupby("run", sort=False)}
+
+
+def _assumed(report: Report, labels: Sequence[str]) -> Iterator[Sentence]:
+    """What was assumed about the last of the snapshots and could change the answer."""
+    entries = {entry["label"]: entry for entry in report.run.get("snapshots", [])}
+    texts = [text for label in labels[-1:] for text in entries.get(label, {}).get("assumptions", ())]
+    texts = [text for text in texts if not text.startswith(READ_OFF) and RECOGNISED not in text]
+    if texts:
+        more = f", and {len(texts) - 1} more" if len(texts) > 1 else ""
+        yield Sentence(f"It rests on an assumption: {texts[0]}{more}.", rank=1000)
