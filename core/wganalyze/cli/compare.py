@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command(short_help="Compare runs, or settings over their training seeds: differences with intervals.")
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT...", type=click.Path(path_type=Path))
 @click.option("--at", metavar="last|best|STEP", default="last", show_default=True, help="Which snapshot of each run.")
-@click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only this metric [default: headlines].")
+@click.option(
+    "--metric", "metrics", metavar="NAME", multiple=True, help="These metrics (* is a wildcard) [default: headlines]."
+)
 @click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")
 @click.option("--by", metavar="METRIC", default="", help="With --at best: the metric that it is best by.")
 @click.option(

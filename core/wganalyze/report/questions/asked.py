@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from wganalyze.errors import UsageError
@@ -21,7 +22,7 @@ class Known:
     """A metric that reports know.
 
     ``spaces``: in which there are rows of it; () for one that is about no space, or that was never measured.
-    ``comparable``: is it a number of a snapshot, and no p-value that was corrected over the others?
+    ``comparable``: is it a number of a snapshot, and no p-value that is corrected over the others?
     ``measured``: are there rows of it?
     ``headline``: did its analyzer declare it one?
     """
@@ -78,7 +79,8 @@ def _measured(report: Source) -> Iterator[Known]:
     for (analyzer, metric), group in rows.groupby(["analyzer", "metric"], sort=False):
         spaces = sorted((str(space) for space in group["embedding"].dropna().unique()), key=lambda s: order[s])
         row = group.iloc[0]
-        comparable = row["plugin"] != DERIVED and not (group["scope"] == "data").all()
+        pvalue = row["plugin"] == DERIVED or row["correction"] == "holm"
+        comparable = not pvalue and not (group["scope"] == "data").all()
         direction, unit = _said(row["direction"]), _said(row["unit"])
         yield Known(str(analyzer), str(metric), direction, unit, tuple(spaces), comparable, measured=True)
 
@@ -139,6 +141,21 @@ def _near(name: str, metrics: Sequence[Known]) -> str:
     plain = list(dict.fromkeys(each.name for each in metrics))
     more = f" and {len(plain) - SHOWN} more" if len(plain) > SHOWN else ""
     return f"there are: {', '.join(plain[:SHOWN])}{more}" if plain else "it has no numbers"
+
+
+def all_asked(reports: Sequence[Source], texts: Sequence[str], space: str = "") -> list[Asked]:
+    """What each of ``texts`` means; * in one is a wildcard for the metrics that can be compared."""
+    found: dict[Asked, None] = {}
+    for text in texts:
+        pattern, at, own = text.partition("@")
+        wide = "*" in pattern
+        where = own or space
+        hits = [each for each in known(reports) if fnmatchcase(each.name, pattern)]
+        hits = [each for each in hits if each.comparable and each.measured]
+        names = [f"{each.full}{at}{own}" for each in hits if not (each.spaces and where) or where in each.spaces]
+        for name in names if wide and names else [text]:
+            found[asked(reports, name, space)] = None
+    return list(found)
 
 
 def headline_metrics(reports: Sequence[Source], space: str = "") -> list[Asked]:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from wganalyze.errors import UsageError
 from wganalyze.report.holm import LEVEL
-from wganalyze.report.questions.asked import Asked, asked, headline_metrics, with_direction
+from wganalyze.report.questions.asked import Asked, all_asked, headline_metrics, with_direction
 from wganalyze.report.questions.comparison import (
     Answered,
     At,
@@ -53,7 +53,7 @@ def compare(
         runs = contenders(reports, at, only, by, space_of_best)
     else:
         runs = contenders(reports, at, only)
-    wanted = [asked(reports, name, space) for name in metrics] or headline_metrics(reports, space)
+    wanted = all_asked(reports, metrics, space) or headline_metrics(reports, space)
     if not wanted:
         raise UsageError("--metric: the reports have no headline that can be compared; name metrics")
     settings = settings_by_pattern(runs, groups) if groups else settings_by_report(runs) if seeds else None

@@ -9,7 +9,7 @@ import pytest
 
 from wganalyze.contracts.measurement import Headline, Metric
 from wganalyze.errors import UsageError
-from wganalyze.report.questions.asked import asked, headline_metrics, with_direction
+from wganalyze.report.questions.asked import all_asked, asked, headline_metrics, with_direction
 from wganalyze.report.reading import Report
 
 WriteCell = Callable[..., str]
@@ -66,5 +66,14 @@ def test_headlines_that_are_numbers_of_a_snapshot(opened: Report) -> None:
 def test_the_first_headline_that_has_a_direction(opened: Report) -> None:
     assert with_direction([opened]).metric == "own"
     assert with_direction([opened], "never").metric == "never"
-    with pytest.raises(UsageError, match=r"--by b\.same: does not say which way is better; these do: p, own, never"):
+    with pytest.raises(UsageError, match=r"--by b\.same: does not say which way is better; these do: own, never"):
         with_direction([opened], "b.same")
+
+
+def test_wildcards_are_for_what_can_be_compared(opened: Report) -> None:
+    first, *others = [each.name for each in all_asked([opened], ["own", "*"])]
+    assert first == "own"
+    assert sorted(others) == ["a.same", "b.same", "spaceless"]
+    assert [each.name for each in all_asked([opened], ["o*"], "pixels")] == ["own"]
+    with pytest.raises(UsageError, match=r"--metric x\*: no metric of the report is called so"):
+        all_asked([opened], ["x*"])
