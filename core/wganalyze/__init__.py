@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wganalyze.api import check as check
+    from wganalyze.api import compare as compare
     from wganalyze.api import data_source as data_source
     from wganalyze.api import judge as judge
     from wganalyze.api import run as run
@@ -68,6 +70,9 @@ if TYPE_CHECKING:
     from wganalyze.files.bounded import BoundedFile as BoundedFile
     from wganalyze.networks.norms import encodings as encodings
     from wganalyze.networks.norms import folded_keys as folded_keys
+    from wganalyze.report.questions.best import Best as Best
+    from wganalyze.report.questions.checking import Check as Check
+    from wganalyze.report.questions.comparison import Comparison as Comparison
     from wganalyze.report.reading import Report as Report
     from wganalyze.report.reading import open_report as open_report
     from wganalyze.statistics import Estimate as Estimate
@@ -75,7 +80,7 @@ if TYPE_CHECKING:
     from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "api": ("data_source", "judge", "run"),
+    "api": ("check", "compare", "data_source", "judge", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions", "Yielded"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
     "contracts.claim": ("Claim", "Evident", "Verdict"),
@@ -103,6 +108,9 @@ _HOME = {
     "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
     "files.bounded": ("BoundedFile",),
     "networks.norms": ("encodings", "folded_keys"),
+    "report.questions.best": ("Best",),
+    "report.questions.checking": ("Check",),
+    "report.questions.comparison": ("Comparison",),
     "report.reading": ("Report", "open_report"),
     "statistics": ("Estimate", "Interval"),
     "text": ("one_line",),

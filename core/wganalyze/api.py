@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from wganalyze.contracts.data import DataSource
 from wganalyze.host.loading import load_host
+from wganalyze.report.questions.checking import Check, Undecided, Which
+from wganalyze.report.questions.checking import check as check_report
+from wganalyze.report.questions.comparing import compare as compare_all
+from wganalyze.report.questions.comparison import At, Comparison
 from wganalyze.report.reading import Report, open_report
 from wganalyze.running.execute import execute
 from wganalyze.running.judging import judge_all
@@ -41,13 +45,59 @@ def data_source(text: str) -> DataSource:
     return load_host().data_source(text)
 
 
+def check(
+    report: str | Path | Report,
+    conditions: Sequence[str],
+    *,
+    at: Which = "last",
+    by: str = "",
+    space: str = "",
+    undecided: Undecided = "fail",
+) -> Check:
+    """Conditions put to a report ("METRIC < 3.5", "METRIC@SPACE >= 0.8", "no fault"), as ``wganalyze check`` does.
+
+    ``report``: a folder, or what ``run`` and ``open_report`` return. ``at``: the "last" snapshot of each trajectory,
+    its "best" ``by`` a metric, or "all". ``undecided``: what counts where the bound lies within the interval.
+    UsageError for a condition that cannot be read, and for a metric that the report does not know.
+    """
+    return check_report(_opened([report])[0], conditions, at=at, by=by, space=space, undecided=undecided)
+
+
+def compare(
+    reports: Sequence[str | Path | Report],
+    *,
+    at: At = "last",
+    metrics: Sequence[str] = (),
+    space: str = "",
+    by: str = "",
+    only: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    seeds: bool = False,
+    pairs: bool = False,
+) -> Comparison:
+    """Runs, or settings over their training seeds, compared as ``wganalyze compare`` does.
+
+    ``reports``: folders, or what ``run`` and ``open_report`` return. ``at``: the "last" snapshot of each run, its
+    "best" ``by`` a metric, or that of a step. ``metrics``: headlines, without. ``only``: patterns of runs, the first
+    first. ``groups``: patterns of settings, as ``lr=*/seed=*``. ``seeds``: the runs of each report are the training
+    seeds of one setting. ``pairs``: all pairs, not each against the first. UsageError where there is nothing to
+    compare.
+    """
+    return compare_all(
+        _opened(reports), at=at, metrics=metrics, space=space, by=by, only=only, groups=groups, seeds=seeds, pairs=pairs
+    )
+
+
+def _opened(reports: Sequence[str | Path | Report]) -> list[Report]:
+    return [report if isinstance(report, Report) else open_report(report) for report in reports]
+
+
 def judge(*reports: str | Path | Report, only: Sequence[str] = ()) -> pd.DataFrame:
     """The claims of the literature put to reports: a row for each claim and data set, as ``wganalyze claims`` shows it.
 
     ``reports``: folders, or what ``run`` and ``open_report`` return. ``only``: names of claims; all, without.
     """
-    opened = [report if isinstance(report, Report) else open_report(report) for report in reports]
-    return judge_all(load_host().claims, opened, only)
+    return judge_all(load_host().claims, _opened(reports), only)
 
 
 def _described() -> tuple[Signature, str]:

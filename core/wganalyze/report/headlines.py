@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.contracts.measurement import Headline
 from wganalyze.errors import UsageError
 from wganalyze.report.holm import corrected_name
+from wganalyze.report.one_setting import anchors, in_setting_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,6 @@ LONG = (
     "status",
     "message",
 )
-SETTING = ("seed", "data_id", "n_split")
 MOST = 8
 """Metrics that a summary shows by name where none of them is a headline."""
 
@@ -87,38 +86,14 @@ def summarise(rows: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFram
         if each.headline.interval:
             own = shown[shown["metric"] == each.metric].drop_duplicates("snapshot").set_index("snapshot")
             wide[f"{each.metric}_ci_low"], wide[f"{each.metric}_ci_high"] = own["ci_low"], own["ci_high"]
-    anchors = _anchors(shown, names)
-    wide["n"], wide["space"] = anchors["n"], anchors["space"]
+    anchor = anchors(shown, names)
+    wide["n"], wide["space"] = anchor["n"], anchor["space"]
     return order.join(wide.reindex(columns=columns), on="snapshot")
 
 
 def of_one_setting(rows: pd.DataFrame, numbers: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:
-    """Without rows of cells that another seed, other data or another n went into than the first headline of a snapshot.
-
-    A report keeps what earlier runs measured; what is read side by side is to be about one setting. A number that is
-    not of the size of its run (a test at an n of its own, a bracket) is shown beside any n. ``numbers``: all rows.
-    """
-    names = [each.metric for each in headlines]
-    anchors = _anchors(numbers[numbers["metric"].isin(names) & (numbers["status"] == "ok")], names)
-    settings = {snapshot: _setting(row) for snapshot, row in anchors.to_dict("index").items()}
-    other: set[Any] = set()
-    for row in numbers[["snapshot", *SETTING, "n", "metric", "cell"]].to_dict("records"):
-        ours, theirs = _setting(row), settings.get(row["snapshot"], _setting(row))
-        sized = row["metric"] in names and row["n"] == row["n_split"] and not math.isnan(theirs[2])
-        if ours[:2] != theirs[:2] or (sized and ours[2] != theirs[2]):
-            other.add(row["cell"])
-    return rows[~rows["cell"].isin(other)]
-
-
-def _anchors(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Of each snapshot the row of the first headline that it has, by snapshot."""
-    place = {name: position for position, name in enumerate(names)}
-    ranked = rows.assign(_place=[place.get(str(name), len(place)) for name in rows["metric"]])
-    return ranked.sort_values("_place", kind="stable").drop_duplicates("snapshot").set_index("snapshot")
-
-
-def _setting(row: Mapping[Hashable, Any]) -> tuple[str, str, float]:
-    return str(row["seed"]), str(row["data_id"]), row["n_split"]
+    """The rows that are about one setting with the first of these headlines (see ``in_setting_of``)."""
+    return in_setting_of(rows, numbers, [each.metric for each in headlines])
 
 
 def select(

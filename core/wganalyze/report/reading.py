@@ -14,6 +14,7 @@ from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
 from wganalyze.report.layout import Layout
+from wganalyze.report.questions.best import Best, best
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
 from wganalyze.report.store import CellStore
 from wganalyze.report.verdict import RunVerdict, of_records
@@ -123,6 +124,10 @@ class Report:
     def select(self, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
         """The summary, or (with ``metrics``) the long rows; both cut to ``snapshots``. Patterns may hold wildcards."""
         return select(self.summary, self._shown(self.measurements), metrics, snapshots)
+
+    def best(self, by: str = "") -> Best:
+        """The best snapshots by a metric (the first headline with a direction), and those that are as good."""
+        return best(self, by, self.space)
 
     def __repr__(self) -> str:
         count = len(self.summary)
