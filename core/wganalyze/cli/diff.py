@@ -147,23 +147,21 @@ def _print(console: Console, found: Difference, *, everything: bool) -> None:
 
 
 def _print_table(console: Console, place: str, rows: Iterable[TensorDifference]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from wganalyze.report.format import number
 
-    table = Table(title=place or None, title_justify="left", header_style="bold", pad_edge=False)
-    table.add_column("tensor", overflow="fold")
-    for name in ("shape", "type", "what"):
-        table.add_column(name, overflow="fold")
+    table = Table(title=place or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("tensor", overflow="fold", ratio=3)
+    table.add_column("shape", overflow="fold")
     for name in ("relative", "spectral", "largest"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("entries", overflow="fold")
+    table.add_column("what", overflow="fold", ratio=2)
     for row in rows:
         far = row.distance
         numbers = [number(x) for x in (far.relative, far.spectral_relative, far.largest)] if far else ["-"] * 3
-        shape = _arrow(_shape(row.a), _shape(row.b))
-        kind = _arrow(row.a.dtype if row.a else None, row.b.dtype if row.b else None)
-        table.add_row(row.key, shape, kind, row.status, *numbers, _entries(row), style=STYLES[row.status])
+        table.add_row(row.key, _arrow(_shape(row.a), _shape(row.b)), *numbers, _what(row), style=STYLES[row.status])
     console.print(table)
 
 
@@ -171,15 +169,21 @@ def _arrow(a: str | None, b: str | None) -> str:
     return str(a or b) if a == b or a is None or b is None else f"{a} -> {b}"
 
 
-def _entries(tensor: TensorDifference) -> str:
-    """How many entries differ, and what is not finite among them; or why that is not known."""
-    far = tensor.distance
-    if far is None:
-        return tensor.note
-    size = tensor.a.size if tensor.a else 0
-    odd = f"; NaN or infinite: {far.nonfinite[0]:,} -> {far.nonfinite[1]:,}" if any(far.nonfinite) else ""
-    zero = "; all of A is zero" if far.relative is None else ""
-    return f"{far.changed:,} of {size:,}{odd}{zero}"
+def _what(tensor: TensorDifference) -> str:
+    """What happened to it: how many entries differ, from and to which type, and what is not finite among them."""
+    a, b, far = tensor.a, tensor.b, tensor.distance
+    kind = _arrow(a.dtype if a else None, b.dtype if b else None)
+    if far is None or a is None:
+        told = [tensor.status, kind if tensor.status in ("removed", "added", "retyped") else "", tensor.note]
+        return ", ".join(filter(None, told))
+    told = [kind if tensor.status == "retyped" else ""]
+    some = "all" if far.changed == a.size else f"{far.changed:,} of {a.size:,}"
+    told.append(f"{some} changed" if far.changed else "equal")
+    if any(far.nonfinite):
+        told.append(f"NaN or infinite: {far.nonfinite[0]:,} -> {far.nonfinite[1]:,}")
+    if far.relative is None:
+        told.append("A is all zero")
+    return ", ".join(filter(None, told))
 
 
 def _overall(rows: Iterable[TensorDifference]) -> str:

@@ -39,6 +39,15 @@ def test_pandas_reads_the_measurements_of_a_report_from_its_root(report: Path, w
     assert ds.dataset(report).count_rows() == 2
 
 
+@pytest.mark.parametrize("folder", ["_runs", ".hidden", "lr=0.1/seed=1"])
+def test_wherever_the_report_lies(folder: str, tmp_path: Path, write_cell: WriteCell) -> None:
+    """Only names below the folder that is read count."""
+    report = tmp_path / folder / "_report"
+    report.mkdir(parents=True)
+    fill(report, write_cell)
+    assert pd.read_parquet(report)["value"].tolist() == [1.5, 2.5]
+
+
 def test_why_everything_else_begins_with_an_underscore(report: Path, write_cell: WriteCell) -> None:
     """Were it not so: an error about a JSON; or, were those alone hidden, cells, findings and views in one table."""
     fill(report, write_cell)
