@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from wganalyze.contracts.picture import Picture
 from wganalyze.errors import WganalyzeError
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.report import store as store_module
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, table_of
 from wganalyze.report.store import CellStore, CellTables, slot, write_atomically
 
 WriteCell = Callable[..., str]
@@ -54,6 +57,33 @@ def test_a_cell_is_committed_with_all_its_tables(report: Path, write_cell: Write
     assert files == {"measurements.parquet", "findings.parquet", "tables/a.rows.parquet"}
     assert pq.ParquetFile(folder / "measurements.parquet").read().to_pylist()[0]["value"] == 1.0
     assert names(report / "cells") == {name}
+
+
+def test_pictures_are_committed_with_the_numbers_of_their_cell(
+    report: Path, write_cell: WriteCell, shot: Picture
+) -> None:
+    name = write_cell(report, numbers={"m": 1.0}, pictures=[shot])
+    folder = report / "cells" / name
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
+    assert files == {"measurements.parquet", "findings.parquet", "pictures.parquet"}
+    (row,) = pq.ParquetFile(folder / "pictures.parquet").read().to_pylist()
+    assert (row["name"], row["png"], row["cell"]) == ("shot", shot.png, name)
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_number(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = store_module.write_table
+
+    def refuse(table: pa.Table, path: Path) -> None:
+        if path.name == "pictures.parquet":
+            raise OSError("the disk is full")
+        write(table, path)
+
+    monkeypatch.setattr(store_module, "write_table", refuse)
+    store = CellStore(report)
+    drawn = CellTables(table_of(MEASUREMENTS, []), table_of(FINDINGS, []), {}, table_of(PICTURES, []))
+    with pytest.raises(OSError, match="full"):
+        store.commit(KEY, drawn)
+    assert names(report / "cells") == set()
 
 
 def test_a_failed_write_leaves_no_cell_and_no_draft(report: Path) -> None:
