@@ -20,6 +20,7 @@ ANALYZERS = {
     "kmeans",
     "lipschitz",
     "minibatch",
+    "pictures",
     "quality",
     "sharpness",
     "snapshot",

@@ -32,6 +32,7 @@ ANALYZERS = {
     "quality",
     "coverage",
     "sharpness",
+    "pictures",
 }
 STEPS = [50, 300, 700, 1200]
 RUNS = ["wgan", "wgan-gp"]

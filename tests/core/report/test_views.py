@@ -182,7 +182,10 @@ def test_pictures_come_and_leave_with_their_cell(report: Path, write_cell: Write
     views_of(report).refresh(force=True)
     frame = pd.read_parquet(report / "pictures")
     assert list(frame.columns) == list(PICTURES)
-    assert frame[["snapshot", "name", "png"]].to_numpy().tolist() == [["kept", "shot", shot.png], ["s", "gone", shot.png]]
+    assert frame[["snapshot", "name", "png"]].to_numpy().tolist() == [
+        ["kept", "shot", shot.png],
+        ["s", "gone", shot.png],
+    ]
     CellStore(report).choose({slot("s", "a"): "1" * 32})
     views_of(report).refresh(force=True)
     assert pd.read_parquet(report / "pictures")["snapshot"].tolist() == ["kept"]
