@@ -20,7 +20,6 @@ ANALYZERS = {
     "kmeans",
     "lipschitz",
     "minibatch",
-    "pictures",
     "quality",
     "sharpness",
     "snapshot",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.evidence import Evidence, Fact, TrainingRun
+from wganalyze.contracts.evidence import Evidence, TrainingRun
+from wganalyze.report.runs import training_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,10 @@ def _setting(report: Report) -> tuple[object, ...]:
 def _gathered(data: str, reports: Sequence[Report]) -> Evidence:
     import pandas as pd
 
-    places = [_runs(report, str(report.path) if len(reports) > 1 else "") for report in reports]
+    places = [
+        training_runs(report.run.get("snapshots", ()), report.path.name, str(report.path) if len(reports) > 1 else "")
+        for report in reports
+    ]
     frames = [_placed(_of_last_run(report), runs) for report, runs in zip(reports, places, strict=True)]
     rows = pd.concat(frames, ignore_index=True)
     rows = rows[(rows["status"] == "ok") & rows["value"].notna()].reset_index(drop=True)
@@ -58,37 +62,6 @@ def _of_last_run(report: Report) -> pd.DataFrame:
     sized = rows["n_split"].isna() | (rows["n_split"] == data["n"])
     kept: pd.DataFrame = rows[sized & (rows["seed"] == data["seed"])]
     return kept
-
-
-def _runs(report: Report, prefix: str) -> dict[str, TrainingRun]:
-    """The training run of each snapshot, by its label: those of one folder, one method and one seed that have a step.
-
-    A snapshot without a step stands for itself.
-    """
-    gathered: dict[tuple[str, object, object], list[Mapping[str, Any]]] = {}
-    for entry in report.run.get("snapshots", []):
-        facts = _named(entry)
-        label = str(entry["label"])
-        folder = label if entry.get("step") is None else label.rpartition("/")[0]
-        key = (folder, facts.get("method"), facts.get("seed"))
-        gathered.setdefault(key, []).append(entry)
-    folders = [folder for folder, *_ in gathered]
-    runs: dict[str, TrainingRun] = {}
-    for (folder, method, seed), entries in gathered.items():
-        entries.sort(key=lambda entry: entry.get("step") or 0)
-        by_step = {int(entry["step"]): _named(entry) for entry in entries if entry.get("step") is not None}
-        name = "/".join(filter(None, (prefix, folder))) or report.path.name
-        if folders.count(folder) > 1:
-            name += f" ({method}, seed {seed})"
-        run = TrainingRun(name, _named(entries[-1]), by_step)
-        runs |= {str(entry["label"]): run for entry in entries}
-    return runs
-
-
-def _named(entry: Mapping[str, Any]) -> dict[str, Fact]:
-    """The facts of a snapshot by the last part of their keys; of two, the one that lies less deep counts."""
-    facts: Mapping[str, Fact] = entry.get("facts", {})
-    return {key.rpartition(".")[2]: facts[key] for key in sorted(facts, key=lambda key: -key.count("."))}
 
 
 def _placed(rows: pd.DataFrame, runs: Mapping[str, TrainingRun]) -> pd.DataFrame:
