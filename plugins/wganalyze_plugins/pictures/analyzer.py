@@ -36,7 +36,9 @@ class Pictures(Analyzer):
         if len(shape) in (2, 3) and min(shape[-2:]) >= SMALLEST:
             yield from _images(study, shape, of_data=first == study.snapshot.label)
         elif study.dim > 1:
-            yield from _points(study)
+            yield _points(study)
+            if study.dim > 2:
+                yield _lines(study)
         else:
             raise NotMeasurable("samples of one number have no picture; exact-w has their distance")
 
@@ -84,7 +86,7 @@ def _of_data(study: Study, grids: Grids) -> Iterator[Picture]:
     yield grids.of_samples("centroids", caption, np.concatenate([mean[None], largest]))
 
 
-def _points(study: Study) -> Iterator[Picture]:
+def _points(study: Study) -> Picture:
     from wganalyze_plugins.pictures.plane import Plane, drawn
 
     plane = study.cached("pictures of a plane", lambda: Plane.of(study), scope="data")
@@ -95,7 +97,18 @@ def _points(study: Study) -> Iterator[Picture]:
     caption = f"Real samples (blue) and generated ones (orange) {plane.caption}, joined by the optimal plan{contours}."
     outside = int((~plane.inside(plane.project(y.points))).sum())
     beyond = f"; {outside} of {len(y)} generated samples lie beyond it" if outside else ""
-    yield Picture.of_pixels("plane", caption, pixels, f"{_when(study)}: the plane shows {plane.span}{beyond}.")
+    return Picture.of_pixels("plane", caption, pixels, f"{_when(study)}: the plane shows {plane.span}{beyond}.")
+
+
+def _lines(study: Study) -> Picture:
+    from wganalyze_plugins.pictures.lines import SHOWN, lines
+
+    real, fake = study.real().points, study.fake().points
+    low, high = float(real.min()), float(real.max())
+    caption = f"Samples as lines over their {study.dim} coordinates: {min(SHOWN, study.n)} real ones above (blue), as "
+    alt = f"{_when(study)}: real values lie between {low:.3g} and {high:.3g}."
+    pixels = lines(real, fake, low, high if high > low else low + 1)
+    return Picture.of_pixels("lines", f"{caption}many generated ones below (orange).", pixels, alt)
 
 
 def _contours(study: Study, plane: Plane) -> Array | None:

@@ -244,7 +244,10 @@ def test_fakes_beyond_the_plane_are_counted(ask: Call) -> None:
 
 
 def test_many_dimensions_are_shown_on_principal_axes_without_contours(ask: Call) -> None:
-    picture = shown(ask(shifted_gaussians(dim=10, n=60)))["plane"]
+    found = shown(ask(shifted_gaussians(dim=10, n=60)))
+    assert [*found] == ["plane", "lines"]
+    assert "24 real ones above (blue)" in found["lines"].caption
+    picture = found["plane"]
     assert "on the first two principal axes of real ones (" in picture.caption
     assert "contours" not in picture.caption
 

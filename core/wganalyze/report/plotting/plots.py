@@ -46,6 +46,9 @@ class Plots:
     record: Mapping[str, Any]
     headlines: Mapping[str, Headline]
 
+    def __repr__(self) -> str:
+        return f"<Plots of {self.path}: trajectory(), brackets(), critic(), modes(), samples(), sweep()>"
+
     def trajectory(self, run: str = "") -> Figure:
         """Over the steps: every headline metric with a direction, with its interval, and what it is held against."""
         cells = self._over_steps("trajectory", run)

@@ -259,6 +259,11 @@ def test_without_matplotlib_the_pip_line_is_said(told: Path) -> None:
     assert run.stdout.splitlines() == [line] * len(FIGURES)
 
 
+def test_it_says_what_it_draws(told: Path) -> None:
+    plot = Report(told).plot
+    assert [hasattr(plot, name) and f"{name}()" in repr(plot) for name in FIGURES] == [True] * len(FIGURES)
+
+
 def test_a_report_is_opened_without_matplotlib(told: Path) -> None:
     code = f"import sys, wganalyze; wganalyze.open_report({str(told)!r}).plot; print('matplotlib' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
