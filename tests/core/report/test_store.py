@@ -70,13 +70,20 @@ def test_pictures_are_committed_with_the_numbers_of_their_cell(
     assert (row["name"], row["png"], row["cell"]) == ("shot", shot.png, name)
 
 
+def test_the_many_small_files_of_cells_hold_rows_and_little_else(report: Path, write_cell: WriteCell) -> None:
+    name = write_cell(report, numbers={"m": 1.0})
+    path = report / "cells" / name / "measurements.parquet"
+    store_module.write_table(pq.ParquetFile(path).read(), report / "large.parquet")
+    assert path.stat().st_size < 0.8 * (report / "large.parquet").stat().st_size
+
+
 def test_a_picture_that_cannot_be_written_leaves_no_number(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = store_module.write_table
 
-    def refuse(table: pa.Table, path: Path) -> None:
+    def refuse(table: pa.Table, path: Path, *, few: bool = False) -> None:
         if path.name == "pictures.parquet":
             raise OSError("the disk is full")
-        write(table, path)
+        write(table, path, few=few)
 
     monkeypatch.setattr(store_module, "write_table", refuse)
     store = CellStore(report)
