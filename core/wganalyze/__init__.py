@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wganalyze.contracts.evidence import Evidence as Evidence
     from wganalyze.contracts.evidence import Sentence as Sentence
     from wganalyze.contracts.evidence import TrainingRun as TrainingRun
+    from wganalyze.contracts.figure import Series as Series
     from wganalyze.contracts.hooks import hookimpl as hookimpl
     from wganalyze.contracts.loader import Input as Input
     from wganalyze.contracts.loader import Loader as Loader
@@ -87,6 +88,7 @@ _HOME = {
     "contracts.data": ("DataSource", "FiniteSource", "Modes"),
     "contracts.embedding": ("Embedding",),
     "contracts.evidence": ("Evidence", "Sentence", "TrainingRun"),
+    "contracts.figure": ("Series",),
     "contracts.hooks": ("hookimpl",),
     "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
     "contracts.measurement": (

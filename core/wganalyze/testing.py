@@ -103,7 +103,8 @@ def check_analyzer(analyzer: type[Analyzer], study: SnapshotStudy | None = None)
         assert metric.help, f"{analyzer.name}: the metric {metric.name} has no help"
     outcome = measure(study or shifted_gaussians(), Question(analyzer, analyzer.Options()))
     assert outcome.status != "failed", f"{analyzer.name} failed: {outcome.message}\n{outcome.trace}"
-    assert outcome.status == "skipped" or outcome.measurements or outcome.findings, f"{analyzer.name} yielded nothing"
+    given = outcome.measurements or outcome.findings or outcome.pictures
+    assert outcome.status == "skipped" or given, f"{analyzer.name} yielded nothing"
     named = {metric.name for metric in analyzer.metrics} | {table.name for table in analyzer.tables}
     for finding in outcome.findings:
         strange = [name for name in finding.evidence if name not in named]

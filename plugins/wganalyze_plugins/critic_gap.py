@@ -16,6 +16,7 @@ from wganalyze import (
     Need,
     Samples,
     Sentence,
+    Series,
     Study,
     TrainingRun,
     WganalyzeError,
@@ -150,6 +151,8 @@ class CriticGap(Analyzer):
         Metric("orientation", "+1: the critic scores real high; -1: it scores real low."),
         Metric("auc", "P(score of a real > score of a fake), before the sign is fixed; .5: no separation."),
     )
+
+    series = (Series("critic", "dual_raw", "critic's loss", "distance"),)
 
     @classmethod
     def verdict(cls, run: TrainingRun, evidence: Evidence) -> Iterator[Sentence]:

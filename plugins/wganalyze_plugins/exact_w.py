@@ -22,6 +22,7 @@ from wganalyze import (
     Scalar,
     Scope,
     Sentence,
+    Series,
     Split,
     Study,
     Table,
@@ -97,6 +98,13 @@ class ExactW(Analyzer):
         *memorisation.METRICS,
     )
 
+    series = (
+        Series("trajectory", "w1", "generated", "W1 to real samples"),
+        Series("trajectory", "w1_floor", "other real ones", "W1 to real samples", reference=True),
+        Series("critic", "w1", "W1 of the same samples", "distance"),
+        Series("sweep", "sweep.w1", "generated", "W1 to real samples", over="n"),
+        Series("sweep", "sweep.floor", "other real ones", "W1 to real samples", over="n", reference=True),
+    )
     tables = (
         Table(
             "sweep",

@@ -29,6 +29,7 @@ from wganalyze_plugins.funnel import Funnel
 from wganalyze_plugins.kmeans import KMeans
 from wganalyze_plugins.lipschitz import Lipschitz
 from wganalyze_plugins.minibatch import MiniBatch
+from wganalyze_plugins.pictures import Pictures
 from wganalyze_plugins.quality import Quality
 from wganalyze_plugins.sharpness import Sharpness
 from wganalyze_plugins.snapshot import SnapshotAnalyzer
@@ -55,6 +56,7 @@ LEVELS = {
     "lipschitz": {"not-1-lipschitz": 0.0, "penalty-missed": 0.01, "modes-disagree": 0.01, "vacuous-bound": 0.0},
     "kmeans": {"clusters-missing": 0.01, "clusters-overproduced": 0.01, "nearer-than-real": 0.01},
     "minibatch": {},
+    "pictures": {},
     "quality": {},
     "coverage": {"modes-underserved": 0.01, "modes-lost": 0.01},
     "sharpness": {"blurred": 0.01, "noisy": 0.01},
@@ -72,6 +74,7 @@ OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     Lipschitz: {"steps": 3, "samples": 16},
     KMeans: {"k": 8, "redo": 1},
     MiniBatch: {"sizes": (8,)},
+    Pictures: {},
     Quality: {},
     Coverage: {"k": 8},
     Sharpness: {},

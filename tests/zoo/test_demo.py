@@ -84,6 +84,9 @@ def test_every_cell_of_the_demo_is_ok(ran: Demo) -> None:
     assert set(rows["snapshot"]) == {f"{run}/step_{step:06d}" for run in RUNS for step in STEPS}
     for snapshot, cells in rows.groupby("snapshot"):
         assert set(cells["analyzer"]) == ANALYZERS, snapshot
+    pictures = ran.report.pictures
+    for name, places in {"samples": len(RUNS) * len(STEPS), "matched": len(RUNS) * len(STEPS), "reals": 1}.items():
+        assert pictures.loc[pictures["name"] == name, "snapshot"].nunique() == places, name
     # An analyzer that failed or declined leaves a row without a metric.
     assert not (rows["metric"] == "").any()
     assert ran.report.exit_code == 0

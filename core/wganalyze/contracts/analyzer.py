@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from wganalyze.contracts.evidence import Evidence, Sentence, TrainingRun
+from wganalyze.contracts.figure import Series
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table
 from wganalyze.contracts.picture import Picture
 from wganalyze.contracts.study import Need, Study
@@ -27,6 +28,7 @@ class Analyzer(ABC):
     ``version``: a new one makes its cells new, where the source does not show the change.
     ``needs``: what it cannot do without; where one is missing, its cell is skipped and says so.
     ``metrics``, ``tables``: everything that it may yield.
+    ``series``: what of these the figures of a report draw; headlines with a direction and brackets are drawn anyway.
     ``on_request``: does it run only where it is asked for by name, since it takes minutes?
     ``in_spaces``: does it look at nothing but samples, so that it can be asked in any space that they are put into?
     ``Options``: a frozen dataclass whose fields carry ``metadata={"help": ...}`` and whose ``__post_init__`` raises
@@ -42,6 +44,7 @@ class Analyzer(ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     metrics: ClassVar[tuple[Metric, ...]] = ()
     tables: ClassVar[tuple[Table, ...]] = ()
+    series: ClassVar[tuple[Series, ...]] = ()
     on_request: ClassVar[bool] = False
     in_spaces: ClassVar[bool] = False
     Options: ClassVar[type[Any]] = NoOptions

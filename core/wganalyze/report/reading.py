@@ -14,6 +14,7 @@ from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
 from wganalyze.report.layout import Layout
+from wganalyze.report.plotting import Plots
 from wganalyze.report.questions.best import Best, best
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
 from wganalyze.report.store import CellStore
@@ -55,7 +56,7 @@ class Report:
     def pictures(self) -> pd.DataFrame:
         """One row for each picture: snapshot, step, analyzer, name, caption, alt, width, height, and its PNG bytes."""
         table = self._views.get("pictures")
-        return _frame(arrow(PICTURES).empty_table() if table is None else table)
+        return _whole(_frame(arrow(PICTURES).empty_table() if table is None else table), PICTURES)
 
     @property
     def tables(self) -> list[str]:
@@ -120,6 +121,15 @@ class Report:
         """``told``, of some snapshots, in the order of ``labels``."""
         rows = self._shown(self.measurements)
         return condense(of_one_setting(self._shown(self.findings), rows, self.headlines), labels)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """Figures for a paper: ``report.plot.trajectory()``, with matplotlib."""
+        rows = self._shown(self.measurements)
+        of_setting = of_one_setting(rows, rows, self.headlines)
+        headlines = {each.metric: each.headline for each in self.headlines}
+        pictures = self._shown(self.pictures)
+        return Plots(self.path, of_setting, self.table, self.tables, pictures, self.run, headlines)
 
     def select(self, metrics: Sequence[str] = (), snapshots: Sequence[str] = ()) -> pd.DataFrame:
         """The summary, or (with ``metrics``) the long rows; both cut to ``snapshots``. Patterns may hold wildcards."""

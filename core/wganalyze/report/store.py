@@ -66,12 +66,12 @@ class CellStore:
         shutil.rmtree(draft, ignore_errors=True)
         try:
             (draft / "tables").mkdir(parents=True)
-            write_table(tables.measurements, draft / MEASUREMENTS_FILE)
-            write_table(tables.findings, draft / FINDINGS_FILE)
+            write_table(tables.measurements, draft / MEASUREMENTS_FILE, few=True)
+            write_table(tables.findings, draft / FINDINGS_FILE, few=True)
             if tables.pictures is not None:
-                write_table(tables.pictures, draft / PICTURES_FILE)
+                write_table(tables.pictures, draft / PICTURES_FILE, few=True)
             for detail, table in tables.details.items():
-                write_table(table, draft / "tables" / f"{detail}.parquet")
+                write_table(table, draft / "tables" / f"{detail}.parquet", few=True)
             sync_folder(draft / "tables")
             sync_folder(draft)
             try:
@@ -139,12 +139,12 @@ def slot(snapshot: str, analyzer: str) -> str:
     return f"{snapshot}\t{analyzer}"
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """A Parquet file, synced to disk."""
+def write_table(table: pa.Table, path: Path, *, few: bool = False) -> None:
+    """A Parquet file, synced to disk; of a ``few`` rows without statistics and dictionaries, a third of its bytes."""
     import pyarrow.parquet as pq
 
     with path.open("wb") as file:
-        pq.write_table(table, file)
+        pq.write_table(table, file, write_statistics=not few, use_dictionary=not few)
         file.flush()
         os.fsync(file.fileno())
 

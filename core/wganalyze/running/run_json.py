@@ -29,7 +29,7 @@ OWN = "wganalyze"
 
 @dataclass
 class RunRecord:
-    """What run.json says; ``snapshots`` by label and ``metrics`` by analyzer keep what earlier runs said.
+    """What run.json says; ``snapshots`` by label, ``metrics`` and ``series`` by analyzer keep what earlier runs said.
 
     ``content``: all else.
     """
@@ -38,6 +38,7 @@ class RunRecord:
     content: dict[str, Any]
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    series: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, report: Path, source: Path, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
@@ -52,7 +53,9 @@ class RunRecord:
                 raise UsageError(f"--out {report}: is not empty and holds no report; name another folder")
             report.mkdir(parents=True, exist_ok=True)
             for question in questions:
-                record.metrics[question.analyzer.name] = [asdict(metric) for metric in question.analyzer.metrics]
+                analyzer = question.analyzer
+                record.metrics[analyzer.name] = [asdict(metric) for metric in analyzer.metrics]
+                record.series[analyzer.name] = [asdict(series) for series in analyzer.series]
             record.write(status="running")
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = error.strerror if isinstance(error, OSError) else f"{record.path.name} is damaged"
@@ -64,6 +67,7 @@ class RunRecord:
             raise UsageError(f"--out {self.path.parent}: holds the report of {earlier['source']}; name another folder")
         self.snapshots = {entry["label"]: entry for entry in earlier["snapshots"]}
         self.metrics = dict(earlier.get("metrics", {}))
+        self.series = dict(earlier.get("series", {}))
 
     def gone(self, here: Iterable[str]) -> list[str]:
         """The labels of snapshots of earlier runs whose files are not there any more."""
@@ -96,7 +100,8 @@ class RunRecord:
     def write(self, **more: Any) -> None:
         """Replace the file in one rename."""
         self.content |= more
-        document = {**self.content, "snapshots": [*self.snapshots.values()], "metrics": self.metrics}
+        declared = {"metrics": self.metrics, "series": self.series}
+        document = {**self.content, "snapshots": [*self.snapshots.values()], **declared}
         write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
 
 

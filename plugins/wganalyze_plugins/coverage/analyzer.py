@@ -20,6 +20,7 @@ from wganalyze import (
     Scalar,
     Scope,
     Sentence,
+    Series,
     Study,
     Table,
     TrainingRun,
@@ -113,6 +114,14 @@ class Coverage(Analyzer):
             source="White 1609.04468: straight lines leave the shell of a normal law",
         ),
         Metric("interpolation_ratio_floor", "The same from generated samples in place of the middles."),
+    )
+    series = (
+        Series("modes", "modes_reached_loose", "half-way to the next", "modes reached"),
+        Series("modes", "modes_reached_strict", "within 3 deviations", "modes reached"),
+        Series("modes", "modes_known", "all modes", "modes reached", reference=True),
+        Series("modes", "modes_underserved", "under-served", "clusters of real data"),
+        Series("modes", "modes_missing", "not served at all", "clusters of real data"),
+        Series("modes", "modes_testable", "large enough to tell", "clusters of real data", reference=True),
     )
     tables = (
         Table(

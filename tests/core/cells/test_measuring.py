@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from wganalyze.cells.measuring import Outcome, Question, failed, finding_row, measure, tables_of
 from wganalyze.contracts.analyzer import Analyzer, Yielded
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Table
+from wganalyze.contracts.picture import Picture
 from wganalyze.contracts.study import Need, Study
 from wganalyze.errors import CheckpointError, DataError, NotMeasurable
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
 from wganalyze.statistics import Interval
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, shifted_gaussians
@@ -52,6 +54,7 @@ def run(*things: object, error: BaseException | None = None) -> Outcome:
 
 
 GAP = Measurement("gap", 1.5)
+PICTURE = Picture.of_pixels("shot", "A shot.", np.arange(6, dtype=np.uint8).reshape(2, 3), alt="Six greys.")
 
 
 def test_everything_declared_is_kept() -> None:
@@ -64,6 +67,13 @@ def test_everything_declared_is_kept() -> None:
     assert outcome.findings == [finding]
     assert [record["layer"] for record in outcome.rows["rows"]] == ["a", "b"]
     assert outcome.seconds > 0
+
+
+def test_two_pictures_of_one_name_are_refused() -> None:
+    assert run(PICTURE, replace(PICTURE, name="other")).pictures == [PICTURE, replace(PICTURE, name="other")]
+    outcome = run(GAP, PICTURE, PICTURE)
+    assert (outcome.status, outcome.measurements, outcome.pictures) == ("failed", [], [])
+    assert "analyzer tested yielded two pictures of the name 'shot'" in outcome.message
 
 
 def test_nothing_is_an_answer_too() -> None:
@@ -89,7 +99,7 @@ def test_what_is_not_declared_fails_the_cell(thing: object, reason: str) -> None
     assert outcome.status == "failed"
     assert re.search(reason, outcome.message), outcome.message
     assert "tested" in outcome.message
-    assert (outcome.measurements, outcome.findings, outcome.rows) == ([], [], {})
+    assert (outcome.measurements, outcome.findings, outcome.rows, outcome.pictures) == ([], [], {}, [])
 
 
 @pytest.mark.parametrize(
@@ -231,6 +241,26 @@ def test_the_rows_of_an_ok_cell() -> None:
     assert (finding["analyzer"], finding["kind"]) == ("tested", "conclusion")
     (detail,) = tables.details["tested.rows"].to_pylist()
     assert (detail["layer"], detail["norm"], detail["snapshot"]) == ("a", 1.0, "shifted-gaussians")
+
+
+def test_a_picture_is_a_row_of_its_cell() -> None:
+    study, question = shifted_gaussians(), yielding(PICTURE)
+    pictures = tables_of(measure(study, question), study, question, "RUN", "KEY").pictures
+    assert pictures is not None
+    assert pictures.schema.equals(arrow(PICTURES))
+    assert pictures.to_pylist() == [
+        {
+            "run_id": "RUN", "snapshot": "shifted-gaussians", "step": 0, "analyzer": "tested", "embedding": None,
+            "name": "shot", "caption": "A shot.", "alt": "Six greys.", "width": 3, "height": 2, "png": PICTURE.png,
+            "cell": "KEY",
+        }
+    ]  # fmt: skip
+
+
+def test_a_cell_without_pictures_has_no_table_of_them() -> None:
+    study = shifted_gaussians()
+    for question in (yielding(GAP), yielding(PICTURE, error=RuntimeError("broke"))):
+        assert tables_of(measure(study, question), study, question, "RUN", "KEY").pictures is None
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broke"), NotMeasurable("cannot")])

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from wganalyze.report.reading import open_report
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, table_of
 from wganalyze.report.store import CellStore, CellTables, slot
 from wganalyze.report.views import Views
 
@@ -26,14 +26,15 @@ OLD, NEW, OTHER = "0" * 32, "1" * 32, "2" * 32
 
 
 def cell(key: str, snapshot: str) -> CellTables:
-    """Two numbers with a finding, and a row of details."""
+    """Two numbers with a finding, a row of details, and a picture."""
     place = {"run_id": "r", "snapshot": snapshot, "step": 1, "cell": key, "analyzer": "a"}
     numbers = [{**place, "metric": metric, "value": 0.5, "status": "ok", "correction": "holm"} for metric in ("m", "n")]
     finding = {**place, "level": "fault", "code": "c", "message": f"{key} is a warning", "evidence": ["m"]}
     details = {"a.rows": table_of({"cell": "string", "snapshot": "string"}, [place])}
     if key == OLD:
         details["a.dropped"] = details["a.rows"]
-    return CellTables(table_of(MEASUREMENTS, numbers), table_of(FINDINGS, [finding]), details)
+    pictures = table_of(PICTURES, [{**place, "name": "p", "caption": key, "png": b""}])
+    return CellTables(table_of(MEASUREMENTS, numbers), table_of(FINDINGS, [finding]), details, pictures)
 
 
 def step(report: Path, key: str, snapshot: str) -> None:
@@ -54,6 +55,7 @@ def check(report: Path) -> None:
     opened = open_report(report)
     shown = set(opened.measurements["cell"])
     assert shown == set(opened.findings["cell"]) == set(opened.table("a.rows")["cell"])
+    assert shown == set(opened.pictures["cell"]), "a number without its picture"
     assert ("a.dropped" in opened.tables) == (OLD in shown), "a table of a cell that left"
     # The slot holds the old cell, the new one, or (planned and not yet committed) none.
     assert shown in ({OLD, OTHER}, {NEW, OTHER}, {OTHER}), shown

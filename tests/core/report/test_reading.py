@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
+from wganalyze.contracts.picture import Picture
 from wganalyze.errors import UsageError, WganalyzeError
 from wganalyze.report.reading import Report, open_report
+from wganalyze.report.schema import MEASUREMENTS, PICTURES
 
 WriteCell = Callable[..., str]
 
@@ -25,6 +29,41 @@ def test_what_was_written_is_read(report: Path, write_cell: WriteCell) -> None:
     assert opened.table("b.rows")["x"].tolist() == [3.0]
     assert opened.exit_code == 0
     assert repr(opened) == f"<Report {report}: 2 snapshots, 2 numbers, 1 findings>"
+
+
+def test_pictures_are_read_by_snapshot(report: Path, write_cell: WriteCell, shot: Picture) -> None:
+    write_cell(report, "t", {"m": 1.5}, pictures=[shot, replace(shot, name="other")], step=2)
+    write_cell(report, "s", {"m": 1.5})
+    pictures = open_report(report).pictures
+    assert list(pictures.columns) == list(PICTURES)
+    assert pictures[["snapshot", "step", "name", "width", "height"]].to_numpy().tolist() == [
+        ["t", 2, "shot", 3, 2],
+        ["t", 2, "other", 3, 2],
+    ]
+    assert pictures["png"].tolist() == [shot.png, shot.png]
+
+
+def test_without_pictures_the_frame_is_empty_and_has_its_columns(report: Path, write_cell: WriteCell) -> None:
+    write_cell(report, "s", {"m": 1.5})
+    assert open_report(report).pictures.empty
+    assert list(open_report(report).pictures.columns) == list(PICTURES)
+
+
+@pytest.mark.parametrize("rewritten", ["cells", "views"])
+def test_a_report_from_before_a_column_still_opens(rewritten: str, report: Path, write_cell: WriteCell) -> None:
+    """The values of replicates were not kept at first; nor were pictures."""
+    name = write_cell(report, "s", {"m": 1.5})
+    _ = open_report(report).measurements
+    view = report / "measurements" / "part-0.parquet"
+    path = view if rewritten == "views" else report / "_cells" / name / "measurements.parquet"
+    pq.write_table(pq.ParquetFile(path).read().drop_columns(["values"]), path)
+    if rewritten == "cells":
+        view.unlink()
+    opened = open_report(report)
+    assert opened.measurements["value"].tolist() == [1.5]
+    assert opened.measurements["values"].isna().tolist() == [True]
+    assert set(opened.measurements.columns) == set(MEASUREMENTS)
+    assert len(opened.summary) == 1
 
 
 def test_opening_brings_the_views_up_to_date(report: Path, write_cell: WriteCell) -> None:

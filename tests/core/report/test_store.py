@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from wganalyze.contracts.picture import Picture
 from wganalyze.errors import WganalyzeError
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.report import store as store_module
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, table_of
 from wganalyze.report.store import CellStore, CellTables, slot, write_atomically
 
 WriteCell = Callable[..., str]
@@ -54,6 +57,40 @@ def test_a_cell_is_committed_with_all_its_tables(report: Path, write_cell: Write
     assert files == {"measurements.parquet", "findings.parquet", "tables/a.rows.parquet"}
     assert pq.ParquetFile(folder / "measurements.parquet").read().to_pylist()[0]["value"] == 1.0
     assert names(report / "_cells") == {name}
+
+
+def test_pictures_are_committed_with_the_numbers_of_their_cell(
+    report: Path, write_cell: WriteCell, shot: Picture
+) -> None:
+    name = write_cell(report, numbers={"m": 1.0}, pictures=[shot])
+    folder = report / "_cells" / name
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")}
+    assert files == {"measurements.parquet", "findings.parquet", "pictures.parquet"}
+    (row,) = pq.ParquetFile(folder / "pictures.parquet").read().to_pylist()
+    assert (row["name"], row["png"], row["cell"]) == ("shot", shot.png, name)
+
+
+def test_the_many_small_files_of_cells_hold_rows_and_little_else(report: Path, write_cell: WriteCell) -> None:
+    name = write_cell(report, numbers={"m": 1.0})
+    path = report / "_cells" / name / "measurements.parquet"
+    store_module.write_table(pq.ParquetFile(path).read(), report / "large.parquet")
+    assert path.stat().st_size < 0.8 * (report / "large.parquet").stat().st_size
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_number(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = store_module.write_table
+
+    def refuse(table: pa.Table, path: Path, *, few: bool = False) -> None:
+        if path.name == "pictures.parquet":
+            raise OSError("the disk is full")
+        write(table, path, few=few)
+
+    monkeypatch.setattr(store_module, "write_table", refuse)
+    store = CellStore(report)
+    drawn = CellTables(table_of(MEASUREMENTS, []), table_of(FINDINGS, []), {}, table_of(PICTURES, []))
+    with pytest.raises(OSError, match="full"):
+        store.commit(KEY, drawn)
+    assert names(report / "_cells") == set()
 
 
 def test_a_failed_write_leaves_no_cell_and_no_draft(report: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from wganalyze.contracts.picture import Picture
 from wganalyze.errors import WganalyzeError
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, SCHEMA_VERSION, arrow, table_of
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, SCHEMA_VERSION, arrow, table_of
 from wganalyze.report.store import CellStore, slot
 from wganalyze.report.views import Views
 
@@ -174,6 +176,35 @@ def test_cells_that_leave_take_their_rows_and_tables_with_them(report: Path, wri
     assert not list(report.glob("_tables/*/*.parquet"))
 
 
+def test_pictures_come_and_leave_with_their_cell(report: Path, write_cell: WriteCell, shot: Picture) -> None:
+    write_cell(report, "kept", {"m": 1.0}, pictures=[shot])
+    write_cell(report, "s", {"m": 2.0}, pictures=[replace(shot, name="gone")], key="0" * 32)
+    views_of(report).refresh(force=True)
+    frame = pd.read_parquet(report / "_pictures")
+    assert list(frame.columns) == list(PICTURES)
+    assert frame[["snapshot", "name", "png"]].to_numpy().tolist() == [
+        ["kept", "shot", shot.png],
+        ["s", "gone", shot.png],
+    ]
+    CellStore(report).choose({slot("s", "a"): "1" * 32})
+    views_of(report).refresh(force=True)
+    assert pd.read_parquet(report / "_pictures")["snapshot"].tolist() == ["kept"]
+
+
+def test_a_report_without_pictures_has_no_view_of_them(report: Path, write_cell: WriteCell, shot: Picture) -> None:
+    """Also once the last cell that had some is gone."""
+    write_cell(report, "s", {"m": 1.0})
+    views_of(report).refresh(force=True)
+    assert set(views_of(report).read()) == {"measurements", "findings"}
+    write_cell(report, "t", {"m": 1.0}, pictures=[shot], key="0" * 32)
+    views_of(report).refresh(force=True)
+    assert set(views_of(report).read()) == {"measurements", "findings", "pictures"}
+    CellStore(report).choose({slot("t", "a"): "1" * 32})
+    views_of(report).refresh(force=True)
+    assert set(views_of(report).read()) == {"measurements", "findings"}
+    assert not list(report.glob("_pictures/*.parquet"))
+
+
 def test_findings_come_before_numbers_and_leave_after_them(
     report: Path, write_cell: WriteCell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,10 +212,10 @@ def test_findings_come_before_numbers_and_leave_after_them(
     write_cell(report, "s", {"m": 1.0}, findings=[{}], key="0" * 32)
     views_of(report).refresh(force=True)
     write_cell(report, "s", {"m": 2.0}, findings=[{}], key="1" * 32)
-    replace, seen = Path.replace, []
+    move, seen = Path.replace, []
 
     def look(self: Path, target: Path) -> Path:
-        done = replace(self, target)
+        done = move(self, target)
         cells = [set(pd.read_parquet(report / view)["cell"].str[0]) for view in ("_findings", "measurements")]
         seen.append("".join(sorted(cells[0])) + ">" + "".join(sorted(cells[1])))
         return done

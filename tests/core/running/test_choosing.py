@@ -35,6 +35,7 @@ def test_analyzers_are_chosen_by_name() -> None:
         "coverage",
         "kmeans",
         "minibatch",
+        "pictures",
         "quality",
         "sharpness",
         "snapshot",

@@ -87,6 +87,35 @@ def test_what_each_analyzer_declares_is_on_record(trainer: Any, write_analyzers:
     assert "real_min" in [metric["name"] for metric in both["snapshot"]]
 
 
+DRAWING = """
+from wganalyze import Analyzer, Measurement, Metric, Series, hookimpl
+
+
+class Drawing(Analyzer):
+    name = "drawing"
+    metrics = (Metric("found", "Modes found."),)
+    series = (Series("modes", "found", "found", "modes"),)
+
+    def measure(self, study):
+        yield Measurement("found", 3)
+
+
+@hookimpl
+def wganalyze_analyzers():
+    return [Drawing]
+"""
+
+
+def test_which_figures_an_analyzer_joins_is_on_record(trainer: Any, write_plugin: WritePlugin) -> None:
+    """So that they are drawn where the plugin is not."""
+    write_plugin("drawing_plugin", DRAWING)
+    first = trainer.run("drawing")
+    line = {"figure": "modes", "values": "found", "label": "found", "panel": "modes", "over": "", "reference": False}
+    assert first.run["series"] == {"drawing": [line]}
+    assert first.plot.modes().axes[0].get_ylabel() == "modes"
+    assert trainer.run("snapshot").run["series"] == {"drawing": [line], "snapshot": []}
+
+
 # The folder of the report
 
 

@@ -87,6 +87,7 @@ class Ranking:
 class Best:
     """The answer: ``overall`` over all snapshots, ``trajectories`` one for each trajectory.
 
+    ``asked``: the metric that they are ranked by.
     ``notes``: what a reader has to know, a line each.
     """
 

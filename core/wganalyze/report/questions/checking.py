@@ -45,6 +45,7 @@ class Checked:
 class Check:
     """The answer.
 
+    ``checked``: the conditions, at each snapshot in question.
     ``undecided``: does a condition that is undecided count as held ("pass") or not ("fail")?
     ``notes``: what a reader has to know, a line each.
     """

@@ -92,7 +92,9 @@ class Comparison:
     """The answer, metric by metric.
 
     ``names``: of the runs or settings, the first is what the others are compared with (unless ``pairs``: all are).
+    ``at``: at which snapshot of each run: "best", "last", or a step.
     ``of``: what the intervals are over, "replicates" or "training seeds".
+    ``answers``: one for each metric.
     ``notes``: what a reader has to know, a line each.
     """
 
