@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wganalyze.api import analyze as analyze
     from wganalyze.api import data_source as data_source
     from wganalyze.api import judge as judge
     from wganalyze.api import run as run
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "api": ("data_source", "judge", "run"),
+    "api": ("analyze", "data_source", "judge", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
     "contracts.claim": ("Claim", "Evidence", "Evident", "TrainingRun", "Verdict"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,6 +26,13 @@ from wganalyze.running.run_json import RunRecord, describe_run, now
 from wganalyze.study.dealing import Deal
 from wganalyze.study.study import Cache, SnapshotStudy
 
+Forbids = Callable[[Question], BaseException | None]
+"""Why a cell is not to be computed now, where it is not."""
+
+
+def nothing_forbidden(_: Question) -> None:
+    """Every cell may be computed."""
+
 
 def _new_id() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
@@ -46,6 +53,7 @@ class Run:
     run_id: str = field(default_factory=_new_id)
     tally: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "skipped": 0, "reused": 0})
     shared: Cache = field(default_factory=dict)
+    forbids: Forbids = nothing_forbidden
 
     @cached_property
     def store(self) -> CellStore:
@@ -61,7 +69,7 @@ class Run:
     def record(self) -> RunRecord:
         """run.json; UsageError where the folder of the report cannot take it."""
         content = describe_run(self.run_id, self.request, self.opened, self.deal, self.device, self.plan)
-        return RunRecord.open(self.store.report, self.request.path, content, self.questions)
+        return RunRecord.open(self.store.report, self.request.source, content, self.questions)
 
     def execute(self) -> Report:
         """All cells, in the order of the snapshots."""
@@ -131,6 +139,7 @@ class Run:
             self.tally["reused"] += 1
             self.progress.done(None)
             return
+        fault = fault or self.forbids(question)
         outcome = measure(study, question) if fault is None else failed(fault)
         name = self.store.next_name(key, outcome.status)
         try:

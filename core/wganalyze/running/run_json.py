@@ -19,6 +19,7 @@ from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
 from wganalyze.report.store import RUN_FILE, write_atomically
 from wganalyze.running.budget import Plan
+from wganalyze.running.given import name_of
 from wganalyze.running.opened import Opened
 from wganalyze.running.request import Request
 from wganalyze.study.dealing import Deal
@@ -39,9 +40,9 @@ class RunRecord:
     metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, report: Path, source: Path, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
+    def open(cls, report: Path, source: str, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
         """Begin a record in the folder of a report; UsageError where that folder cannot take it."""
-        record = cls(report / RUN_FILE, {**content, "source": str(source.resolve())})
+        record = cls(report / RUN_FILE, {**content, "source": source})
         try:
             if report.exists() and not report.is_dir():
                 raise UsageError(f"--out {report}: is a file; name a folder")
@@ -119,7 +120,7 @@ def describe_run(
         "replicates": deal.replicates,
         "seed": deal.seed,
         "held_out": deal.held_out,
-        "training": None if deal.trained_on is None else request.said.get("training_data", deal.trained_on.name),
+        "training": None if deal.trained_on is None else name_of(deal.trained_on, request.said.get("training_data")),
     }  # fmt: skip
     return {
         "run_id": run_id,
