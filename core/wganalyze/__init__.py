@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from wganalyze.errors import UsageError as UsageError
     from wganalyze.errors import WganalyzeError as WganalyzeError
     from wganalyze.files.bounded import BoundedFile as BoundedFile
+    from wganalyze.monitoring.monitor import Monitor as Monitor
     from wganalyze.networks.norms import encodings as encodings
     from wganalyze.networks.norms import folded_keys as folded_keys
     from wganalyze.report.reading import Report as Report
@@ -100,6 +101,7 @@ _HOME = {
     "contracts.terms": ("Role",),
     "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
     "files.bounded": ("BoundedFile",),
+    "monitoring.monitor": ("Monitor",),
     "networks.norms": ("encodings", "folded_keys"),
     "report.reading": ("Report", "open_report"),
     "statistics": ("Estimate", "Interval"),

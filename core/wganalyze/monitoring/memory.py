@@ -18,9 +18,7 @@ from wganalyze.networks.draft import Draft
 from wganalyze.networks.piece import Piece
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
-from wganalyze.running.opened import Opened
 from wganalyze.settings.facts import Said
-from wganalyze.snapshots.assembly import Assembled
 from wganalyze.snapshots.moment import Member, Moment
 from wganalyze.snapshots.naming import Step
 from wganalyze.snapshots.resolution import resolve
@@ -69,11 +67,6 @@ def snapshot_of(
     )
     content = {entry.name: getattr(given, entry.name) for entry in fields(given)}
     return InMemory(**content, content=_digest(copies))
-
-
-def opened_of(snapshot: InMemory, said: Said, host: Host) -> Opened:
-    """Networks in memory in the place of a path that was opened."""
-    return Opened((), Assembled((snapshot,), {}, {}, {}), said, host)
 
 
 def device_of(networks: Mapping[Role, Module]) -> str:

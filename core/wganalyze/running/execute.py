@@ -18,6 +18,7 @@ from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.networks.draft import Draft
 from wganalyze.networks.trust import Permission
 from wganalyze.report.reading import Report
+from wganalyze.report.views import Views
 from wganalyze.running.budget import Plan, asked_for, within_budget
 from wganalyze.running.choosing import choose_analyzers, choose_device, for_run
 from wganalyze.running.given import find_source, name_of
@@ -44,6 +45,7 @@ class Basis:
     """What the cells of a run stand on, whichever snapshots there are; several runs into one report may share it.
 
     ``lost``: why analyzers that were asked for are left out. ``shared``: what is computed once for the data.
+    ``views``: those of the report, where many runs go into it.
     """
 
     questions: Sequence[Question]
@@ -52,6 +54,7 @@ class Basis:
     plan: Plan | None = None
     lost: Sequence[str] = ()
     shared: Cache = field(default_factory=dict)
+    views: Views | None = None
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -124,6 +127,7 @@ def run_on(
         basis.plan,
         shared=basis.shared,
         forbids=forbids,
+        kept=basis.views,
     )
     report = run.execute()
     return Report(report.path, ExitCode.FAILED) if basis.lost else report

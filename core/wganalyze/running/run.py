@@ -40,7 +40,11 @@ def _new_id() -> str:
 
 @dataclass
 class Run:
-    """One execution of a request."""
+    """One execution of a request.
+
+    ``forbids``: why a cell is not to be computed now. ``kept``: the views of earlier runs into the same report, which
+    know what is in it; they are then written at most every 30 s.
+    """
 
     request: Request
     opened: Opened
@@ -54,6 +58,7 @@ class Run:
     tally: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "skipped": 0, "reused": 0})
     shared: Cache = field(default_factory=dict)
     forbids: Forbids = nothing_forbidden
+    kept: Views | None = None
 
     @cached_property
     def store(self) -> CellStore:
@@ -63,7 +68,7 @@ class Run:
     @cached_property
     def views(self) -> Views:
         """The views of the report."""
-        return Views(self.store)
+        return self.kept or Views(self.store)
 
     @cached_property
     def record(self) -> RunRecord:
@@ -168,7 +173,7 @@ class Run:
     def _finish(self, status: str) -> None:
         """Views and record as they stand; a disk that is full here has been reported already."""
         try:
-            self.views.refresh(force=True)
+            self.views.refresh(force=self.kept is None)
             self.record.write(status=status, cells=self.tally, finished=now())
         except OSError as error:
             if status == "complete":
