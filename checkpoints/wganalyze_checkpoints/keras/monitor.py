@@ -23,7 +23,15 @@ CRITICS = ("critic", "discriminator", "disc", "D")
 
 
 class ModelMonitor(Monitor):
-    """``wganalyze.Monitor`` for models of Keras, whose weights it saves as Keras does."""
+    """``wganalyze.Monitor`` for models of Keras, whose weights it saves as Keras does.
+
+    Images in an array of four axes stand as Keras has them: channels last, unless its configuration says otherwise.
+    """
+
+    def __init__(self, out: str | Path, *, data: Any = None, **said: Any):
+        if getattr(data, "ndim", 0) == 4 and keras.config.image_data_format() == "channels_last":
+            data = keras.ops.convert_to_numpy(data).transpose(0, 3, 1, 2)
+        super().__init__(out, data=data, **said)
 
     def __call__(self, step: int, generator: Any = None, critic: Any = None) -> Report | None:
         with _seeds_kept():

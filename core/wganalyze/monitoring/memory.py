@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.contracts.loader import Part, TensorSpec
+from wganalyze.contracts.loader import Input, Part, TensorSpec
+from wganalyze.contracts.network import notes_of
 from wganalyze.contracts.terms import Role
 from wganalyze.errors import CheckpointError, UsageError
 from wganalyze.host.registry import Host
@@ -147,7 +148,9 @@ def _part(copied: Module | CheckpointError, role: Role, step: int | None) -> Par
 
     state = {} if isinstance(copied, CheckpointError) else state_of(copied)
     keys = {key: TensorSpec(tuple(t.shape), str(t.dtype).partition(".")[2]) for key, t in state.items()}
-    return Part(Path(role), UNNAMED, role=role, step=step, keys=keys, read_module=read, runs_code=False)
+    shape = () if isinstance(copied, CheckpointError) else notes_of(copied).input_shape
+    inputs = (Input("input", (None, *shape)),) if shape else ()
+    return Part(Path(role), UNNAMED, role=role, step=step, keys=keys, read_module=read, runs_code=False, inputs=inputs)
 
 
 def _digest(copies: Mapping[Role, Module | CheckpointError]) -> str:

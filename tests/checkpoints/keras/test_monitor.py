@@ -20,7 +20,7 @@ layers = keras.layers
 pytestmark = [pytest.mark.formats, pytest.mark.filterwarnings("ignore")]
 
 DATA = np.random.default_rng(1).standard_normal((600, 2)).astype(np.float32)
-IMAGES = np.random.default_rng(1).uniform(-1, 1, (300, 8, 8, 1)).astype(np.float32)
+IMAGES = np.random.default_rng(1).uniform(-1, 1, (300, 8, 8, 3)).astype(np.float32)
 FACTORIES = """\
 import keras
 from keras import layers
@@ -46,6 +46,10 @@ class Wgan(keras.Model):  # type: ignore[misc]
         self.generator, self.discriminator = generator, critic
         self.adams = [keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3)]
 
+    def call(self, x: Any, training: bool = False) -> Any:
+        """What the critic says."""
+        return self.discriminator(x, training=training)
+
     def train_step(self, real: Any) -> Any:
         """One step of the critic, one of the generator."""
         losses = []
@@ -69,7 +73,7 @@ def trained(*callbacks: Any, data: Any = DATA[:320], **nets: Any) -> dict[str, A
     model = Wgan(nets.get("generator") or MADE["Generator"](), nets.get("critic") or MADE["Critic"]())
     model.compile()
     model.fit(data, batch_size=32, epochs=2, verbose=0, callbacks=[*callbacks])
-    weights = {f"{i} {v.path}": v.numpy() for i, v in enumerate(model.variables)}
+    weights = {f"weight {i}": v.numpy() for i, v in enumerate(model.variables)}
     draws = {"keras": keras.random.normal((2,)), "python": random.random(), "numpy": np.random.rand()}  # noqa: NPY002
     draws = {name: np.asarray(value) for name, value in draws.items()}
     return {**weights, **draws, "torch": torch.rand(2).numpy()}
@@ -103,13 +107,27 @@ def test_run_reads_the_checkpoints(tmp_path: Path) -> None:
     nets = {"generator": f"{factories}:Generator", "critic": f"{factories}:Critic"}
     again = wganalyze.run(callback.monitor.checkpoints, data=DATA, **quick, **nets)  # type: ignore[arg-type]
     assert again.exit_code == 0
-    metrics = ["w1", "dual_raw"]
     ours, theirs = (
-        report.measurements.query("metric in @metrics").sort_values(["step", "metric"])["value"].to_numpy()
+        report.measurements.query("metric in ('w1', 'dual_raw')").sort_values(["step", "metric"])["value"].to_numpy()
         for report in (callback.monitor.report, again)
     )
     assert len(ours) == 6
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+class _Shift(layers.Layer):  # type: ignore[misc]
+    """Adds what is another at each pixel."""
+
+    def __init__(self, shift: Any, **more: Any) -> None:
+        super().__init__(**more)
+        self.shift = np.asarray(shift)
+
+    def call(self, x: Any) -> Any:
+        """x + shift."""
+        return x + torch.as_tensor(self.shift, dtype=x.dtype)
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "shift": self.shift.tolist()}
 
 
 def test_images_stand_as_keras_has_them_and_the_models_stay_as_they_are(tmp_path: Path) -> None:
@@ -117,11 +135,11 @@ def test_images_stand_as_keras_has_them_and_the_models_stay_as_they_are(tmp_path
     from wganalyze.integrations import KerasModelMonitor
 
     generator = keras.Sequential(
-        [keras.Input((3,)), layers.Dense(64, activation="tanh"), layers.Reshape((8, 8, 1))], name="generator"
+        [keras.Input((3,)), layers.Dense(192, activation="tanh"), layers.Reshape((8, 8, 3))], name="generator"
     )
     critic = keras.Sequential(
         [
-            keras.Input((8, 8, 1)),
+            keras.Input((8, 8, 3)),
             layers.Conv2D(4, 3, strides=2, activation="relu"),
             layers.Flatten(),
             layers.Dense(1, activation="sigmoid"),
@@ -129,11 +147,19 @@ def test_images_stand_as_keras_has_them_and_the_models_stay_as_they_are(tmp_path
         name="critic",
     )
     before = critic.predict(IMAGES[:5], verbose=0)
-    images = IMAGES.transpose(0, 3, 1, 2)
-    monitor = KerasModelMonitor(tmp_path / "out", data=images, budget=None, n=40, replicates=2, only=["critic-gap"])
+    quick = {"budget": None, "n": 40, "replicates": 2, "only": ["exact-w"]}
+    monitor = KerasModelMonitor(tmp_path / "out", data=IMAGES, **quick)
     report = monitor(0, generator, critic)
     assert report is not None
     assert report.exit_code == 0
+    # What it makes of z, channels last, against the data as they are: no pixel stands elsewhere.
+    shift = np.linspace(-0.4, 0.4, 192).reshape(8, 8, 3).astype(np.float32)
+    moved = keras.Sequential([*generator.layers, layers.Rescaling(0.5, 0.0), _Shift(shift)], name="moved")
+    own = moved(torch.randn(400, 3)).detach().cpu().numpy()
+    other = KerasModelMonitor(tmp_path / "other", data=own, **quick)(0, moved, critic)
+    assert other is not None
+    w1, floor = (other.measurements.set_index("metric")["value"][name] for name in ("w1", "w1_floor"))
+    assert abs(w1 - floor) < 0.1 * floor
     np.testing.assert_array_equal(critic.predict(IMAGES[:5], verbose=0), before)
     assert critic.layers[-1].activation is keras.activations.sigmoid
 

@@ -140,3 +140,12 @@ def test_everything_that_may_be_said_is_described() -> None:
     text = wganalyze.analyze.__doc__ or ""
     assert "``latent``:" in text
     assert "``roles``:" not in text
+
+
+def test_images_with_their_axes_in_another_order_are_refused() -> None:
+    """As many values, and every one of them in another place."""
+    generator = nn.Sequential(nn.Linear(3, 48), nn.Unflatten(1, (3, 4, 4)))
+    for data, fine in ((torch.rand(200, 3, 4, 4), True), (torch.rand(200, 4, 4, 3), False)):
+        rows = wganalyze.analyze(generator, data=data, n=20, replicates=2, only=["snapshot"]).measurements
+        assert {*rows["status"]} == ({"ok"} if fine else {"failed"})
+    assert "bring the data's axes into that order" in rows["message"].iloc[0]
