@@ -55,8 +55,10 @@ MAY = {
         "cells", "contracts", "files", "host", "inference", "networks", "report", "settings", "snapshots", "study",
         "transport",
     },
-    "monitoring": {"cells", "contracts", "host", "networks", "report", "running", "settings", "snapshots", "study"},
-    "cli": {"cells", "contracts", "host", "report", "running", "settings"},
+    "monitoring": {
+        "cells", "contracts", "files", "host", "networks", "report", "running", "settings", "snapshots", "study",
+    },
+    "cli": {"cells", "contracts", "host", "monitoring", "report", "running", "settings"},
     "integrations": set[str](),
     "testing": {"cells", "contracts", "study"},
     "api": {"contracts", "host", "monitoring", "report", "running", "settings"},

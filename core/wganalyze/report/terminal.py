@@ -50,6 +50,12 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
 
 
+def latest(report: Report, console: Console, most: int) -> Table:
+    """The table of the summary, its last ``most`` snapshots, as wide as the console."""
+    frame = report.summary.tail(most)
+    return _fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])
+
+
 def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
     """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can."""
     wide = make(False)
