@@ -30,7 +30,8 @@ class ModelMonitor(Monitor):
 
     def __init__(self, out: str | Path, *, data: Any = None, **said: Any):
         if getattr(data, "ndim", 0) == 4 and keras.config.image_data_format() == "channels_last":
-            data = keras.ops.convert_to_numpy(data).transpose(0, 3, 1, 2)
+            images: Any = keras.ops.convert_to_numpy(data)
+            data = images.transpose(0, 3, 1, 2)
         super().__init__(out, data=data, **said)
 
     def __call__(self, step: int, generator: Any = None, critic: Any = None) -> Report | None:

@@ -34,7 +34,7 @@ def network_in(module: Any, where: Where, usual: Sequence[str]) -> Any:
     return next((getattr(module, name) for name in usual if hasattr(module, name)), None)
 
 
-class LightningMonitor(Callback):
+class LightningMonitor(Callback):  # pyright: ignore[reportGeneralTypeIssues]
     """``wganalyze.Monitor`` as a callback: ``Trainer(callbacks=[LightningMonitor("out", data=..., every=500)])``.
 
     ``generator``, ``critic``: attributes of the LightningModule, or functions of it; found under their usual names

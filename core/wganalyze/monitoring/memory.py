@@ -55,7 +55,7 @@ def snapshot_of(
     A network that cannot be copied fails in its cells. UsageError where one is no module of torch.
     """
     label = ("step", f"{step:06d}") if step is not None else (UNNAMED,)
-    copies = {role: _copied(network, role) for role, network in networks.items()}
+    copies: dict[Role, Module | CheckpointError] = {role: _copied(network, role) for role, network in networks.items()}
     members = [Member(Piece(_part(copied, role, step)), role) for role, copied in copies.items()]
     moment = Moment((), label, None if step is None else Step(step, "step", "the call"), members)
     (draft,) = resolve(moment, UNNAMED, said, Recognition(host.architectures), Permission())
@@ -83,7 +83,7 @@ def given_networks(generator: Any, critic: Any) -> dict[Role, Module]:
     from torch.nn import Module
 
     both: dict[Role, Any] = {"generator": generator, "critic": critic}
-    given = {role: network for role, network in both.items() if network is not None}
+    given: dict[Role, Module] = {role: network for role, network in both.items() if network is not None}
     if not given:
         raise UsageError("no network: pass generator=MODULE, critic=MODULE, or both")
     for role, network in given.items():

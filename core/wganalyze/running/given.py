@@ -159,7 +159,7 @@ def _batches(loader: Any) -> Iterator[Any]:
     )
 
     dataset, sampler, size = loader.dataset, loader.sampler, loader.batch_size
-    plain = {"batch_size": size, "collate_fn": loader.collate_fn}
+    plain: dict[str, Any] = {"batch_size": size, "collate_fn": loader.collate_fn}
     all_of_it = isinstance(sampler, SequentialSampler | DistributedSampler) or (
         isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples == len(dataset)
     )
@@ -177,7 +177,7 @@ def _batches(loader: Any) -> Iterator[Any]:
     drawn = getattr(drawing, "generator", None)
     state = None if drawn is None else drawn.get_state()
     try:
-        order = {"batch_sampler": drawing} if own_batches else {"sampler": sampler, "batch_size": size}
+        order: dict[str, Any] = {"batch_sampler": drawing} if own_batches else {"sampler": sampler, "batch_size": size}
         yield from _up_to(MOST, DataLoader(dataset, collate_fn=loader.collate_fn, **order))
     finally:
         if drawn is not None:
