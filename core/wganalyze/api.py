@@ -13,7 +13,7 @@ from wganalyze.contracts.data import DataSource
 from wganalyze.errors import UsageError
 from wganalyze.host.loading import load_host
 from wganalyze.monitoring.memory import OF_FILES, given_networks
-from wganalyze.monitoring.session import Session
+from wganalyze.monitoring.session import MANY, Session
 from wganalyze.report.reading import Report, open_report
 from wganalyze.running.execute import execute
 from wganalyze.running.given import find_source, in_words
@@ -70,7 +70,8 @@ def analyze(
     temporary = TemporaryDirectory(prefix="wganalyze-") if out is None else None
     folder = Path(out or Path(temporary.name if temporary else "") / "report")
     command = ["wganalyze.analyze", *(f"{name}={in_words(value)}" for name, value in given.items())]
-    report = Session(folder, from_python(given), command).analyse(networks, step, progress=progress)
+    many = MANY if out is not None and step is not None else 1
+    report = Session(folder, from_python(given), command, many=many).analyse(networks, step, progress=progress)
     return Report(report.path, report.exit_code, keeps=temporary)
 
 

@@ -83,7 +83,7 @@ def _tried(basis: Basis, snapshot: Snapshot, said: Said, budget: float, asked: s
     fitting: list[Question] = []
     seconds: dict[str, float] = {}
     left_out: dict[str, float] = {}
-    for question in (for_run(question, 1)[0] for question in basis.questions):
+    for question in (for_run(question, basis.many)[0] for question in basis.questions):
         first = _seconds(trial, snapshot, [question])  # with imports, compiling, and what is done once for all
         spent = min(first, _seconds(trial, snapshot, [question]))
         fits = sum(seconds.values()) + spent <= SPARE * budget

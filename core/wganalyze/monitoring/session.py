@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 DATA = ("data", "training_data")
 
+MANY = 64
+"""Moments of a training, as long as nobody knows how many there will be."""
+
 Settle = Callable[[Basis, Opened], Basis]
 """What a first moment and what was said make of the basis of all calls."""
 
@@ -37,17 +40,20 @@ class Session:
     """One report in the folder ``out``; data, sizes and what is computed once for the data are those of its first call.
 
     ``said``: as for a run, but for what is about files. ``settle``: asked once, what the calls are to stand on.
+    ``many``: moments that there may be, for tests that are corrected for their number.
     UsageError where something is said about files.
     """
 
-    def __init__(self, out: Path, said: Said, command: Sequence[str] = (), settle: Settle | None = None):
+    def __init__(
+        self, out: Path, said: Said, command: Sequence[str] = (), settle: Settle | None = None, many: int = MANY
+    ):
         about_files = [name for name in said if name in OF_FILES]
         if about_files:
             raise UsageError(f"{about_files[0]}: says how files are read, and the networks are in memory; leave it out")
         self.request = Request(out, Said(**{**said, "out": out}), command, in_memory=True)
         self.host = load_host(said.get("no_plugins", ()))
         self.basis: Basis | None = None
-        self._settle = settle
+        self._settle, self._many = settle, many
 
     def analyse(
         self,
@@ -70,6 +76,7 @@ class Session:
                 said = self.request.said
                 on = Said(**{**said, "device": said.get("device", device_of(networks))})
                 basis, _ = find_basis(replace(self.request, said=on), opened, progress)
+                basis.many = self._many
                 self.basis = basis if self._settle is None else self._settle(basis, opened)
             return run_on(self.basis, self.request, opened, [snapshot], progress, forbids)
 

@@ -141,6 +141,7 @@ class Watch:
             if self._basis is None or self.request.said.get("infer"):
                 self._basis, (found,) = find_basis(self.request, alone, self.progress)
                 self._basis.views = Views(CellStore(self.request.report_path))
+            self._basis.many = len(opened.snapshots)
             report = run_on(self._basis, self.request, alone, [found], self.progress)
             self.close()
         except TrustError:

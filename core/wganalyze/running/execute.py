@@ -45,7 +45,7 @@ class Basis:
     """What the cells of a run stand on, whichever snapshots there are; several runs into one report may share it.
 
     ``lost``: why analyzers that were asked for are left out. ``shared``: what is computed once for the data.
-    ``views``: those of the report, where many runs go into it.
+    ``views``: those of the report, where many runs go into it. ``many``: snapshots of all of these runs.
     """
 
     questions: Sequence[Question]
@@ -55,6 +55,7 @@ class Basis:
     lost: Sequence[str] = ()
     shared: Cache = field(default_factory=dict)
     views: Views | None = None
+    many: int = 1
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -128,6 +129,7 @@ def run_on(
         shared=basis.shared,
         forbids=forbids,
         kept=basis.views,
+        many=basis.many,
     )
     report = run.execute()
     return Report(report.path, ExitCode.FAILED) if basis.lost else report

@@ -43,7 +43,8 @@ class Run:
     """One execution of a request.
 
     ``forbids``: why a cell is not to be computed now. ``kept``: the views of earlier runs into the same report, which
-    know what is in it; they are then written at most every 30 s.
+    know what is in it; they are then written at most every 30 s. ``many``: snapshots of the report, where this run has
+    a few of them.
     """
 
     request: Request
@@ -59,6 +60,7 @@ class Run:
     shared: Cache = field(default_factory=dict)
     forbids: Forbids = nothing_forbidden
     kept: Views | None = None
+    many: int = 1
 
     @cached_property
     def store(self) -> CellStore:
@@ -111,7 +113,7 @@ class Run:
         if self.deal is not None:
             snapshot = self.deal.marked(snapshot)
         study = SnapshotStudy(snapshot, self.deal, self.shared, self.device)
-        questions = [for_run(question, len(self.snapshots)) for question in self.questions]
+        questions = [for_run(question, max(self.many, len(self.snapshots))) for question in self.questions]
         keys = {question.name: self._key(study, question, fault) for question, fault in questions}
         places = {name: slot(snapshot.label, name) for name in keys}
         # An earlier result stays in view until there is another one to take its place.

@@ -269,3 +269,15 @@ def test_more_time_gives_more_samples(tmp_path: Path) -> None:
     assert less.n < more.n
     rows = monitor.report.measurements
     assert {*rows["n_split"]} == {more.n}
+
+
+def test_many_steps_can_be_told_apart_from_the_data(tmp_path: Path) -> None:
+    """After Holm's correction for all of them, which a test with few permutations could never pass."""
+    monitor = Monitor(tmp_path / "out", data=DATA, budget=None, n=30, replicates=2, only=["exact-w"])
+    far = nn.Linear(3, 2)
+    nn.init.constant_(far.bias, 9.0)
+    for step in range(20):
+        monitor(step, far)
+    rows = monitor.report.measurements.query("metric == 'w1_pvalue_holm'")
+    assert len(rows) == 20
+    assert rows["value"].max() <= 0.05
