@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wganalyze.api import analyze as analyze
     from wganalyze.api import check as check
     from wganalyze.api import compare as compare
     from wganalyze.api import data_source as data_source
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from wganalyze.errors import UsageError as UsageError
     from wganalyze.errors import WganalyzeError as WganalyzeError
     from wganalyze.files.bounded import BoundedFile as BoundedFile
+    from wganalyze.monitoring.monitor import Monitor as Monitor
     from wganalyze.networks.norms import encodings as encodings
     from wganalyze.networks.norms import folded_keys as folded_keys
     from wganalyze.report.questions.best import Best as Best
@@ -81,7 +83,7 @@ if TYPE_CHECKING:
     from wganalyze.text import one_line as one_line
 
 _HOME = {
-    "api": ("check", "compare", "data_source", "judge", "run"),
+    "api": ("analyze", "check", "compare", "data_source", "judge", "run"),
     "contracts.analyzer": ("Analyzer", "NoOptions", "Yielded"),
     "contracts.architecture": ("Architecture", "Proposer", "Shapes"),
     "contracts.claim": ("Claim", "Evident", "Verdict"),
@@ -109,6 +111,7 @@ _HOME = {
     "contracts.terms": ("Role",),
     "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
     "files.bounded": ("BoundedFile",),
+    "monitoring.monitor": ("Monitor",),
     "networks.norms": ("encodings", "folded_keys"),
     "report.questions.best": ("Best",),
     "report.questions.checking": ("Check",),

@@ -1,20 +1,26 @@
-"""``wganalyze.run``, the command as a function; ``wganalyze.data_source``, what ``--data`` names."""
+"""``wganalyze.run``, the command as a function; ``analyze``, the same for networks in memory; what ``--data`` names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Sequence, Set
 from inspect import Parameter, Signature
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Unpack
 
 from wganalyze.contracts.data import DataSource
+from wganalyze.errors import UsageError
 from wganalyze.host.loading import load_host
+from wganalyze.monitoring.memory import OF_FILES, given_networks
+from wganalyze.monitoring.session import MANY, Session
 from wganalyze.report.questions.checking import Check, Undecided, Which
 from wganalyze.report.questions.checking import check as check_report
 from wganalyze.report.questions.comparing import compare as compare_all
 from wganalyze.report.questions.comparison import At, Comparison
 from wganalyze.report.reading import Report, open_report
 from wganalyze.running.execute import execute
+from wganalyze.running.given import find_source, in_words
 from wganalyze.running.judging import judge_all
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
@@ -23,6 +29,7 @@ from wganalyze.settings.facts import Said, facts, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch.nn import Module
 
 
 def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Said]) -> Report:
@@ -36,13 +43,48 @@ def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Sa
     for name in given:
         if name not in facts():
             raise TypeError(f"run() got an unexpected keyword argument {name!r}")
-    command = ["wganalyze.run", str(path), *(f"{name}={value!r}" for name, value in given.items())]
+    command = ["wganalyze.run", str(path), *(f"{name}={in_words(value)}" for name, value in given.items())]
     return execute(Request(Path(path), from_python(given), command), progress)
 
 
-def data_source(text: str) -> DataSource:
-    """The source that ``--data NAME:ARGUMENT`` names, to draw from; DataError says why there is none."""
-    return load_host().data_source(text)
+def analyze(
+    generator: Module | None = None,
+    critic: Module | None = None,
+    *,
+    step: int | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **said: Any,
+) -> Report:
+    """Analyse networks that are in memory, as they are now: no file is read, and the modules are not touched.
+
+    ``generator``, ``critic``: modules of torch, or one of them. ``step``: when in its training this is; calls with the
+    same ``out`` make one trajectory, and a step that was analysed is computed anew only where its weights changed.
+    ``out``: the folder of the report; None: a temporary one, which lives as long as the report that is returned.
+    Networks run where they lie, unless ``device`` says otherwise. Every other name means what it means for ``run``:
+
+    """
+    given = {name: value for name, value in said.items() if value is not None}
+    for name in given:
+        if name not in facts() or name in OF_FILES:
+            raise TypeError(f"analyze() got an unexpected keyword argument {name!r}")
+    networks = given_networks(generator, critic)
+    if step is not None and (isinstance(step, bool) or int(step) != step or step < 0):
+        raise UsageError(f"step={step!r}: write a whole number from 0 on")
+    temporary = TemporaryDirectory(prefix="wganalyze-") if out is None else None
+    folder = Path(out or Path(temporary.name if temporary else "") / "report")
+    command = ["wganalyze.analyze", *(f"{name}={in_words(value)}" for name, value in given.items())]
+    many = MANY if out is not None and step is not None else 1
+    report = Session(folder, from_python(given), command, many=many).analyse(networks, step, progress=progress)
+    return Report(report.path, report.exit_code, keeps=temporary)
+
+
+def data_source(data: Any) -> DataSource:
+    """The source that ``--data`` names, or that an array, Dataset, DataLoader or DataFrame is, to draw from.
+
+    DataError says why there is none.
+    """
+    return find_source(data, load_host())
 
 
 def check(
@@ -100,22 +142,23 @@ def judge(*reports: str | Path | Report, only: Sequence[str] = ()) -> pd.DataFra
     return judge_all(load_host().claims, _opened(reports), only)
 
 
-def _described() -> tuple[Signature, str]:
+def _describe(function: Any, leave_out: Set[str] = frozenset()) -> None:
     """Signature and documentation, for ``help()``, with every fact that may be said."""
-    known = [
-        Parameter("path", Parameter.POSITIONAL_OR_KEYWORD, annotation="str | Path"),
-        Parameter("progress", Parameter.KEYWORD_ONLY, default=None, annotation="Progress | None"),
-    ]
+    signature = inspect.signature(function, eval_str=False)
+    known = [each for each in signature.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    told = {name: fact for name, fact in facts().items() if name not in {*signature.parameters} | leave_out}
     asked = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=f"{_shown(kind_of(name))} | None")
-        for name in facts()
+        for name in told
     ]
-    lines = "\n".join(f"    ``{name}``: {fact.help}" for name, fact in facts().items())
-    return Signature([*known, *asked], return_annotation=Report), f"{(run.__doc__ or '').rstrip()}\n\n{lines}\n    "
+    lines = "\n".join(f"    ``{name}``: {fact.help}" for name, fact in told.items())
+    function.__signature__ = Signature([*known, *asked], return_annotation=Report)
+    function.__doc__ = f"{(function.__doc__ or '').rstrip()}\n\n{lines}\n    "
 
 
 def _shown(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "").replace("collections.abc.", "")
 
 
-vars(run)["__signature__"], run.__doc__ = _described()
+_describe(run)
+_describe(analyze, {*OF_FILES})

@@ -44,6 +44,8 @@ class KerasNetwork(nn.Module):
 
         self.head = nn.Sigmoid() if _take_final_sigmoid(model) else nn.Identity()
         self._program = _Program(model)
+        first = tuple(specs[0].shape[1:]) if (specs := _specs(model)) else ()
+        self.input_shape = first if None not in first else ()
         self._names: list[str] = []
         for variable in model.variables:
             name = variable.path.replace(".", "_")

@@ -35,7 +35,7 @@ class Lines:
 
     def begin(self, cells: int) -> None:
         """Remember how many cells there are."""
-        self.total = cells
+        self.total, self.finished, self.computed, self.spent = cells, 0, 0, 0.0
 
     def cell(self, snapshot: str, analyzer: str) -> None:
         """Remember which cell comes."""

@@ -15,6 +15,8 @@ class NetworkNotes:
     ``no_gradient``: why it has no gradients (an ONNX program that nothing converts); "" where it has.
     ``uses_batch_statistics``: is BatchNorm among layers that it hides?
     ``in_words``: what it is, in one line.
+    ``input_shape``: of its first input, without the batch axis, where its weights do not show it; () where it is not
+    stated.
 
     A network that cannot compute in float64 keeps its precision in ``double()`` and casts what it is given.
     """
@@ -22,6 +24,7 @@ class NetworkNotes:
     no_gradient: str = ""
     uses_batch_statistics: bool = False
     in_words: str = ""
+    input_shape: tuple[int, ...] = ()
 
 
 def notes_of(network: object) -> NetworkNotes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +26,22 @@ class OpenedFile:
     problems: tuple[str, ...] = ()
 
 
-def open_path(path: Path, loaders: Mapping[str, Loader]) -> list[OpenedFile]:
+def open_path(path: Path, loaders: Mapping[str, Loader], among: Container[Path] | None = None) -> list[OpenedFile]:
     """Open the file ``path``, or all files below the folder ``path``, in the order of their names.
 
-    A damaged file is returned with its problem. UsageError: the path is missing.
+    ``among``: those that may be opened; None: all. A damaged file is returned with its problem. UsageError: the path is
+    missing.
     """
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
-    files = [_open(file, loaders) for file in ([path] if path.is_file() else sorted(_files(path, loaders)))]
+    files = [_open(file, loaders) for file in files_of(path, loaders) if among is None or file in among]
     belonging = {other for file in files for part in file.parts for other in part.others}
     return [file for file in files if file.parts or file.path not in belonging]
+
+
+def files_of(path: Path, loaders: Mapping[str, Loader]) -> list[Path]:
+    """What there is to open under a path, in the order of names; UsageError: the path is missing."""
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    return [path] if path.is_file() else sorted(_files(path, loaders))
 
 
 def _files(folder: Path, loaders: Mapping[str, Loader], above: frozenset[Path] = frozenset()) -> Iterator[Path]:

@@ -27,6 +27,15 @@ def import_factory(net: Net, option: str) -> tuple[Factory, tuple[Any, ...], dic
 
     TrustError where the text lay beside the checkpoints; UsageError where it cannot be imported.
     """
+    target, arguments, keywords, _ = import_named(net, option)
+    if not callable(target):
+        name = (net.factory or "").rpartition(":")[2].partition("(")[0]
+        raise UsageError(f"{option} {net.factory}: {name} cannot be called")
+    return target, arguments, keywords
+
+
+def import_named(net: Net, option: str) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool]:
+    """As ``import_factory``, of anything that a module holds; and whether the text calls it."""
     text = net.factory or ""
     if not net.trusted:
         raise TrustError(
@@ -42,9 +51,7 @@ def import_factory(net: Net, option: str) -> tuple[Factory, tuple[Any, ...], dic
         if not hasattr(target, attribute):
             raise UsageError(f"{option} {text}: {match['where']} has no {attribute!r}")
         target = getattr(target, attribute)
-    if not callable(target):
-        raise UsageError(f"{option} {text}: {name} cannot be called")
-    return target, arguments, {**keywords, **net.arguments}
+    return target, arguments, {**keywords, **net.arguments}, match["call"].endswith(")")
 
 
 def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -161,3 +168,19 @@ class Net:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     trusted: bool = True
     folder: Path | None = None
+
+
+class Named(str):
+    """A text of a ``wganalyze.toml`` that may name code.
+
+    ``trusted``: False where the file lay beside the checkpoints. ``folder``: where the file lies.
+    """
+
+    def __new__(cls, text: str, trusted: bool, folder: Path) -> Named:
+        """The text itself, which is compared and shown as any other."""
+        named = super().__new__(cls, text)
+        named.trusted, named.folder = trusted, folder
+        return named
+
+    trusted: bool
+    folder: Path

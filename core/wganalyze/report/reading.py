@@ -31,12 +31,14 @@ class Report:
 
     ``exit_code``: that of the run which returned this report (0 where it was only opened).
     ``space``: that in which samples are compared in its summary and in ``told``; "": pixels, or the first there is.
+    ``keeps``: what is to live as long as the report does: the temporary folder that it lies in.
     """
 
-    def __init__(self, path: Path, exit_code: int = 0, space: str = ""):
+    def __init__(self, path: Path, exit_code: int = 0, space: str = "", keeps: object = None):
         self.path = path
         self.exit_code = exit_code
         self.space = space
+        self.keeps = keeps
 
     @cached_property
     def _views(self) -> dict[str, pa.Table]:
@@ -80,7 +82,7 @@ class Report:
 
     def in_space(self, space: str) -> Report:
         """The same report, its summary about another space; UsageError names those that there are."""
-        report = Report(self.path, self.exit_code, space)
+        report = Report(self.path, self.exit_code, space, self.keeps)
         _ = report.spaces
         return report
 

@@ -81,6 +81,12 @@ def _folded(console: Console, report: Report, labels: Sequence[str]) -> None:
         console.print(Text(f"{'; '.join(parts)} (wganalyze show {report.path} --all)", style="dim"), soft_wrap=True)
 
 
+def latest(report: Report, console: Console, most: int) -> Table:
+    """The table of the summary, its last ``most`` snapshots, as wide as the console."""
+    frame = report.summary.tail(most)
+    return _fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])
+
+
 def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
     """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can."""
     wide = make(False)

@@ -40,11 +40,13 @@ class Views:
         """Do the files on disk lack committed cells, or hold cells that no longer count?"""
         return self._stamp_on_disk() != _stamp(self.store.current())
 
-    def refresh(self, *, force: bool = False) -> None:
-        """Bring the files up to date; without ``force`` at most every 30 s."""
-        if force or time.monotonic() - self._written >= INTERVAL_S:
+    def refresh(self, *, force: bool = False) -> bool:
+        """Bring the files up to date; without ``force`` at most every 30 s. Were they?"""
+        due = force or time.monotonic() - self._written >= INTERVAL_S
+        if due:
             self._write(self.store.current())
             self._written = time.monotonic()
+        return due
 
     def read(self) -> Mapping[str, pa.Table]:
         """All views by name: from the files, which are first brought up to date where that can be."""

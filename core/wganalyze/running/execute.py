@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from wganalyze.cells.embedded import Space
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.data import DataSource
+from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.contracts.terms import CONFIG_NAME, PIXELS, Role
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.exit_codes import ExitCode
@@ -17,23 +18,44 @@ from wganalyze.inference.trials import infer_critics, infer_generators
 from wganalyze.networks.draft import Draft
 from wganalyze.networks.trust import Permission
 from wganalyze.report.reading import Report
+from wganalyze.report.views import Views
 from wganalyze.running.budget import Plan, asked_for, within_budget
 from wganalyze.running.choosing import choose_analyzers, choose_device, for_run
+from wganalyze.running.given import find_source, name_of
 from wganalyze.running.opened import Opened, nothing_found, open_request
 from wganalyze.running.preprocessing import said_preprocessing
 from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
-from wganalyze.running.run import Run
+from wganalyze.running.run import Forbids, Run, nothing_forbidden
 from wganalyze.running.run_json import earlier_plan
 from wganalyze.running.sizes import largest_n, make_deal
 from wganalyze.running.spaces import asked_in, find_spaces
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
+from wganalyze.study.study import Cache
 from wganalyze.study.training import check_training
 from wganalyze.text import reason_of
 
 ROLES: tuple[Role, ...] = ("generator", "critic")
+
+
+@dataclass
+class Basis:
+    """What the cells of a run stand on, whichever snapshots there are; several runs into one report may share it.
+
+    ``lost``: why analyzers that were asked for are left out. ``shared``: what is computed once for the data.
+    ``views``: those of the report, where many runs go into it. ``many``: snapshots of all of these runs.
+    """
+
+    questions: Sequence[Question]
+    deal: Deal | None
+    device: str
+    plan: Plan | None = None
+    lost: Sequence[str] = ()
+    shared: Cache = field(default_factory=dict)
+    views: Views | None = None
+    many: int = 1
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -44,6 +66,15 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     """
     progress = progress or Silent()
     opened = open_request(request)
+    tell_problems(opened, request, progress)
+    if not opened.snapshots:
+        raise UsageError(nothing_found(request.path, opened))
+    basis, snapshots = find_basis(request, opened, progress)
+    return run_on(basis, request, opened, snapshots, progress)
+
+
+def tell_problems(opened: Opened, request: Request, progress: Progress) -> None:
+    """What is wrong with files and plugins, a line each."""
     for file in opened.files:
         for problem in file.problems if file.kind is not None else ():
             if request.said.get("trust") and "--trust" in problem:
@@ -52,8 +83,10 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     for plugin in opened.host.plugins:
         if plugin.warning:
             progress.note(f"plugin {plugin.name} of {plugin.distribution} {plugin.warning}")
-    if not opened.snapshots:
-        raise UsageError(nothing_found(request.path, opened))
+
+
+def find_basis(request: Request, opened: Opened, progress: Progress) -> tuple[Basis, Sequence[Draft]]:
+    """What the run stands on, and its snapshots (with --infer, some of their networks are guessed on the way)."""
     questions, lost = choose_analyzers(opened.said, opened.host)
     device = choose_device(request.said.get("device", defaults.DEVICE))
     source = _source(opened, progress)
@@ -72,8 +105,34 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
         plan = _timed(deal, request, opened.said, snapshots, questions, device, progress)
         deal = plan.applied(deal)
         questions = [for_run(question, 1)[0] if plan.hurried else question for question in questions]
-    report = Run(request, opened, snapshots, questions, deal, device, progress, plan).execute()
-    return Report(report.path, ExitCode.FAILED) if lost else report
+    return Basis(questions, deal, device, plan, lost), snapshots
+
+
+def run_on(
+    basis: Basis,
+    request: Request,
+    opened: Opened,
+    snapshots: Sequence[Snapshot],
+    progress: Progress,
+    forbids: Forbids = nothing_forbidden,
+) -> Report:
+    """The cells of these snapshots, on this basis. ``forbids``: why one is not to be computed; None where it may."""
+    run = Run(
+        request,
+        opened,
+        snapshots,
+        basis.questions,
+        basis.deal,
+        basis.device,
+        progress,
+        basis.plan,
+        shared=basis.shared,
+        forbids=forbids,
+        kept=basis.views,
+        many=basis.many,
+    )
+    report = run.execute()
+    return Report(report.path, ExitCode.FAILED) if basis.lost else report
 
 
 def _spaces(opened: Opened, snapshots: Sequence[Draft], said: Said) -> list[Space | None]:
@@ -85,7 +144,7 @@ def _source(opened: Opened, progress: Progress) -> DataSource | None:
     if "data" not in opened.said:
         progress.note("no --data: analyzers that need real samples are skipped")
         return None
-    source = opened.host.data_source(opened.said["data"])
+    source = find_source(opened.said["data"], opened.host)
     with _answering(source):
         _ = source.size
     return source
@@ -96,18 +155,18 @@ def _beside_training(deal: Deal | None, opened: Opened, *, asked: bool) -> Deal 
 
     ``asked``: by the call. What a file beside the checkpoints says is a fact, which may be that these are the same.
     """
-    name = opened.said.get("training_data", "")
+    said = opened.said.get("training_data", "")
     if deal is None and not asked:
         return None
     if deal is None:
         raise UsageError("--training-data stands beside --data: say --data NAME too, of samples that were held out")
     try:
-        source = opened.host.data_source(name)
+        source = find_source(said, opened.host, "--training-data")
         with _answering(source, "--training-data"):
             if not asked and source.digest == deal.source.digest:
                 note = f"generators were trained on the samples that they are measured on ({CONFIG_NAME} says so)"
                 return replace(deal, held_out=False, assumptions=(*deal.assumptions, note))
-            check_training(source, deal.source, name)
+            check_training(source, deal.source, name_of(source, said))
     except DataError as error:  # sources call themselves --data
         raise DataError(str(error).replace("--data ", "--training-data ", 1)) from None
     return replace(deal, trained_on=source)

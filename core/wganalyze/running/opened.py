@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -45,8 +45,11 @@ class Opened:
         return self.assembled.snapshots
 
 
-def open_request(request: Request) -> Opened:
-    """Load plugins, read the configuration, open the path; no analysis, and no tensors."""
+def open_request(request: Request, among: Container[Path] | None = None) -> Opened:
+    """Load plugins, read the configuration, open the path; no analysis, and no tensors.
+
+    ``among``: the files that may be opened; None: all.
+    """
     forget_modules()
     blocked = request.said.get("no_plugins", ())
     host = load_host(blocked)
@@ -55,7 +58,7 @@ def open_request(request: Request) -> Opened:
             there = ", ".join(plugin.name for plugin in host.plugins)
             raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
     said = everything_said(request)
-    files = open_path(request.path, host.loaders_for(request.said.get("loader")))
+    files = open_path(request.path, host.loaders_for(request.said.get("loader")), among)
     below = said_below(request, files)
     said = over(said, agreed_on(below, said))
     allow = tuple(request.said.get("allow", ()))

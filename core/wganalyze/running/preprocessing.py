@@ -6,6 +6,7 @@ from wganalyze.contracts.data import DataSource, FiniteSource
 from wganalyze.contracts.samples import Points, Preprocessing, Split
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
+from wganalyze.running.given import name_of
 from wganalyze.settings.facts import Said
 from wganalyze.study.generator import generate
 
@@ -37,7 +38,7 @@ def said_preprocessing(source: DataSource, said: Said) -> Preprocessing | None:
             return None
         own = source.value_range or _span(source)
         if own is None:
-            text = said.get("data", source.name)
+            text = name_of(source, said.get("data"))
             raise UsageError(
                 f"--range: {text} states no range of its own to map from; store it mapped, or use --normalize MEAN,STD"
             )

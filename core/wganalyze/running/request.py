@@ -15,11 +15,18 @@ class Request:
 
     ``path``: the file or folder. ``said``: what the call itself says, which goes before any file.
     ``command``: the call, as run.json records it.
+    ``in_memory``: no file is read: the networks are given.
     """
 
     path: Path
     said: Said = field(default_factory=Said)
     command: Sequence[str] = ()
+    in_memory: bool = False
+
+    @property
+    def source(self) -> str:
+        """What a report is of: one folder is of one source."""
+        return "memory" if self.in_memory else str(self.path.resolve())
 
     @property
     def report_path(self) -> Path:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from wganalyze.cells.key import cell_key, unkeyed
 from wganalyze.cells.loading import NOBODY, loading_cell
@@ -15,19 +14,24 @@ from wganalyze.cells.measuring import Question, failed, measure, tables_of
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import WganalyzeError
 from wganalyze.exit_codes import ExitCode
-from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.reading import Report
 from wganalyze.report.store import CellStore, slot
-from wganalyze.report.verdict import to_records
 from wganalyze.report.views import Views
 from wganalyze.running.budget import Plan
 from wganalyze.running.choosing import for_run
 from wganalyze.running.opened import Opened
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
-from wganalyze.running.run_json import RunRecord, describe_run, now
+from wganalyze.running.run_json import RunRecord, conclude, describe_run, now
 from wganalyze.study.dealing import Deal
 from wganalyze.study.study import Cache, SnapshotStudy
+
+Forbids = Callable[[Question], BaseException | None]
+"""Why a cell is not to be computed now, where it is not."""
+
+
+def nothing_forbidden(_: Question) -> None:
+    """Every cell may be computed."""
 
 
 def _new_id() -> str:
@@ -36,7 +40,12 @@ def _new_id() -> str:
 
 @dataclass
 class Run:
-    """One execution of a request."""
+    """One execution of a request.
+
+    ``forbids``: why a cell is not to be computed now. ``kept``: the views of earlier runs into the same report, which
+    know what is in it; they are then written at most every 30 s. ``many``: snapshots of the report, where this run has
+    a few of them.
+    """
 
     request: Request
     opened: Opened
@@ -49,6 +58,9 @@ class Run:
     run_id: str = field(default_factory=_new_id)
     tally: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "skipped": 0, "reused": 0})
     shared: Cache = field(default_factory=dict)
+    forbids: Forbids = nothing_forbidden
+    kept: Views | None = None
+    many: int = 1
 
     @cached_property
     def store(self) -> CellStore:
@@ -58,13 +70,13 @@ class Run:
     @cached_property
     def views(self) -> Views:
         """The views of the report."""
-        return Views(self.store)
+        return self.kept or Views(self.store)
 
     @cached_property
     def record(self) -> RunRecord:
         """run.json; UsageError where the folder of the report cannot take it."""
         content = describe_run(self.run_id, self.request, self.opened, self.deal, self.device, self.plan)
-        return RunRecord.open(self.store.report, self.request.path, content, self.questions)
+        return RunRecord.open(self.store.report, self.request.source, content, self.questions)
 
     def execute(self) -> Report:
         """All cells, in the order of the snapshots."""
@@ -101,7 +113,7 @@ class Run:
         if self.deal is not None:
             snapshot = self.deal.marked(snapshot)
         study = SnapshotStudy(snapshot, self.deal, self.shared, self.device)
-        questions = [for_run(question, len(self.snapshots)) for question in self.questions]
+        questions = [for_run(question, max(self.many, len(self.snapshots))) for question in self.questions]
         keys = {question.name: self._key(study, question, fault) for question, fault in questions}
         places = {name: slot(snapshot.label, name) for name in keys}
         # An earlier result stays in view until there is another one to take its place.
@@ -134,6 +146,7 @@ class Run:
             self.tally["reused"] += 1
             self.progress.done(None)
             return
+        fault = fault or self.forbids(question)
         outcome = measure(study, question) if fault is None else failed(fault)
         name = self.store.next_name(key, outcome.status)
         try:
@@ -162,18 +175,12 @@ class Run:
     def _finish(self, status: str) -> None:
         """Views and record as they stand; a disk that is full here has been reported already."""
         try:
-            self.views.refresh(force=True)
-            self.record.write(status=status, cells=self.tally, finished=now(), verdicts=self._verdicts(status))
+            written = self.views.refresh(force=self.kept is None)
+            self.record.write(status=status, cells=self.tally, finished=now())
+            if written and not status.startswith("stopped"):
+                conclude(Report(self.store.report), self.opened.host.analyzers.values(), self.progress.note)
         except OSError as error:
             if status == "complete":
                 raise WganalyzeError(
                     f"{self.store.report}: the views could not be written ({error.strerror})"
                 ) from error
-
-    def _verdicts(self, status: str) -> list[dict[str, Any]]:
-        """What all analyzers here say of the report as it stands; nothing where the run was stopped by trouble."""
-        if status.startswith("stopped"):
-            return []
-        self.record.write(status=status)  # which names the snapshots
-        analyzers = self.opened.host.analyzers.values()
-        return to_records(verdicts_of(Report(self.store.report), analyzers, self.progress.note))

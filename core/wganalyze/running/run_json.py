@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -15,11 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from wganalyze.cells.measuring import Question
+from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
+from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.layout import Layout
+from wganalyze.report.reading import Report
 from wganalyze.report.store import write_atomically
+from wganalyze.report.verdict import to_records
 from wganalyze.running.budget import Plan
+from wganalyze.running.given import name_of
 from wganalyze.running.opened import Opened
 from wganalyze.running.request import Request
 from wganalyze.study.dealing import Deal
@@ -41,9 +46,9 @@ class RunRecord:
     series: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, report: Path, source: Path, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
+    def open(cls, report: Path, source: str, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
         """Begin a record in the folder of a report; UsageError where that folder cannot take it."""
-        record = cls(Layout.of(report).run, {**content, "source": str(source.resolve())})
+        record = cls(Layout.of(report).run, {**content, "source": source})
         try:
             if report.exists() and not report.is_dir():
                 raise UsageError(f"--out {report}: is a file; name a folder")
@@ -67,6 +72,7 @@ class RunRecord:
             raise UsageError(f"--out {self.path.parent}: holds the report of {earlier['source']}; name another folder")
         self.snapshots = {entry["label"]: entry for entry in earlier["snapshots"]}
         self.metrics = dict(earlier.get("metrics", {}))
+        self.content["verdicts"] = earlier.get("verdicts", [])  # until there are others
         self.series = dict(earlier.get("series", {}))
 
     def gone(self, here: Iterable[str]) -> list[str]:
@@ -105,6 +111,14 @@ class RunRecord:
         write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
 
 
+def conclude(report: Report, analyzers: Iterable[type[Analyzer]], tell: Callable[[str], None]) -> None:
+    """Put what these analyzers say of the report as it stands into its record; ``tell``: what fails of it."""
+    path = Layout.of(report.path).run
+    document: dict[str, Any] = json.loads(path.read_text())
+    document["verdicts"] = to_records(verdicts_of(report, analyzers, tell))
+    write_atomically(path, json.dumps(document, indent=1).encode())
+
+
 def earlier_plan(report: Path) -> Plan | None:
     """The sizes that --budget chose for the last run into this report."""
     with suppress(OSError, ValueError, KeyError, TypeError):  # what is wrong with it, opening it will say
@@ -125,7 +139,7 @@ def describe_run(
         "replicates": deal.replicates,
         "seed": deal.seed,
         "held_out": deal.held_out,
-        "training": None if deal.trained_on is None else request.said.get("training_data", deal.trained_on.name),
+        "training": None if deal.trained_on is None else name_of(deal.trained_on, request.said.get("training_data")),
     }  # fmt: skip
     return {
         "run_id": run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError, UsageError
+from wganalyze.running.given import name_of
 from wganalyze.running.preprocessing import choose_preprocessing
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
@@ -20,7 +21,7 @@ def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: in
     ``first``: its generator may show the range of the data. ``stored``: the fewest samples that a snapshot stores in
     place of a generator, which bound the default of n too.
     """
-    text = said.get("data", source.name)
+    text = name_of(source, said.get("data"))
     replicates = said.get("replicates", defaults.REPLICATES)
     parts = 2 * replicates + 1
     most = defaults.N if source.size is None else source.size // parts

@@ -47,9 +47,11 @@ class Said(TypedDict, total=False):
     """What was said; a fact that was left unsaid is not in it."""
 
     data: Annotated[
-        str,
+        Any,
         Fact(
-            "Real data, NAME or NAME:ARGUMENT; wganalyze plugins lists the sources.",
+            "Real data, NAME or NAME:ARGUMENT (wganalyze plugins lists the sources), or a Dataset or array of your own "
+            "code, MODULE:NAME or FILE.py:NAME.",
+            values.data,
             toml=("data", "source"),
             metavar="DATA",
             opening=True,
@@ -89,9 +91,10 @@ class Said(TypedDict, total=False):
         ),
     ]
     training_data: Annotated[
-        str,
+        Any,
         Fact(
             "What the generator was trained on, beside --data: shows whether it memorised.",
+            values.data,
             toml=("data", "training"),
             metavar="DATA",
             example="NAME:ARGUMENT",

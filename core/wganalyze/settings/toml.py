@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from wganalyze.errors import UsageError
-from wganalyze.networks.factories import Net
+from wganalyze.networks.factories import Named, Net
 from wganalyze.settings.facts import Said, facts, read
 
 _NET: Mapping[str, type] = {"factory": str, "architecture": str, "arguments": dict}
 """The keys under which a section names its network."""
 
 _NETWORKS = ("generator", "critic")
+_DATA = ("data", "training_data")
 
 
 def read_config(path: Path, *, trusted: bool) -> Said:
@@ -38,6 +39,7 @@ def read_config(path: Path, *, trusted: bool) -> Said:
             named = {key: content.pop(key) for key in _NET if key in content}
             said[section] = _net(named, section, path, trusted)
         said |= _read_section(section, content, path)
+    said |= {name: Named(said[name], trusted, path.parent) for name in _DATA if name in said}
     return cast(Said, said)
 
 

@@ -39,6 +39,13 @@ def net(value: Any) -> Net:
     return Net(value)
 
 
+def data(value: Any) -> Any:
+    """A source by its name, or samples themselves, which are looked at when they are read."""
+    if value is None or isinstance(value, bool | int | float | list | tuple | Mapping):
+        raise ValueError("name a source as a text, NAME or NAME:ARGUMENT; or pass an array, a Dataset, a DataFrame")
+    return value
+
+
 def size(value: Any) -> int | Literal["max"]:
     """``300``, or ``max``."""
     if value == "max":

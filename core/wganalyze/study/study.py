@@ -212,6 +212,11 @@ class SnapshotStudy:
                 f"{self.snapshot.label}: the generator makes samples of shape {shape}, the data are "
                 f"{self.deal.source.shape}; use data of the size it was trained on"
             )
+        if self.deal is not None and _axes_differ(samples.shape, self.deal.source.shape):
+            raise CheckpointError(
+                f"{self.snapshot.label}: the generator makes samples of shape {shape}, the data are "
+                f"{self.deal.source.shape}; bring the data's axes into that order"
+            )
         return samples
 
     # The critic
@@ -343,3 +348,8 @@ class SnapshotStudy:
             return generate(self.snapshot, PROBES, Split("probe"), seed=0, device=self.device)[0]
 
         return self.cached("probe", make)
+
+
+def _axes_differ(made: tuple[int, ...], real: tuple[int, ...]) -> bool:
+    """Images of the same size whose channels stand elsewhere: pixel by pixel, they are not comparable."""
+    return len(made) == len(real) == 3 and made != real and sorted(made) == sorted(real)

@@ -70,7 +70,7 @@ def test_a_value_is_read_by_its_fact(name: str, value: Any, expected: object) ->
         ("latent_law", "gauss", "choose one of: normal, uniform"),
         ("trust", 1, "not of the type bool"),
         ("out", 3, ""),
-        ("data", 3, "not of the type str"),
+        ("data", 3, "name a source as a text"),
         ("roles", 3, "write PATTERN=ROLE"),
         ("replicates", 0, "write a whole number from 1 on"),
         ("replicates", -1, "write a whole number from 1 on"),

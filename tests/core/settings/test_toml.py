@@ -131,7 +131,7 @@ def test_options_may_stand_in_sections_of_their_own(tmp_path: Path) -> None:
         ("[data]\nrange = [0]", r"range = \[0\]: write LOW,HIGH"),
         ("[data]\nnormalize = {mean = 0.5}", r"normalize = {'mean': 0\.5}: write MEAN,STD"),
         ("[data]\nheld_out = 1", r"held_out = 1: not of the type bool"),
-        ("[data]\nsource = 1", r"source = 1: not of the type str"),
+        ("[data]\nsource = 1", r"source = 1: name a source as a text"),
         ("[files]\n'*.pt' = 'judge'", r"\[files\]: write PATTERN=ROLE with the role generator, critic or ignore"),
         ("[files]\n'*.pt' = 3", r"\[files\]: write PATTERN=ROLE"),
         ("files = 3", r"no section is called \[files\]"),

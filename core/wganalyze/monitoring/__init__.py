@@ -1,0 +1,1 @@
+"""Networks in memory, analysed while they are trained."""
