@@ -23,6 +23,7 @@ from wganalyze.running.execute import Basis, find_basis, run_on
 from wganalyze.running.opened import Opened, everything_said, open_request
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
+from wganalyze.running.run_json import conclude
 from wganalyze.text import one_line
 
 K = TypeVar("K")
@@ -56,6 +57,7 @@ class Watch:
         said = self.request.said
         host = load_host(said.get("no_plugins", ()))
         self._loaders = host.loaders_for(said.get("loader"))
+        self._analyzers = [*host.analyzers.values()]
         self._files: _Calm[Path, Stamp] = _Calm(self.settle)
         self._snapshots: _Calm[str, tuple[tuple[Path, Stamp], ...]] = _Calm(self.settle)
         choose_analyzers(said, host)  # what is asked wrongly is said before there are files
@@ -101,10 +103,11 @@ class Watch:
             self.close()
 
     def close(self) -> None:
-        """Bring the report's files up to date."""
+        """Bring the report's files up to date, and reach its verdicts anew."""
         if self._basis is not None and self._basis.views is not None:
             try:
                 self._basis.views.refresh(force=True)
+                conclude(Report(self.request.report_path), self._analyzers, self.progress.note)
             except OSError as error:
                 self.progress.note(f"{self.request.report_path}: the views could not be written ({error.strerror})")
 

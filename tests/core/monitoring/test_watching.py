@@ -266,7 +266,7 @@ def test_a_disk_that_is_full_is_a_line_and_is_tried_again(trainer: Trainer, monk
     trainer.save(1)
     watch = trainer.watch()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **more: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
