@@ -178,7 +178,7 @@ def test_the_command_that_it_prints_is_the_run_that_it_made(ran: Demo) -> None:
     line = shlex.split(next(line for line in ran.out.splitlines() if line.startswith("wganalyze run ")))
     code, _, err = command(*line[1:])
     assert code == 0
-    assert "72 of 72 cells were reused" in err
+    assert "80 of 80 cells were reused" in err
 
 
 def test_a_second_call_trains_and_computes_nothing(ran: Demo) -> None:
@@ -189,7 +189,7 @@ def test_a_second_call_trains_and_computes_nothing(ran: Demo) -> None:
         f"{ran.folder / 'checkpoints' / run}: trained already" for run in ("wgan-gp", "wgan")
     ]
     assert "training for" not in err
-    assert "72 of 72 cells were reused" in err
+    assert "80 of 80 cells were reused" in err
     assert {path: path.stat().st_mtime_ns for path in ran.checkpoints} == before
     assert out.splitlines()[-1] == ran.out.splitlines()[-1]
 

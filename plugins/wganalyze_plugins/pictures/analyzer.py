@@ -30,11 +30,10 @@ class Pictures(Analyzer):
     needs = frozenset({Need.REAL, Need.FAKE})
 
     def measure(self, study: Study) -> Iterator[Yielded]:
-        """Yield pictures; what shows no network is yielded once a run, by the first snapshot that is looked at."""
+        """Yield pictures; what shows no network is yielded once a run, by the first snapshot that could be."""
         shape = study.real().shape
-        first = study.cached("pictures of the data", lambda: study.snapshot.label, scope="data")
         if len(shape) in (2, 3) and min(shape[-2:]) >= SMALLEST:
-            yield from _images(study, shape, of_data=first == study.snapshot.label)
+            yield from _images(study, shape)
         elif study.dim > 1:
             yield _points(study)
             if study.dim > 2:
@@ -43,7 +42,7 @@ class Pictures(Analyzer):
             raise NotMeasurable("samples of one number have no picture; exact-w has their distance")
 
 
-def _images(study: Study, shape: tuple[int, ...], *, of_data: bool) -> Iterator[Picture]:
+def _images(study: Study, shape: tuple[int, ...]) -> Iterator[Picture]:
     from wganalyze_plugins.clustering import nearest
     from wganalyze_plugins.pictures.images import Grids
 
@@ -70,7 +69,8 @@ def _images(study: Study, shape: tuple[int, ...], *, of_data: bool) -> Iterator[
         x.points[columns],
         f"{_when(study)}.",
     )
-    if of_data:
+    first = study.cached("pictures of the data", lambda: study.snapshot.label, scope="data")
+    if first == study.snapshot.label:
         yield from _of_data(study, grids)
 
 

@@ -184,6 +184,13 @@ def test_what_shows_no_network_is_yielded_by_one_snapshot_of_a_run(ask: Call, im
     assert shown(ask(later))["samples"].alt == "Step 7."
 
 
+def test_a_snapshot_that_fails_leaves_what_shows_no_network_to_the_next(ask: Call, images: Call) -> None:
+    study = images()
+    broken = replace(study.snapshot, label="broken", make_generator=lambda: nn.Linear(3, 64))
+    ask(SnapshotStudy(broken, study.deal, study.shared), status="failed")
+    assert "reals" in shown(ask(study))
+
+
 def test_the_same_seed_gives_the_same_bytes(ask: Call, images: Call) -> None:
     first, second, other = (ask(images(seed=seed)).pictures for seed in (0, 0, 1))
     assert first == second
