@@ -132,7 +132,8 @@ def _copied(network: Module, role: Role) -> Module | CheckpointError:
             done[id(parameter)] = torch.nn.Parameter(parameter.detach().cpu().clone(), requires_grad=False)
         for buffer in network.buffers():
             done[id(buffer)] = buffer.detach().cpu().clone()
-        copied = copy.deepcopy(network, done).eval()
+        with torch.no_grad():  # of a scripted network, the copies of parameters would have a history else
+            copied = copy.deepcopy(network, done).eval()
         narrow = {p.dtype for p in copied.parameters()} & {torch.float16, torch.bfloat16}
         wide = role == "generator" and any(p.dtype == torch.float64 for p in copied.parameters())
         return copied.float() if narrow or wide else copied
@@ -142,9 +143,12 @@ def _copied(network: Module, role: Role) -> Module | CheckpointError:
 
 def _part(copied: Module | CheckpointError, role: Role, step: int | None) -> Part:
     def read() -> Module:
+        import torch
+
         if isinstance(copied, CheckpointError):
             raise copied
-        return copy.deepcopy(copied)  # analysis moves it to a device, and may run it in train mode
+        with torch.no_grad():
+            return copy.deepcopy(copied)  # analysis moves it to a device, and may run it in train mode
 
     state = {} if isinstance(copied, CheckpointError) else state_of(copied)
     keys = {key: TensorSpec(tuple(t.shape), str(t.dtype).partition(".")[2]) for key, t in state.items()}

@@ -106,6 +106,17 @@ def test_wrappers_are_taken_off() -> None:
     assert unwrapped(cast(nn.Module, torch.compile(net))) is net
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripted_networks() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)))
+    made = snapshot(critic=cast(nn.Module, scripted))
+    assert made.critic is not None
+    x = torch.randn(4, 2)
+    assert torch.equal(made.critic(x), scripted(x))
+    assert all(p.requires_grad for p in scripted.parameters())
+    assert not any(p.requires_grad for p in made.critic.parameters())
+
+
 class Locked(nn.Module):
     """Cannot be copied."""
 
