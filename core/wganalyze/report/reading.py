@@ -16,7 +16,7 @@ from wganalyze.report.html import to_html
 from wganalyze.report.layout import Layout
 from wganalyze.report.plotting import Plots
 from wganalyze.report.questions.best import Best, best
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, arrow
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS
 from wganalyze.report.store import CellStore
 from wganalyze.report.verdict import RunVerdict, of_records
 from wganalyze.report.views import Views
@@ -57,8 +57,7 @@ class Report:
     @cached_property
     def pictures(self) -> pd.DataFrame:
         """One row for each picture: snapshot, step, analyzer, name, caption, alt, width, height, and its PNG bytes."""
-        table = self._views.get("pictures")
-        return _whole(_frame(arrow(PICTURES).empty_table() if table is None else table), PICTURES)
+        return _frame(Views(CellStore(self.path)).pictures())
 
     @property
     def tables(self) -> list[str]:

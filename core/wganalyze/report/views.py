@@ -1,4 +1,4 @@
-"""Views: ``measurements/``, ``_findings/``, ``_pictures/``, ``_tables/*/``: few large files from the cells that count.
+"""Views: ``measurements/``, ``_findings/`` and ``_tables/*/``, a few large files made from the cells that count.
 
 A number is never visible without its finding: findings come before measurements, and leave after them.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
 from wganalyze.report.holm import corrected_rows
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, arrow
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, SCHEMA_VERSION, arrow
 from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, PICTURES_FILE, CellStore, sync_folder, write_table
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ class Views:
         order = [("snapshot", "ascending"), ("step", "ascending")]
         return {view: table.sort_by([o for o in order if o[0] in table.column_names]) for view, table in tables.items()}
 
+    def pictures(self) -> pa.Table:
+        """The pictures of the cells that count, from the cells themselves: a view would hold them twice."""
+        paths = [self.store.folder / cell / PICTURES_FILE for cell in self.store.current()]
+        tables = [_read(path) for path in paths if path.exists()]
+        table = _joined(tables) if tables else arrow(PICTURES).empty_table()
+        return table.sort_by([("snapshot", "ascending"), ("step", "ascending")])
+
     def _write(self, cells: list[str]) -> None:
         tables = self.complete(cells)
         stamp = _stamp(cells)
@@ -121,7 +128,7 @@ class Views:
         return _only(shown, gone) if gone else None
 
     def _replace(self, view: str, table: pa.Table, stamp: str) -> None:
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), "cells": stamp})
+        table = table.replace_schema_metadata({"wganalyze_schema": SCHEMA_VERSION, "cells": stamp})
         folder = self.layout.view(view)
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{_PART}.{os.getpid()}"
@@ -134,7 +141,7 @@ class Views:
 
     def _files(self) -> dict[str, Path]:
         """The files of the views on disk."""
-        views = ("measurements", "findings", "pictures", *self.layout.details())
+        views = ("measurements", "findings", *self.layout.details())
         return {view: path for view in views if (path := self.layout.view(view) / _PART).exists()}
 
     def _stamp_on_disk(self) -> str:
@@ -156,22 +163,24 @@ def _stamp(cells: list[str]) -> str:
 
 
 def _read_cell(folder: Path) -> list[tuple[str, pa.Table]]:
-    import pyarrow as pa
 
     paths = {"measurements": folder / MEASUREMENTS_FILE, "findings": folder / FINDINGS_FILE}
-    pictures = folder / PICTURES_FILE
-    paths |= {"pictures": pictures} if pictures.exists() else {}
     paths |= {f"tables/{path.stem}": path for path in sorted((folder / "tables").glob("*.parquet"))}
-    tables = []
-    for view, path in paths.items():
-        try:
-            tables.append((view, _table(path)))
-        except (OSError, pa.ArrowException) as error:
-            raise WganalyzeError(
-                f"{path}: cannot be read ({_first_line(error)}); delete the folder {folder} and run again, "
-                "which computes this cell anew"
-            ) from None
-    return tables
+    return [(view, _read(path)) for view, path in paths.items()]
+
+
+def _read(path: Path) -> pa.Table:
+    """A file of a cell; WganalyzeError says which cell is damaged."""
+    import pyarrow as pa
+
+    try:
+        return _table(path)
+    except (OSError, pa.ArrowException) as error:
+        folder = path.parent if path.parent.name != "tables" else path.parent.parent
+        raise WganalyzeError(
+            f"{path}: cannot be read ({_first_line(error)}); delete the folder {folder} and run again, "
+            "which computes this cell anew"
+        ) from None
 
 
 def _table(path: Path) -> pa.Table:

@@ -177,32 +177,30 @@ def test_cells_that_leave_take_their_rows_and_tables_with_them(report: Path, wri
 
 
 def test_pictures_come_and_leave_with_their_cell(report: Path, write_cell: WriteCell, shot: Picture) -> None:
+    """There is no view of them, which would hold them twice."""
+    assert views_of(report).pictures().num_rows == 0
     write_cell(report, "kept", {"m": 1.0}, pictures=[shot])
     write_cell(report, "s", {"m": 2.0}, pictures=[replace(shot, name="gone")], key="0" * 32)
     views_of(report).refresh(force=True)
-    frame = pd.read_parquet(report / "_pictures")
+    frame = views_of(report).pictures().to_pandas()
     assert list(frame.columns) == list(PICTURES)
     assert frame[["snapshot", "name", "png"]].to_numpy().tolist() == [
         ["kept", "shot", shot.png],
         ["s", "gone", shot.png],
     ]
     CellStore(report).choose({slot("s", "a"): "1" * 32})
-    views_of(report).refresh(force=True)
-    assert pd.read_parquet(report / "_pictures")["snapshot"].tolist() == ["kept"]
+    assert views_of(report).pictures()["snapshot"].to_pylist() == ["kept"]
+    assert {path.name for path in report.iterdir() if path.is_dir()} == {"measurements", "_findings", "_cells"}
 
 
-def test_a_report_without_pictures_has_no_view_of_them(report: Path, write_cell: WriteCell, shot: Picture) -> None:
-    """Also once the last cell that had some is gone."""
-    write_cell(report, "s", {"m": 1.0})
-    views_of(report).refresh(force=True)
-    assert set(views_of(report).read()) == {"measurements", "findings"}
-    write_cell(report, "t", {"m": 1.0}, pictures=[shot], key="0" * 32)
-    views_of(report).refresh(force=True)
-    assert set(views_of(report).read()) == {"measurements", "findings", "pictures"}
-    CellStore(report).choose({slot("t", "a"): "1" * 32})
-    views_of(report).refresh(force=True)
-    assert set(views_of(report).read()) == {"measurements", "findings"}
-    assert not list(report.glob("_pictures/*.parquet"))
+def test_a_damaged_picture_names_its_cell(report: Path, write_cell: WriteCell, shot: Picture) -> None:
+    name = write_cell(report, "s", {"m": 1.0}, pictures=[shot])
+    path = report / "_cells" / name / "pictures.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(
+        WganalyzeError, match=rf"{name}/pictures\.parquet: cannot be read .*; delete the folder .*{name} "
+    ):
+        views_of(report).pictures()
 
 
 def test_findings_come_before_numbers_and_leave_after_them(
