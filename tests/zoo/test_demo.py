@@ -170,7 +170,8 @@ def test_the_demo_shows_its_report(ran: Demo) -> None:
     assert ran.out.endswith(shown)
     for run in RUNS:
         assert f"{run}/step_001200" in ran.out
-    assert "Findings" in ran.out
+    assert "findings: " in ran.out
+    assert "Findings" in command("show", str(ran.folder / "report"), "--all")[1]
 
 
 def test_the_command_that_it_prints_is_the_run_that_it_made(ran: Demo) -> None:

@@ -147,7 +147,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        return to_html(str(self.path), self.summary, self.told)
+        return to_html(str(self.path), self.verdicts, self.summary, self.told)
 
 
 def open_report(path: str | Path) -> Report:
