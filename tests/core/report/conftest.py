@@ -9,10 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from wganalyze.contracts.measurement import Headline, Metric
-from wganalyze.report.schema import FINDINGS, MEASUREMENTS, table_of
+from wganalyze.contracts.picture import Picture
+from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, table_of
 from wganalyze.report.store import RUN_FILE, CellStore, CellTables, slot
 
 WriteCell = Callable[..., str]
@@ -43,6 +45,12 @@ def wgan_metrics() -> tuple[Metric, ...]:
     )
 
 
+@pytest.fixture(scope="session")
+def shot() -> Picture:
+    """A picture of two by three pixels."""
+    return Picture.of_pixels("shot", "A shot.", np.arange(6, dtype=np.uint8).reshape(2, 3))
+
+
 @pytest.fixture
 def write_cell() -> WriteCell:
     """Writes one cell into a report and plans it; returns its name. ``numbers`` maps metrics to values, or to rows.
@@ -61,6 +69,7 @@ def write_cell() -> WriteCell:
         findings: Sequence[Mapping[str, Any]] = (),
         details: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         metrics: Sequence[Metric] = (),
+        pictures: Sequence[Picture] = (),
         **common: Any,
     ) -> str:
         store = CellStore(report)
@@ -80,7 +89,10 @@ def write_cell() -> WriteCell:
             columns = {key: kinds[type(value)] for record in records for key, value in record.items()}
             prefix = {"run_id": "string", "snapshot": "string", "step": "int64", "cell": "string"}
             tables[f"{analyzer}.{table}"] = table_of({**prefix, **columns}, [{**place, **r} for r in records])
-        store.commit(name, CellTables(table_of(MEASUREMENTS, rows), table_of(FINDINGS, told), tables))
+        shots = [{**place, **asdict(shot), "width": shot.size[0], "height": shot.size[1]} for shot in pictures]
+        shown = [{name: value for name, value in shot.items() if name in PICTURES} for shot in shots]
+        drawn = table_of(PICTURES, shown) if shown else None
+        store.commit(name, CellTables(table_of(MEASUREMENTS, rows), table_of(FINDINGS, told), tables, drawn))
         if metrics:
             path = report / RUN_FILE
             record = json.loads(path.read_text()) if path.exists() else {"snapshots": []}

@@ -1,0 +1,206 @@
+"""The headline metrics over steps: which numbers share a chart, and how it is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wganalyze.report.format import number
+from wganalyze.report.headlines import Headlined, by_column
+from wganalyze.report.page.chart import Drawing, Series, draw
+from wganalyze.report.page.scales import domain, spans_decades
+from wganalyze.report.page.tables import BETTER
+from wganalyze.report.page.view import Trajectory, Value, View
+
+FLOOR = "_floor"
+"""What the name of a metric ends with that is the same between two samples of real data."""
+TOGETHER = 6
+"""Lines of one chart: more get a small chart for each trajectory."""
+SMALL = (200.0, 120.0)
+REFERENCE = -1
+NOTHING = Value(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing; ``name``: of the trajectory, where each has its own, and ``last``: its last number.
+
+    ``desc``: what is to be seen, in words.
+    """
+
+    name: str
+    last: str
+    desc: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True)
+class Figures:
+    """``charts``, and what needs none: ``constant``, (title, number) of a headline that is the same everywhere."""
+
+    charts: Sequence[Figure]
+    constant: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows."""
+
+    number: int
+    title: str
+    legend: str
+    notes: Sequence[str]
+    metrics: Sequence[tuple[str, str]]
+    panels: Sequence[Panel]
+    x_title: str
+
+
+def figures(view: View) -> Figures | None:
+    """A chart for each headline that some trajectory has; a floor stands in the chart of its metric."""
+    columns = by_column(view.report.headlines)
+    floors = {f"{each.metric}{FLOOR}" for group in columns.values() for each in group}
+    charts, constant = [], []
+    for place, (title, group) in enumerate(columns.items(), 1):
+        lines = {each.name: _lines(view, each, group) for each in view.trajectories}
+        values = {v for own in lines.values() for each in own for v in each.y if math.isfinite(v)}
+        if not values or all(each.metric in floors for each in group):
+            continue
+        if len(values) == 1 and sum(len(each.steps) for each in view.trajectories) > 1:
+            constant.append((title, number(*values)))
+        else:
+            charts.append(_figure(view, place, title, group, lines))
+    return Figures(charts, constant) if charts or constant else None
+
+
+def _figure(
+    view: View, place: int, title: str, group: Sequence[Headlined], lines: Mapping[str, Sequence[Series]]
+) -> Figure:
+    everything = [each for own in lines.values() for each in own]
+    floor = _floor(view, group)
+    values = [v for each in (*everything, *floor) for v in each.values]
+    log = any(each.headline.end for each in group) or spans_decades(values)
+    log = log and all(v > 0 for v in values if math.isfinite(v))
+    percent = all(each.headline.share_of for each in group)
+    if sum(bool(each.name) for each in everything) <= TOGETHER:
+        series = _styled(everything)
+        panels = [Panel("", "", _described(lines, group), draw([*floor, *series], log=log, percent=percent))]
+    else:
+        panels = _small(lines, floor, group, log, percent)
+    declared = view.declared.get(group[0].metric, {})
+    notes = [text for text in (BETTER.get(str(declared.get("direction", "")), ""), _unit(declared, percent)) if text]
+    notes += ["logarithmic scale"] if log else []
+    names = [each.metric for each in group] + [f"{each.metric}{FLOOR}" for each in group if floor]
+    legend = next((each.headline.legend for each in group if each.headline.legend), str(declared.get("help", "")))
+    name, colon, rest = legend.partition(": ")
+    if colon and name in title:  # which stands above it
+        legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
+    units = view.report.summary["step_unit"].dropna()
+    x_title = str(units.iloc[0]) if len(units) else "step"
+    return Figure(place, title, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
+
+
+def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> list[Series]:
+    """One for each metric of a trajectory; of a bracket one for both ends, with the area between them."""
+    ends = {each.headline.end: each for each in group if each.headline.end}
+    columns = [[_shown(view, label, each) for label in trajectory.labels] for each in group]
+    if {*ends} == {"low", "high"} and len(group) == 2:
+        by_end = {each.headline.end: column for each, column in zip(group, columns, strict=True)}
+        low, high = ([v.value for v in by_end[end]] for end in ("low", "high"))
+        return [Series(trajectory.name, trajectory.steps, low, low, high), Series("", trajectory.steps, high)]
+    found = []
+    for each, column in zip(group, columns, strict=True):
+        name = trajectory.name if len(group) == 1 else f"{trajectory.name}: {each.metric}"
+        banded = each.headline.interval or any(math.isfinite(v.low) for v in column)
+        low, high = ([v.low for v in column], [v.high for v in column]) if banded else ([], [])
+        found.append(Series(name, trajectory.steps, [v.value for v in column], low, high))
+    return found
+
+
+def _shown(view: View, label: str, each: Headlined) -> Value:
+    found = view.values.get((label, each.metric), NOTHING)
+    if not each.headline.share_of:
+        return found
+    whole = view.values.get((label, each.headline.share_of), NOTHING).value
+    return Value(found.value / whole, math.nan, math.nan) if whole > 0 else NOTHING
+
+
+def _floor(view: View, group: Sequence[Headlined]) -> list[Series]:
+    """The floor of the first metric that has one, over all steps."""
+    for each in group:
+        if each.headline.share_of:
+            continue
+        found = {
+            step: value.value
+            for trajectory in view.trajectories
+            for step, label in zip(trajectory.steps, trajectory.labels, strict=True)
+            if (value := view.values.get((label, f"{each.metric}{FLOOR}"))) is not None
+        }
+        if found:
+            steps = sorted(found)
+            return [Series("floor", steps, [found[step] for step in steps], colour=REFERENCE, dash=1)]
+    return []
+
+
+def _styled(series: Sequence[Series]) -> list[Series]:
+    """A colour and dashes for each name; the second line of a bracket is like its first."""
+    found: list[Series] = []
+    at = -1
+    for each in series:
+        at += bool(each.name)
+        found.append(replace(each, colour=at, dash=at))
+    return found
+
+
+def _small(
+    lines: Mapping[str, Sequence[Series]], floor: Sequence[Series], group: Sequence[Headlined], log: bool, percent: bool
+) -> list[Panel]:
+    """A small chart for each trajectory, with all others pale behind it, on the same axes."""
+    everything = [each for group_lines in lines.values() for each in group_lines]
+    values = [v for each in (*everything, *floor) for v in each.values]
+    steps = [step for each in everything for step in each.x]
+    across = (min(steps), max(steps)) if min(steps) < max(steps) else domain(steps)
+    pale = [replace(each, pale=True, low=(), high=()) for each in everything]
+    quiet = [replace(each, name="") for each in floor]
+    return [
+        Panel(
+            name,
+            _last(own),
+            _described({name: own}, group),
+            draw(
+                [*pale, *quiet, *(replace(each, dash=at % max(1, len(group))) for at, each in enumerate(own))],
+                size=SMALL,
+                log=log,
+                percent=percent,
+                labelled=False,
+                y_domain=domain(values, log=log),
+                x_domain=across,
+                ticks=3,
+            ),
+        )
+        for name, own in lines.items()
+    ]
+
+
+def _last(own: Sequence[Series]) -> str:
+    """The last numbers of the lines of a trajectory."""
+    ends = [next((v for v in reversed([*each.y]) if math.isfinite(v)), math.nan) for each in own]
+    return " – ".join(number(each) for each in ends) if any(map(math.isfinite, ends)) else ""
+
+
+def _described(lines: Mapping[str, Sequence[Series]], group: Sequence[Headlined]) -> str:
+    """What a chart shows, in words: of each line where it begins and ends."""
+    told = []
+    for each in (one for own in lines.values() for one in own if one.name):
+        points = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(y)]
+        if points:
+            (first, start), (last, end) = points[0], points[-1]
+            over = f"{number(start)} at step {first}"
+            told.append(f"{each.name}: {over}{f', {number(end)} at step {last}' if last != first else ''}.")
+    return " ".join(told)
+
+
+def _unit(declared: Mapping[str, Any], percent: bool) -> str:
+    unit = declared.get("unit", "")
+    return "" if percent or not unit else f"in {unit}"
