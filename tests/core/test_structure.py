@@ -240,7 +240,8 @@ def loaded_by(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["-h"], ["--version"], ["run", "--help"], ["inspect", "-h"], ["show", "--help"]]
+    "arguments",
+    [["--help"], ["-h"], ["--version"], ["run", "--help"], ["inspect", "-h"], ["show", "--help"], ["page", "--help"]],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = loaded_by(*arguments)

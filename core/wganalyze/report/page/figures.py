@@ -68,7 +68,8 @@ def figures(view: View) -> Figures | None:
         if not values or all(each.metric in floors for each in group):
             continue
         if len(values) == 1 and sum(len(each.steps) for each in view.trajectories) > 1:
-            constant.append((title, number(*values)))
+            (value,) = values
+            constant.append((title, _text(value, bool(group[0].headline.share_of))))
         else:
             charts.append(_figure(view, place, title, group, lines))
     return Figures(charts, constant) if charts or constant else None
@@ -85,7 +86,7 @@ def _figure(
     percent = all(each.headline.share_of for each in group)
     if sum(bool(each.name) for each in everything) <= TOGETHER:
         series = _styled(everything)
-        panels = [Panel("", "", _described(lines, group), draw([*floor, *series], log=log, percent=percent))]
+        panels = [Panel("", "", _described(lines, percent), draw([*floor, *series], log=log, percent=percent))]
     else:
         panels = _small(lines, floor, group, log, percent)
     declared = view.declared.get(group[0].metric, {})
@@ -166,8 +167,8 @@ def _small(
     return [
         Panel(
             name,
-            _last(own),
-            _described({name: own}, group),
+            _last(own, percent),
+            _described({name: own}, percent),
             draw(
                 [*pale, *quiet, *(replace(each, dash=at % max(1, len(group))) for at, each in enumerate(own))],
                 size=SMALL,
@@ -183,22 +184,27 @@ def _small(
     ]
 
 
-def _last(own: Sequence[Series]) -> str:
+def _last(own: Sequence[Series], percent: bool) -> str:
     """The last numbers of the lines of a trajectory."""
     ends = [next((v for v in reversed([*each.y]) if math.isfinite(v)), math.nan) for each in own]
-    return " – ".join(number(each) for each in ends) if any(map(math.isfinite, ends)) else ""
+    return " – ".join(_text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
 
 
-def _described(lines: Mapping[str, Sequence[Series]], group: Sequence[Headlined]) -> str:
+def _described(lines: Mapping[str, Sequence[Series]], percent: bool) -> str:
     """What a chart shows, in words: of each line where it begins and ends."""
     told = []
     for each in (one for own in lines.values() for one in own if one.name):
         points = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(y)]
         if points:
             (first, start), (last, end) = points[0], points[-1]
-            over = f"{number(start)} at step {first}"
-            told.append(f"{each.name}: {over}{f', {number(end)} at step {last}' if last != first else ''}.")
+            begins = f"{each.name}: {_text(start, percent)} at step {first}"
+            ends = f", {_text(end, percent)} at step {last}" if last != first else ""
+            told.append(f"{begins}{ends}.")
     return " ".join(told)
+
+
+def _text(value: float, percent: bool) -> str:
+    return f"{value:.0%}" if percent and math.isfinite(value) else number(value)
 
 
 def _unit(declared: Mapping[str, Any], percent: bool) -> str:

@@ -53,6 +53,8 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
         return [10.0**each for each in inside if (each - inside[0]) % stride == 0]
     fine = [m * 10.0**each for each in range(first, last + 1) for m in ROUND]
     fine = [each for each in fine if low * (1 - 1e-9) <= each <= high * (1 + 1e-9)]
+    if len(fine) > most + 1 and len(inside) >= 2:
+        return [10.0**each for each in inside]
     return fine if len(fine) >= 2 else linear_ticks(low, high, most)
 
 
@@ -80,20 +82,27 @@ def tick_labels(ticks: list[float], *, log: bool = False, percent: bool = False)
     if percent:
         ticks = [100 * each for each in ticks]
     steps = [abs(b - a) for a, b in pairwise(ticks)] or [abs(ticks[0]) if ticks else 1.0]
-    texts = [_short(each, abs(each) if log else min(steps)) for each in ticks]
+    largest = max([0.0, *map(abs, ticks)])
+    texts = [_short(each, abs(each), abs(each)) if log else _short(each, min(steps), largest) for each in ticks]
     return [f"{each} %" for each in texts] if percent else texts
 
 
-def _short(value: float, step: float) -> str:
-    if value == 0 or abs(value) < step / 1e6:
+def _short(value: float, step: float, largest: float) -> str:
+    """``value`` with the decimals that ``step`` needs, in the unit (k, M, G) that the ``largest`` beside it has."""
+    if abs(value) < step / 1e6 or value == 0:
         return "0"
-    if abs(value) >= 1e4 or abs(value) < 1e-3:
-        for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-            if size <= abs(value) < 1000 * size:
-                return f"{value / size:.{_decimals(step / size)}f}{letter}"
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
-    return f"{value:.{_decimals(step)}f}"
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if max(size, 1e4) <= largest * (1 + 1e-9) < 1000 * size:
+            return f"{value / size:.{_decimals(step / size)}f}{letter}"
+    if 1e-3 <= largest < 1e4:
+        return f"{value:.{_decimals(step)}f}"
+    mantissa, _, power = f"{value:.{max(0, _power(value) - _power(step))}e}".partition("e")
+    return f"{mantissa}e{int(power)}"
 
 
 def _decimals(step: float) -> int:
-    return max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    return max(0, -_power(step)) if step > 0 else 0
+
+
+def _power(value: float) -> int:
+    return math.floor(math.log10(abs(value)) + 1e-9)
