@@ -17,7 +17,10 @@ MOST_DOTS = 16
 DIGIT, LETTER = 6.6, 7.6
 """Widths in pixels, about: of a digit at a tick, of a bold letter in a label."""
 LINE = 13.0
-LONGEST_LABEL = 15
+LONGEST_LABEL, LONGEST_NAME = 15, 24
+ROW = 18.0
+REFERENCE = -1
+"""The colour of a floor."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +91,56 @@ def draw(
     room = max([0.0, *(LETTER * min(len(each.name), LONGEST_LABEL) + 10 for each in named)])
     low, high = y_domain or domain((v for each in series for v in each.values), log=log)
     probe = Scale(low, high, 0, 1, log)
+    steps = {step for each in series for step in each.x}
     texts = tick_labels(probe.ticks(ticks), log=log, percent=percent)
     left = 10 + DIGIT * max([2, *map(len, texts)])
     frame = (left, 8.0, width - max(room, 10.0), height - 22.0)
     y = Scale(low, high, frame[3], frame[1], log)
     x = Scale(*(x_domain or _across(series)), frame[0] + 4, frame[2] - 4)
+    x_ticks = _whole(x.ticks(4)) if len(steps) > 1 else [*steps]
     kept = [_thinned(each) for each in series]
     return Drawing(
         width,
         height,
         frame,
-        [*zip(map(x, xs := _whole(x.ticks(4))), tick_labels(xs), strict=True)],
+        [*zip(map(x, x_ticks), tick_labels(x_ticks), strict=True)],
         [*zip(map(y, probe.ticks(ticks)), texts, strict=True)],
         [mark for each in kept if (mark := _band(each, x, y)) is not None],
         [Mark(each.colour, path, each.dash, pale=each.pale) for each in kept if (path := _line(each, x, y))],
         [Mark(each.colour, x=px, y=py) for each in kept if not each.pale for px, py in _dots(each, x, y)],
         _labels(kept, x, y, frame) if named else [],
+    )
+
+
+def draw_rows(
+    rows: Sequence[tuple[str, float, float, float]],
+    *,
+    reference: float = math.nan,
+    width: float = 380.0,
+    log: bool = False,
+    percent: bool = False,
+) -> Drawing:
+    """A dot with its interval for each (name, number, low, high), one under another; ``reference``: a line across."""
+    names = [_cut(name, LONGEST_NAME) for name, *_ in rows]
+    left = 10 + DIGIT * max([2, *map(len, names)])
+    frame = (left, 8.0, width - 14, 16 + ROW * len(rows))
+    low, high = domain([*(v for _, *values in rows for v in values), reference], log=log)
+    x = Scale(low, high, frame[0] + 4, frame[2] - 4, log)
+    ticks = x.ticks(4)
+    places = [frame[1] + ROW * (at + 0.6) for at in range(len(rows))]
+    across = Mark(REFERENCE, line([(x(reference), frame[1]), (x(reference), frame[3])]))
+    whiskers = [Mark(0, line([(x(low), y), (x(high), y)])) for (_, _, low, high), y in zip(rows, places, strict=True)]
+    return Drawing(
+        width,
+        frame[3] + 22,
+        frame,
+        [*zip(map(x, ticks), tick_labels(ticks, log=log, percent=percent), strict=True)],
+        [*zip(places, names, strict=True)],
+        lines=[mark for mark in (across, *whiskers) if mark.path],
+        dots=[
+            Mark(0, x=x(value), y=y) for (_, value, *_), y in zip(rows, places, strict=True) if math.isfinite(x(value))
+        ],
+        labels=[Mark(REFERENCE, text="floor", x=x(reference) + 4, y=frame[3] - 4)] if across.path else [],
     )
 
 
@@ -221,12 +258,15 @@ def _labels(kept: Sequence[Series], x: Scale, y: Scale, frame: tuple[float, floa
     places = spaced([end[1] for _, end in shown], LINE, frame[1] + 4, frame[3] - 4)
     marks = []
     for (each, end), place in zip(shown, places, strict=True):
-        text = each.name if len(each.name) <= LONGEST_LABEL else f"{each.name[: LONGEST_LABEL - 1]}…"
         hair = ""
         if abs(place - end[1]) > 3 or frame[2] - end[0] > 8:
             hair = line([(end[0] + 4, end[1]), (frame[2] + 2, place)])
-        marks.append(Mark(each.colour, hair, text=text, x=frame[2] + 5, y=place + 4))
+        marks.append(Mark(each.colour, hair, text=_cut(each.name, LONGEST_LABEL), x=frame[2] + 5, y=place + 4))
     return marks
+
+
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _end(series: Series, x: Scale, y: Scale) -> Point | None:

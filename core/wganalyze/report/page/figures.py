@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wganalyze.report.format import number
+from wganalyze.report.format import number, spread
 from wganalyze.report.headlines import Headlined, by_column
-from wganalyze.report.page.chart import Drawing, Series, draw
+from wganalyze.report.page.chart import REFERENCE, Drawing, Series, draw, draw_rows
 from wganalyze.report.page.scales import domain, spans_decades
 from wganalyze.report.page.tables import BETTER
-from wganalyze.report.page.view import Trajectory, Value, View
+from wganalyze.report.page.view import Trajectory, Value, View, short_names
 
 FLOOR = "_floor"
 """What the name of a metric ends with that is the same between two samples of real data."""
 TOGETHER = 6
 """Lines of one chart: more get a small chart for each trajectory."""
 SMALL = (200.0, 120.0)
-REFERENCE = -1
 NOTHING = Value(math.nan, math.nan, math.nan)
 
 
@@ -46,10 +45,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class Figure:
-    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows."""
+    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
+
+    ``number``: of its column. ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
+    """
 
     number: int
     title: str
+    spoken: str
     legend: str
     notes: Sequence[str]
     metrics: Sequence[tuple[str, str]]
@@ -58,48 +61,84 @@ class Figure:
 
 
 def figures(view: View) -> Figures | None:
-    """A chart for each headline that some trajectory has; a floor stands in the chart of its metric."""
+    """A chart for each headline that has a number: over the steps, or, where no run has several, by snapshot.
+
+    A floor stands in the chart of its metric.
+    """
     columns = by_column(view.report.headlines)
     floors = {f"{each.metric}{FLOOR}" for group in columns.values() for each in group}
+    stepped = any(len(each.steps) > 1 for each in view.trajectories)
+    labels = [label for each in view.trajectories for label in each.labels] if stepped else view.labels
     charts, constant = [], []
     for place, (title, group) in enumerate(columns.items(), 1):
-        lines = {each.name: _lines(view, each, group) for each in view.trajectories}
-        values = {v for own in lines.values() for each in own for v in each.y if math.isfinite(v)}
-        if not values or all(each.metric in floors for each in group):
+        shown = [_shown(view, label, each).value for each in group for label in labels]
+        values = {v for v in shown if math.isfinite(v)}
+        if len(labels) < 2 or not values or all(each.metric in floors for each in group):
             continue
-        if len(values) == 1 and sum(len(each.steps) for each in view.trajectories) > 1:
-            (value,) = values
-            constant.append((title, _text(value, bool(group[0].headline.share_of))))
+        if len(values) == 1 and all(map(math.isfinite, shown)):
+            constant.append((title, _text(values.pop(), bool(group[0].headline.share_of))))
         else:
-            charts.append(_figure(view, place, title, group, lines))
+            charts.append(
+                _over_steps(view, place, title, group) if stepped else _by_snapshot(view, place, title, group)
+            )
     return Figures(charts, constant) if charts or constant else None
 
 
-def _figure(
-    view: View, place: int, title: str, group: Sequence[Headlined], lines: Mapping[str, Sequence[Series]]
-) -> Figure:
+def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+    lines = {each.name: _lines(view, each, group) for each in view.trajectories}
     everything = [each for own in lines.values() for each in own]
     floor = _floor(view, group)
-    values = [v for each in (*everything, *floor) for v in each.values]
-    log = any(each.headline.end for each in group) or spans_decades(values)
-    log = log and all(v > 0 for v in values if math.isfinite(v))
-    percent = all(each.headline.share_of for each in group)
+    log, percent = _scaled(group, [v for each in (*everything, *floor) for v in each.values])
     if sum(bool(each.name) for each in everything) <= TOGETHER:
-        series = _styled(everything)
-        panels = [Panel("", "", _described(lines, percent), draw([*floor, *series], log=log, percent=percent))]
+        drawing = draw([*floor, *_styled(everything)], log=log, percent=percent)
+        panels = [Panel("", "", _described(lines, percent), drawing)]
     else:
         panels = _small(lines, floor, group, log, percent)
+    units = view.report.summary["step_unit"].dropna()
+    return _figure(view, place, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
+
+
+def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+    """A row for each snapshot (and metric, where there are several); of a bracket for both its ends."""
+    by_end = {each.headline.end: each for each in group}
+    rows: list[tuple[str, Value]] = []
+    for label, name in zip(view.labels, short_names(view.labels, view.name), strict=True):
+        if {*by_end} == {"low", "high"}:
+            low, high = (_shown(view, label, by_end[end]).value for end in ("low", "high"))
+            rows.append((name, Value(low if math.isnan(high) else math.nan, low, high)))
+        else:
+            names = [name] if len(group) == 1 else [f"{name}: {each.metric}" for each in group]
+            rows += zip(names, (_shown(view, label, each) for each in group), strict=True)
+    floor = next((v for label in view.labels for v in (_floor_of(view, label, group),) if math.isfinite(v)), math.nan)
+    log, percent = _scaled(group, [*(v for _, each in rows for v in (each.value, each.low, each.high)), floor])
+    told = [f"{name}: {_text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
+    shown = [(name, each.value, each.low, each.high) for name, each in rows]
+    drawing = draw_rows(shown, reference=floor, log=log, percent=percent)
+    return _figure(view, place, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
+
+
+def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
+    """Is the scale logarithmic, and are its numbers percentages?"""
+    log = any(each.headline.end for each in group) or spans_decades(values)
+    return log and all(v > 0 for v in values if math.isfinite(v)), all(each.headline.share_of for each in group)
+
+
+def _figure(
+    view: View, place: int, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
+) -> Figure:
     declared = view.declared.get(group[0].metric, {})
-    notes = [text for text in (BETTER.get(str(declared.get("direction", "")), ""), _unit(declared, percent)) if text]
+    share = bool(group[0].headline.share_of)
+    notes = [text for text in (BETTER.get(str(declared.get("direction", "")), ""), _unit(declared, share)) if text]
     notes += ["logarithmic scale"] if log else []
-    names = [each.metric for each in group] + [f"{each.metric}{FLOOR}" for each in group if floor]
+    floored = any(math.isfinite(_floor_of(view, label, group)) for label in view.labels)
+    names = [each.metric for each in group]
+    names += [f"{name}{FLOOR}" for name in names if floored]
     legend = next((each.headline.legend for each in group if each.headline.legend), str(declared.get("help", "")))
     name, colon, rest = legend.partition(": ")
     if colon and name in title:  # which stands above it
         legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
-    units = view.report.summary["step_unit"].dropna()
-    x_title = str(units.iloc[0]) if len(units) else "step"
-    return Figure(place, title, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
+    spoken = f"{title} over the steps" if x_title else f"{title} by snapshot"
+    return Figure(place, title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
 
 
 def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> list[Series]:
@@ -128,20 +167,20 @@ def _shown(view: View, label: str, each: Headlined) -> Value:
 
 
 def _floor(view: View, group: Sequence[Headlined]) -> list[Series]:
-    """The floor of the first metric that has one, over all steps."""
-    for each in group:
-        if each.headline.share_of:
-            continue
-        found = {
-            step: value.value
-            for trajectory in view.trajectories
-            for step, label in zip(trajectory.steps, trajectory.labels, strict=True)
-            if (value := view.values.get((label, f"{each.metric}{FLOOR}"))) is not None
-        }
-        if found:
-            steps = sorted(found)
-            return [Series("floor", steps, [found[step] for step in steps], colour=REFERENCE, dash=1)]
-    return []
+    """The floor over all steps, where there is one."""
+    found = {
+        step: _floor_of(view, label, group)
+        for trajectory in view.trajectories
+        for step, label in zip(trajectory.steps, trajectory.labels, strict=True)
+    }
+    steps = sorted(step for step, value in found.items() if math.isfinite(value))
+    return [Series("floor", steps, [found[step] for step in steps], colour=REFERENCE, dash=1)] if steps else []
+
+
+def _floor_of(view: View, label: str, group: Sequence[Headlined]) -> float:
+    """That of the first metric that has one; NaN: none does."""
+    floors = (view.values.get((label, f"{each.metric}{FLOOR}")) for each in group if not each.headline.share_of)
+    return next((floor.value for floor in floors if floor is not None), math.nan)
 
 
 def _styled(series: Sequence[Series]) -> list[Series]:

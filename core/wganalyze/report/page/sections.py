@@ -99,9 +99,11 @@ class Provenance:
     path: str
 
 
-def provenance(view: View) -> Provenance:
-    """Command, versions, digests, data, seed."""
+def provenance(view: View) -> Provenance | None:
+    """Command, versions, digests, data, seed; None where the report has no record of its run."""
     report, run = view.report, view.report.run
+    if not run:
+        return None
     data = run.get("data") or {}
     ids = ", ".join(dict.fromkeys(str(each) for each in view.rows["data_id"].dropna() if each))
     held_out = HELD_OUT.get(data.get("held_out"), "")
@@ -155,8 +157,8 @@ def _command(words: Sequence[str]) -> str:
 
 SECTIONS: list[Section] = [
     Section("verdicts", "Verdict", verdicts),
-    Section("figures", "Over the steps", figures),
-    Section("summary", "Headline numbers", summary),
+    Section("figures", "Headlines", figures),
+    Section("summary", "Headlines in numbers", summary),
     Section("gallery", "Pictures", gallery),
     Section("findings", "Findings", findings),
     Section("missing", "Not measured", missing),

@@ -92,10 +92,10 @@ def _troubles(view: View) -> list[tuple[str, str]]:
         found.append((f"The last run did not come to its end ({status}): cells may be missing.", ""))
     rows = view.report.measurements
     failed = rows[(rows["status"] == "failed") & (rows["metric"] == "")]
-    if len(failed):
-        found.append((f"{len(failed)} cell{'s' if len(failed) > 1 else ''} failed", "missing"))
     if not len(rows):
         found.append(("Nothing was measured.", ""))
     elif not (rows["status"] == "ok").any():
         found.append(("No number was measured: every analyzer failed or was skipped.", "missing"))
+    elif len(failed):
+        found.append((f"{len(failed)} cell{'s' if len(failed) > 1 else ''} failed.", "missing"))
     return found

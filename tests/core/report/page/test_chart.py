@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wganalyze.report.page.chart import MOST_POINTS, Drawing, Series, draw, kept_indices, line, spaced
+from wganalyze.report.page.chart import MOST_POINTS, Drawing, Series, draw, draw_rows, kept_indices, line, spaced
 
 NAN = math.nan
 
@@ -68,7 +68,7 @@ def test_one_step_is_a_dot_with_its_interval() -> None:
     corners = points(drawing.bands[0].path)
     assert len(corners) == 4
     assert max(x for x, _ in corners) - min(x for x, _ in corners) == pytest.approx(3)
-    assert [text for _, text in drawing.x_ticks].count("700") == 1
+    assert [text for _, text in drawing.x_ticks] == ["700"]
 
 
 def test_a_band_joins_its_ends_and_breaks_where_one_is_missing() -> None:
@@ -150,3 +150,16 @@ def test_lines_are_named_at_their_ends_and_long_names_cut() -> None:
     pale = draw([Series("behind", [0, 10], [1, 2], pale=True)])
     assert pale.labels == []
     assert pale.lines[0].pale
+
+
+def test_rows_have_a_dot_an_interval_and_a_line_across() -> None:
+    drawing = draw_rows([("a", 5, 0, 10), ("b", NAN, NAN, NAN), ("c" * 30, 10, NAN, NAN)], reference=0, width=300)
+    left, top, right, bottom = drawing.frame
+    assert [text for _, text in drawing.y_ticks] == ["a", "b", f"{'c' * 23}…"]
+    floor, whisker = drawing.lines
+    (low, _), (high, _) = points(whisker.path)
+    assert left < low < high < right
+    assert [x for x, _ in points(floor.path)] == [low, low]
+    assert [y for _, y in points(floor.path)] == [top, bottom]
+    assert [dot.x for dot in drawing.dots] == pytest.approx([(low + high) / 2, high], abs=0.1)
+    assert [dot.y for dot in drawing.dots] == [drawing.y_ticks[0][0], drawing.y_ticks[2][0]]

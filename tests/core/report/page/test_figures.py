@@ -86,17 +86,34 @@ def test_what_is_the_same_everywhere_is_said_and_not_drawn(report: Path, write_c
     assert (list(found.charts), list(found.constant)) == ([], [("Own", "0.250")])
 
 
-def test_one_step_is_still_a_chart(report: Path, write_cell: WriteCell) -> None:
+def test_one_snapshot_needs_no_chart(report: Path, write_cell: WriteCell) -> None:
     write_cell(report, "s1", {"own": 0.25}, step=1, metrics=OWN)
-    (figure,) = drawn(report).charts
-    assert len(figure.panels[0].drawing.dots) == 1
-    assert figure.notes == ["lower is better", "in nats"]
-    assert figure.legend == "own: what I made"
-
-
-def test_without_steps_there_is_no_chart(report: Path, write_cell: WriteCell) -> None:
-    write_cell(report, "a.pt", {"own": 0.25}, step=None, metrics=OWN)
     assert figures(View(open_report(report), "r1", "whole")) is None
+
+
+@pytest.mark.parametrize("step", [None, 7])
+def test_snapshots_without_a_course_stand_under_one_another(
+    step: int | None, report: Path, write_cell: WriteCell
+) -> None:
+    for at, name in enumerate(("x/a", "y/b")):
+        number = {"value": 0.5 + at, "ci_low": 0.25, "ci_high": 2.0}
+        write_cell(report, name, {"own": number, "own_floor": 0.125}, step=step, metrics=OWN)
+    (figure,) = drawn(report).charts
+    (panel,) = figure.panels
+    assert (figure.notes, figure.legend) == (["lower is better", "in nats"], "own: what I made")
+    assert [text for _, text in panel.drawing.y_ticks] == ["x/a", "y/b"]
+    assert len(panel.drawing.dots) == 2
+    assert len(panel.drawing.lines) == 3  # two intervals and the floor
+    assert panel.desc == "x/a: 0.500 [0.250, 2.000]; y/b: 1.500 [0.250, 2.000]"
+
+
+def test_a_bracket_without_steps_is_a_stroke_and_an_open_one_a_dot(
+    report: Path, write_cell: WriteCell, wgan_metrics: tuple[Metric, ...]
+) -> None:
+    write_cell(report, "a", {"lipschitz_lower": 1.0, "lipschitz_upper": 100.0}, step=None, metrics=wgan_metrics)
+    write_cell(report, "b", {"lipschitz_lower": 10.0}, step=None)
+    (panel,) = chart(report, "Lipschitz K").panels
+    assert (len(panel.drawing.lines), len(panel.drawing.dots)) == (1, 1)
 
 
 @pytest.mark.parametrize(("values", "log"), [((1.0, 100.0), True), ((1.0, 2.0), False), ((-1.0, 100.0), False)])

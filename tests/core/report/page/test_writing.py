@@ -139,14 +139,14 @@ def test_one_report_has_its_sections_and_two_have_each_theirs(write_report: Writ
 def test_a_report_without_something_has_no_section_for_it(report: Path, write_cell: WriteCell, parsed: Parsed) -> None:
     write_cell(report, "a", {"sharp": 3.5, "spread": 2.25}, step=None)
     html = parsed(page([open_report(report)]))
-    assert [each.text for each in html.all("h2")] == ["Headline numbers", "All numbers", "Provenance"]
+    assert [each.text for each in html.all("h2")] == ["Headlines in numbers", "All numbers"]
     assert "3.500" in html.all("main")[0].text
 
 
 @pytest.mark.parametrize(
     ("status", "numbers", "told"),
     [
-        ("failed", {"": {"message": "ValueError: x"}}, "1 cell failed"),
+        ("failed", {"": {"message": "ValueError: x"}}, "No number was measured"),
         ("skipped", {"": {"message": "no --data"}}, "No number was measured"),
     ],
 )
