@@ -19,6 +19,8 @@ DIGIT, LETTER = 6.6, 7.6
 LINE = 13.0
 LONGEST_LABEL, LONGEST_NAME = 15, 24
 ROW = 18.0
+SMALL = (170.0, 108.0)
+"""The size of one of many charts."""
 REFERENCE = -1
 """The colour of a floor."""
 

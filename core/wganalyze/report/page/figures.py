@@ -9,17 +9,15 @@ from typing import Any
 
 from wganalyze.report.format import number, spread
 from wganalyze.report.headlines import Headlined, by_column
-from wganalyze.report.page.chart import REFERENCE, Drawing, Series, draw, draw_rows
+from wganalyze.report.page.chart import REFERENCE, SMALL, Drawing, Series, draw, draw_rows
 from wganalyze.report.page.scales import domain, spans_decades
 from wganalyze.report.page.tables import BETTER
-from wganalyze.report.page.view import Trajectory, Value, View, short_names
+from wganalyze.report.page.view import NOTHING, Trajectory, Value, View, short_names
 
 FLOOR = "_floor"
 """What the name of a metric ends with that is the same between two samples of real data."""
 TOGETHER = 6
 """Lines of one chart: more get a small chart for each trajectory."""
-SMALL = (200.0, 120.0)
-NOTHING = Value(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,15 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Key:
+    """What a colour and a dash stand for in every panel of a figure."""
+
+    name: str
+    colour: int
+    dash: int
+
+
+@dataclass(frozen=True)
 class Figure:
     """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
 
@@ -58,6 +65,7 @@ class Figure:
     metrics: Sequence[tuple[str, str]]
     panels: Sequence[Panel]
     x_title: str
+    keys: Sequence[Key] = ()
 
 
 def figures(view: View) -> Figures | None:
@@ -91,7 +99,7 @@ def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) 
     log, percent = _scaled(group, [v for each in (*everything, *floor) for v in each.values])
     if sum(bool(each.name) for each in everything) <= TOGETHER:
         drawing = draw([*floor, *_styled(everything)], log=log, percent=percent)
-        panels = [Panel("", "", _described(lines, percent), drawing)]
+        panels = [Panel("", "", described(lines, percent), drawing)]
     else:
         panels = _small(lines, floor, group, log, percent)
     units = view.report.summary["step_unit"].dropna()
@@ -119,8 +127,13 @@ def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined])
 
 def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
     """Is the scale logarithmic, and are its numbers percentages?"""
-    log = any(each.headline.end for each in group) or spans_decades(values)
-    return log and all(v > 0 for v in values if math.isfinite(v)), all(each.headline.share_of for each in group)
+    bracket = any(each.headline.end for each in group)
+    return scaled(values, wanted=bracket), all(each.headline.share_of for each in group)
+
+
+def scaled(values: Sequence[float], *, wanted: bool = False) -> bool:
+    """Is the scale of these numbers logarithmic? Where that is ``wanted`` or they span decades, if all are positive."""
+    return (wanted or spans_decades(values)) and all(v > 0 for v in values if math.isfinite(v))
 
 
 def _figure(
@@ -135,7 +148,7 @@ def _figure(
     names += [f"{name}{FLOOR}" for name in names if floored]
     legend = next((each.headline.legend for each in group if each.headline.legend), str(declared.get("help", "")))
     name, colon, rest = legend.partition(": ")
-    if colon and name in title:  # which stands above it
+    if colon and name.lower() in title.lower():  # which stands above it
         legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
     spoken = f"{title} over the steps" if x_title else f"{title} by snapshot"
     return Figure(place, title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
@@ -159,10 +172,10 @@ def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> li
 
 
 def _shown(view: View, label: str, each: Headlined) -> Value:
-    found = view.values.get((label, each.metric), NOTHING)
+    found = view.value(label, each.metric)
     if not each.headline.share_of:
         return found
-    whole = view.values.get((label, each.headline.share_of), NOTHING).value
+    whole = view.value(label, each.headline.share_of).value
     return Value(found.value / whole, math.nan, math.nan) if whole > 0 else NOTHING
 
 
@@ -207,7 +220,7 @@ def _small(
         Panel(
             name,
             _last(own, percent),
-            _described({name: own}, percent),
+            described({name: own}, percent),
             draw(
                 [*pale, *quiet, *(replace(each, dash=at % max(1, len(group))) for at, each in enumerate(own))],
                 size=SMALL,
@@ -229,7 +242,7 @@ def _last(own: Sequence[Series], percent: bool) -> str:
     return " – ".join(_text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
 
 
-def _described(lines: Mapping[str, Sequence[Series]], percent: bool) -> str:
+def described(lines: Mapping[str, Sequence[Series]], percent: bool = False) -> str:
     """What a chart shows, in words: of each line where it begins and ends."""
     told = []
     for each in (one for own in lines.values() for one in own if one.name):

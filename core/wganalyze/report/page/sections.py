@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wganalyze.report.headlines import by_column, entry
-from wganalyze.report.page.figures import figures
+from wganalyze.report.page.declared import declared_figures
+from wganalyze.report.page.figures import Figures, figures
 from wganalyze.report.page.findings import assumed, findings, missing
 from wganalyze.report.page.gallery import gallery
 from wganalyze.report.page.view import View
@@ -155,9 +156,17 @@ def _command(words: Sequence[str]) -> str:
     return shlex.join(words)
 
 
+def charts(view: View) -> Figures | None:
+    """The headlines, and behind them what analyzers declare to belong together."""
+    found = figures(view)
+    charts, constant = (found.charts, found.constant) if found else ((), ())
+    everything = [*charts, *declared_figures(view, charts)]
+    return Figures(everything, constant) if everything or constant else None
+
+
 SECTIONS: list[Section] = [
     Section("verdicts", "Verdict", verdicts),
-    Section("figures", "Headlines", figures),
+    Section("figures", "Headlines", charts),
     Section("summary", "Headlines in numbers", summary),
     Section("gallery", "Pictures", gallery),
     Section("findings", "Findings", findings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,9 @@ class Value:
     high: float
 
 
+NOTHING = Value(math.nan, math.nan, math.nan)
+
+
 class View:
     """One report of a page. ``prefix``: what the anchors of its section begin with ("r1")."""
 
@@ -65,6 +69,10 @@ class View:
             (str(label), str(metric)): Value(float(value), float(low), float(high))
             for (label, metric), (value, low, high) in zip(keys, numbers, strict=True)
         }
+
+    def value(self, label: str, metric: str) -> Value:
+        """A number of a snapshot; NaN where there is none."""
+        return self.values.get((label, metric), NOTHING)
 
     @cached_property
     def declared(self) -> Mapping[str, Mapping[str, Any]]:

@@ -123,9 +123,27 @@ def write_report(tmp_path: Path, write_cell: WriteCell, wgan_metrics: tuple[Metr
              "sentences": [{"text": f"Far.{said}", "rank": 1, "evidence": ["w1", "w1_floor"]}]}
             for folder in RUNS
         ]  # fmt: skip
+        series = [
+            {
+                "figure": "critic",
+                "values": "w1",
+                "label": f"distance{said}",
+                "panel": "beside",
+                "over": "",
+                "reference": False,
+            },
+            {
+                "figure": "critic",
+                "values": "dual_raw",
+                "label": "loss",
+                "panel": "beside",
+                "over": "",
+                "reference": False,
+            },
+        ]
         data = {"source": f"digits{said}", "n": 100, "replicates": 3, "seed": 7, "held_out": True}
         record = {"command": ["wganalyze", "run", f"a b{said}"], "status": "complete", "versions": {"torch": "2.13.0"},
-                  "data": data, "verdicts": verdicts, **run}  # fmt: skip
+                  "data": data, "verdicts": verdicts, "series": {"a": series}, **run}  # fmt: skip
         path.write_text(json.dumps({**json.loads(path.read_text()), **record, "snapshots": snapshots}))
         return report
 

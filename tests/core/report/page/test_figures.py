@@ -100,7 +100,7 @@ def test_snapshots_without_a_course_stand_under_one_another(
         write_cell(report, name, {"own": number, "own_floor": 0.125}, step=step, metrics=OWN)
     (figure,) = drawn(report).charts
     (panel,) = figure.panels
-    assert (figure.notes, figure.legend) == (["lower is better", "in nats"], "own: what I made")
+    assert (figure.notes, figure.legend) == (["lower is better", "in nats"], "What I made")
     assert [text for _, text in panel.drawing.y_ticks] == ["x/a", "y/b"]
     assert len(panel.drawing.dots) == 2
     assert len(panel.drawing.lines) == 3  # two intervals and the floor

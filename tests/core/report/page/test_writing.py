@@ -9,8 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from wganalyze.contracts.picture import Picture
 from wganalyze.errors import UsageError
 from wganalyze.report.page.sections import SECTIONS, Section
 from wganalyze.report.page.writing import page, write_page
@@ -100,7 +102,7 @@ def test_landmarks_tables_and_pictures_say_what_they_are(text: str, parsed: Pars
     assert all(each.attributes.get("scope") in ("row", "col") for each in html.all("th"))
     assert len(html.all("caption")) == len(html.all("table"))
     assert all(each.attributes.get("alt") for each in html.all("img"))
-    charts = html.all("svg")
+    charts = [each for each in html.all("svg") if "aria-hidden" not in each.attributes]
     assert len(html.all("desc")) == len(charts)
     assert all(each.attributes["role"] == "img" for each in charts)
     for row in html.all("tr"):
@@ -117,7 +119,7 @@ def test_text_of_strangers_is_text(write_report: WriteReport, parsed: Parsed) ->
     assert text.isprintable() or {c for c in text if not c.isprintable()} == {"\n"}
     assert "49" not in re.sub(r"[\d.]*\d{3,}[\d.]*|base64,\S+", "", html.all("main")[0].text)
     body = html.all("main")[0].text
-    for begin in ("Far.", "too far", "no rule", "ValueError", "latent", "digits", "Generated.", "n = 100"):
+    for begin in ("Far.", "too far", "no rule", "ValueError", "latent", "digits", "Generated.", "n = 100", "distance"):
         assert f"{begin}{shown}" in body, begin
     assert shlex.quote(f"a b{shown}") in body
     assert any(each.attributes["alt"].startswith(f"grey{shown}") for each in html.all("img"))
@@ -182,6 +184,21 @@ def test_the_same_report_makes_the_same_page(write_report: WriteReport) -> None:
     assert page([open_report(folder)]) == page([open_report(folder)])
 
 
+def test_fifty_steps_of_a_full_run_are_a_small_page(report: Path, write_cell: WriteCell) -> None:
+    """As many numbers as all built-in analyzers give, and pictures of 25 kB that no compression makes smaller."""
+    noise = np.random.default_rng(0)
+    row = {"ci_low": 1.234567, "ci_high": 1.345678, "method": "mean over 5 fresh samples", "message": "n = 2000"}
+    for step in range(50):
+        numbers = {f"a_metric_of_some_length_{at}": {"value": noise.normal(), **row} for at in range(140)}
+        pixels = noise.integers(0, 256, (5, 160, 160)).astype(np.uint8)
+        pictures = [Picture.of_pixels(f"picture {at}", "Seen.", each) for at, each in enumerate(pixels)]
+        write_cell(report, f"checkpoints/wgan-gp/step_{step:06}", numbers, step=step, pictures=pictures)
+    text = page([open_report(report)])
+    assert len(text.encode()) < 3_000_000
+    assert text.count("<td id=") == 50 * 140
+    assert 10 <= text.count("<img") <= 30
+
+
 def test_a_page_is_written_whole_or_not_at_all(write_report: WriteReport, tmp_path: Path) -> None:
     report = open_report(write_report())
     out = tmp_path / "page.html"
@@ -193,3 +210,13 @@ def test_a_page_is_written_whole_or_not_at_all(write_report: WriteReport, tmp_pa
         UsageError, match=r"^--out .*nowhere/page.html: cannot be written \(No such file or directory\)"
     ):
         write_page([report], tmp_path / "nowhere" / "page.html")
+
+
+def test_landmarks_have_names_of_their_own(text: str, parsed: Parsed) -> None:
+    """Of two reports too, whose sections have the same titles."""
+    html = parsed(text)
+    names = [each.attributes.get("aria-labelledby") for each in html.all("section")]
+    assert len(names) == len({*names})
+    titles = {each.attributes["id"]: each.text for each in html.elements if "id" in each.attributes}
+    told = [" ".join(titles[part] for part in str(name).split()) for name in names]
+    assert len(told) == len({*told})
