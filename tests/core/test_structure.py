@@ -258,7 +258,20 @@ def loaded_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["-h"], ["--version"], ["run", "--help"], ["inspect", "-h"], ["show", "--help"], ["diff", "-h"]],
+    [
+        ["--help"],
+        ["-h"],
+        ["--version"],
+        ["run", "--help"],
+        ["inspect", "-h"],
+        ["show", "--help"],
+        ["diff", "-h"],
+        ["page", "--help"],
+        ["best", "--help"],
+        ["compare", "--help"],
+        ["check", "--help"],
+        ["watch", "--help"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = loaded_by(*arguments)

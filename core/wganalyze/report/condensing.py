@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,6 +52,25 @@ def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
         for (level, _, message, earlier), group in alike.items()
     ]
     return sorted(told, key=lambda line: RANKS.get(line.level, len(RANKS)))
+
+
+def assumptions(snapshots: Sequence[Mapping[str, Any]], shown: Collection[str]) -> list[tuple[list[str], str]]:
+    """What was assumed about the snapshots of run.json that are ``shown``: of whom, and what; once for all alike."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for snapshot in snapshots:
+        if snapshot["label"] in shown:
+            for text in snapshot["assumptions"]:
+                alike.setdefault(_without(text, snapshot.get("step")), []).append((snapshot["label"], text))
+    told = []
+    for group in alike.values():
+        texts = [*dict.fromkeys(text for _, text in group)]
+        told.append(([label for label, _ in group], f"{texts[0]}{', and so on' if len(texts) > 1 else ''}"))
+    return told
+
+
+def _without(text: str, step: int | None) -> str:
+    """The text, but for what is said of each step alike: where it was read from."""
+    return "step" if text.startswith(f"step {step} read from ") else text
 
 
 def _trajectory(row: dict[str, Any]) -> str:

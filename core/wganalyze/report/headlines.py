@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.contracts.measurement import Headline
 from wganalyze.errors import UsageError
+from wganalyze.report.format import bracket, number, spread
 from wganalyze.report.holm import corrected_name
 from wganalyze.report.one_setting import anchors, in_setting_of
 
@@ -68,6 +70,25 @@ def by_column(headlines: Sequence[Headlined]) -> dict[str, list[Headlined]]:
     for each in headlines:
         columns.setdefault(each.headline.title, []).append(each)
     return columns
+
+
+def entry(row: Mapping[Hashable, Any], metrics: Sequence[Headlined]) -> str:
+    """What a snapshot has in one column: a number, with its interval; a bracket; or a share, others of it behind."""
+    ends = {each.headline.end: row[each.metric] for each in metrics if each.headline.end}
+    if ends:
+        return bracket(ends.get("low", math.nan), ends.get("high", math.nan))
+    first, *others = (_single(row, each) for each in metrics)
+    return f"{first} ({', '.join(others)})" if others and first != "-" and "-" not in others else first
+
+
+def _single(row: Mapping[Hashable, Any], each: Headlined) -> str:
+    value, whole = row[each.metric], row.get(each.headline.share_of, math.nan)
+    if each.headline.share_of:
+        return f"{value / whole:.0%}" if whole > 0 and not math.isnan(value) else "-"
+    if each.headline.interval:
+        ends = (row[f"{each.metric}_ci_low"], row[f"{each.metric}_ci_high"])
+        return f"{number(value)} {spread(*ends)}".strip()
+    return number(value)
 
 
 def summarise(rows: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:

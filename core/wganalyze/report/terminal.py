@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.box import HEAVY_HEAD, SIMPLE_HEAD
@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wganalyze.report.condensing import Told
-from wganalyze.report.format import LOG_WIDTH, bracket, number, spread, where
-from wganalyze.report.headlines import Headlined, by_column
+from wganalyze.report.condensing import Told, assumptions
+from wganalyze.report.format import LOG_WIDTH, number, spread, where
+from wganalyze.report.headlines import by_column, entry
 from wganalyze.report.holm import corrected_name, families
 
 if TYPE_CHECKING:
@@ -119,28 +119,9 @@ def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
         table.add_row(
             _text(row["snapshot"]),
             "-" if step is None or math.isnan(step) else f"{int(step)}",
-            *(_stacked(_entry(row, metrics), narrow) for metrics in columns.values()),
+            *(_stacked(entry(row, metrics), narrow) for metrics in columns.values()),
         )
     return table
-
-
-def _entry(row: Mapping[Hashable, Any], metrics: Sequence[Headlined]) -> str:
-    """What a snapshot has in one column: a number, with its interval; a bracket; or a share, others of it behind."""
-    ends = {each.headline.end: row[each.metric] for each in metrics if each.headline.end}
-    if ends:
-        return bracket(ends.get("low", math.nan), ends.get("high", math.nan))
-    first, *others = (_single(row, each) for each in metrics)
-    return f"{first} ({', '.join(others)})" if others and first != "-" and "-" not in others else first
-
-
-def _single(row: Mapping[Hashable, Any], each: Headlined) -> str:
-    value, whole = row[each.metric], row.get(each.headline.share_of, math.nan)
-    if each.headline.share_of:
-        return f"{value / whole:.0%}" if whole > 0 and not math.isnan(value) else "-"
-    if each.headline.interval:
-        ends = (row[f"{each.metric}_ci_low"], row[f"{each.metric}_ci_high"])
-        return f"{number(value)} {spread(*ends)}".strip()
-    return number(value)
 
 
 def _stacked(text: str, narrow: bool) -> Text:
@@ -215,22 +196,11 @@ def _list(console: Console, told: Sequence[Told]) -> None:
 
 
 def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
-    alike: dict[str, list[tuple[str, str]]] = {}
-    for snapshot in report.run.get("snapshots", []):
-        if snapshot["label"] in shown:
-            for text in snapshot["assumptions"]:
-                alike.setdefault(_without(text, snapshot.get("step")), []).append((snapshot["label"], text))
-    if alike:
+    assumed = assumptions(report.run.get("snapshots", []), shown)
+    if assumed:
         console.print(Text("\nAssumed while loading", style="bold"))
-    for group in alike.values():
-        labels, texts = [label for label, _ in group], dict.fromkeys(text for _, text in group)
-        likewise = ", and so on" if len(texts) > 1 else ""
-        console.print(Text.assemble((f"{where(labels)}: ", "bold"), next(iter(texts)), likewise))
-
-
-def _without(text: str, step: int | None) -> str:
-    """The text, but for what is said of each step alike: where it was read from."""
-    return "step" if text.startswith(f"step {step} read from ") else text
+    for labels, text in assumed:
+        console.print(Text.assemble((f"{where(labels)}: ", "bold"), text))
 
 
 def _rows(frame: pd.DataFrame, narrow: bool) -> Table:

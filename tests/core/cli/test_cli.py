@@ -18,7 +18,7 @@ from wganalyze.errors import CheckpointError, DataError, NotMeasurable, TrustErr
 
 Command = Callable[..., Any]
 
-VERBS = ("demo", "diff", "init", "inspect", "new-plugin", "plugins", "run", "show")
+VERBS = ("demo", "diff", "init", "inspect", "new-plugin", "page", "plugins", "run", "show")
 
 
 SPEAKS = """

@@ -1,0 +1,264 @@
+"""The headline metrics over steps: which numbers share a chart, and how it is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wganalyze.report.format import number, spread
+from wganalyze.report.headlines import Headlined, by_column
+from wganalyze.report.page.chart import REFERENCE, SMALL, Drawing, Series, draw, draw_rows
+from wganalyze.report.page.scales import domain, spans_decades
+from wganalyze.report.page.tables import BETTER
+from wganalyze.report.page.view import NOTHING, Trajectory, Value, View, short_names
+
+FLOOR = "_floor"
+"""What the name of a metric ends with that is the same between two samples of real data."""
+TOGETHER = 6
+"""Lines of one chart: more get a small chart for each trajectory."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing; ``name``: of the trajectory, where each has its own, and ``last``: its last number.
+
+    ``desc``: what is to be seen, in words.
+    """
+
+    name: str
+    last: str
+    desc: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True)
+class Figures:
+    """``charts``, and what needs none: ``constant``, (title, number) of a headline that is the same everywhere."""
+
+    charts: Sequence[Figure]
+    constant: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a colour and a dash stand for in every panel of a figure."""
+
+    name: str
+    colour: int
+    dash: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
+
+    ``number``: of its column. ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
+    """
+
+    number: int
+    title: str
+    spoken: str
+    legend: str
+    notes: Sequence[str]
+    metrics: Sequence[tuple[str, str]]
+    panels: Sequence[Panel]
+    x_title: str
+    keys: Sequence[Key] = ()
+
+
+def figures(view: View) -> Figures | None:
+    """A chart for each headline that has a number: over the steps, or, where no run has several, by snapshot.
+
+    A floor stands in the chart of its metric.
+    """
+    columns = by_column(view.report.headlines)
+    floors = {f"{each.metric}{FLOOR}" for group in columns.values() for each in group}
+    stepped = any(len(each.steps) > 1 for each in view.trajectories)
+    labels = [label for each in view.trajectories for label in each.labels] if stepped else view.labels
+    charts, constant = [], []
+    for place, (title, group) in enumerate(columns.items(), 1):
+        shown = [_shown(view, label, each).value for each in group for label in labels]
+        values = {v for v in shown if math.isfinite(v)}
+        if len(labels) < 2 or not values or all(each.metric in floors for each in group):
+            continue
+        if len(values) == 1 and all(map(math.isfinite, shown)):
+            constant.append((title, _text(values.pop(), bool(group[0].headline.share_of))))
+        else:
+            charts.append(
+                _over_steps(view, place, title, group) if stepped else _by_snapshot(view, place, title, group)
+            )
+    return Figures(charts, constant) if charts or constant else None
+
+
+def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+    lines = {each.name: _lines(view, each, group) for each in view.trajectories}
+    everything = [each for own in lines.values() for each in own]
+    floor = _floor(view, group)
+    log, percent = _scaled(group, [v for each in (*everything, *floor) for v in each.values])
+    if sum(bool(each.name) for each in everything) <= TOGETHER:
+        drawing = draw([*floor, *_styled(everything)], log=log, percent=percent)
+        panels = [Panel("", "", described(lines, percent), drawing)]
+    else:
+        panels = _small(lines, floor, group, log, percent)
+    units = view.report.summary["step_unit"].dropna()
+    return _figure(view, place, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
+
+
+def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+    """A row for each snapshot (and metric, where there are several); of a bracket for both its ends."""
+    by_end = {each.headline.end: each for each in group}
+    rows: list[tuple[str, Value]] = []
+    for label, name in zip(view.labels, short_names(view.labels, view.name), strict=True):
+        if {*by_end} == {"low", "high"}:
+            low, high = (_shown(view, label, by_end[end]).value for end in ("low", "high"))
+            rows.append((name, Value(low if math.isnan(high) else math.nan, low, high)))
+        else:
+            names = [name] if len(group) == 1 else [f"{name}: {each.metric}" for each in group]
+            rows += zip(names, (_shown(view, label, each) for each in group), strict=True)
+    floor = next((v for label in view.labels for v in (_floor_of(view, label, group),) if math.isfinite(v)), math.nan)
+    log, percent = _scaled(group, [*(v for _, each in rows for v in (each.value, each.low, each.high)), floor])
+    told = [f"{name}: {_text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
+    shown = [(name, each.value, each.low, each.high) for name, each in rows]
+    drawing = draw_rows(shown, reference=floor, log=log, percent=percent)
+    return _figure(view, place, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
+
+
+def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
+    """Is the scale logarithmic, and are its numbers percentages?"""
+    bracket = any(each.headline.end for each in group)
+    return scaled(values, wanted=bracket), all(each.headline.share_of for each in group)
+
+
+def scaled(values: Sequence[float], *, wanted: bool = False) -> bool:
+    """Is the scale of these numbers logarithmic? Where that is ``wanted`` or they span decades, if all are positive."""
+    return (wanted or spans_decades(values)) and all(v > 0 for v in values if math.isfinite(v))
+
+
+def _figure(
+    view: View, place: int, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
+) -> Figure:
+    declared = view.declared.get(group[0].metric, {})
+    share = bool(group[0].headline.share_of)
+    notes = [text for text in (BETTER.get(str(declared.get("direction", "")), ""), _unit(declared, share)) if text]
+    notes += ["logarithmic scale"] if log else []
+    floored = any(math.isfinite(_floor_of(view, label, group)) for label in view.labels)
+    names = [each.metric for each in group]
+    names += [f"{name}{FLOOR}" for name in names if floored]
+    legend = next((each.headline.legend for each in group if each.headline.legend), str(declared.get("help", "")))
+    name, colon, rest = legend.partition(": ")
+    if colon and name.lower() in title.lower():  # which stands above it
+        legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
+    spoken = f"{title} over the steps" if x_title else f"{title} by snapshot"
+    return Figure(place, title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
+
+
+def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> list[Series]:
+    """One for each metric of a trajectory; of a bracket one for both ends, with the area between them."""
+    ends = {each.headline.end: each for each in group if each.headline.end}
+    columns = [[_shown(view, label, each) for label in trajectory.labels] for each in group]
+    if {*ends} == {"low", "high"} and len(group) == 2:
+        by_end = {each.headline.end: column for each, column in zip(group, columns, strict=True)}
+        low, high = ([v.value for v in by_end[end]] for end in ("low", "high"))
+        return [Series(trajectory.name, trajectory.steps, low, low, high), Series("", trajectory.steps, high)]
+    found = []
+    for each, column in zip(group, columns, strict=True):
+        name = trajectory.name if len(group) == 1 else f"{trajectory.name}: {each.metric}"
+        banded = each.headline.interval or any(math.isfinite(v.low) for v in column)
+        low, high = ([v.low for v in column], [v.high for v in column]) if banded else ([], [])
+        found.append(Series(name, trajectory.steps, [v.value for v in column], low, high))
+    return found
+
+
+def _shown(view: View, label: str, each: Headlined) -> Value:
+    found = view.value(label, each.metric)
+    if not each.headline.share_of:
+        return found
+    whole = view.value(label, each.headline.share_of).value
+    return Value(found.value / whole, math.nan, math.nan) if whole > 0 else NOTHING
+
+
+def _floor(view: View, group: Sequence[Headlined]) -> list[Series]:
+    """The floor over all steps, where there is one."""
+    found = {
+        step: _floor_of(view, label, group)
+        for trajectory in view.trajectories
+        for step, label in zip(trajectory.steps, trajectory.labels, strict=True)
+    }
+    steps = sorted(step for step, value in found.items() if math.isfinite(value))
+    return [Series("floor", steps, [found[step] for step in steps], colour=REFERENCE, dash=1)] if steps else []
+
+
+def _floor_of(view: View, label: str, group: Sequence[Headlined]) -> float:
+    """That of the first metric that has one; NaN: none does."""
+    floors = (view.values.get((label, f"{each.metric}{FLOOR}")) for each in group if not each.headline.share_of)
+    return next((floor.value for floor in floors if floor is not None), math.nan)
+
+
+def _styled(series: Sequence[Series]) -> list[Series]:
+    """A colour and dashes for each name; the second line of a bracket is like its first."""
+    found: list[Series] = []
+    at = -1
+    for each in series:
+        at += bool(each.name)
+        found.append(replace(each, colour=at, dash=at))
+    return found
+
+
+def _small(
+    lines: Mapping[str, Sequence[Series]], floor: Sequence[Series], group: Sequence[Headlined], log: bool, percent: bool
+) -> list[Panel]:
+    """A small chart for each trajectory, with all others pale behind it, on the same axes."""
+    everything = [each for group_lines in lines.values() for each in group_lines]
+    values = [v for each in (*everything, *floor) for v in each.values]
+    steps = [step for each in everything for step in each.x]
+    across = (min(steps), max(steps)) if min(steps) < max(steps) else domain(steps)
+    pale = [replace(each, pale=True, low=(), high=()) for each in everything]
+    quiet = [replace(each, name="") for each in floor]
+    return [
+        Panel(
+            name,
+            _last(own, percent),
+            described({name: own}, percent),
+            draw(
+                [*pale, *quiet, *(replace(each, dash=at % max(1, len(group))) for at, each in enumerate(own))],
+                size=SMALL,
+                log=log,
+                percent=percent,
+                labelled=False,
+                y_domain=domain(values, log=log),
+                x_domain=across,
+                ticks=3,
+            ),
+        )
+        for name, own in lines.items()
+    ]
+
+
+def _last(own: Sequence[Series], percent: bool) -> str:
+    """The last numbers of the lines of a trajectory."""
+    ends = [next((v for v in reversed([*each.y]) if math.isfinite(v)), math.nan) for each in own]
+    return " – ".join(_text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
+
+
+def described(lines: Mapping[str, Sequence[Series]], percent: bool = False) -> str:
+    """What a chart shows, in words: of each line where it begins and ends."""
+    told = []
+    for each in (one for own in lines.values() for one in own if one.name):
+        points = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(y)]
+        if points:
+            (first, start), (last, end) = points[0], points[-1]
+            begins = f"{each.name}: {_text(start, percent)} at step {first}"
+            ends = f", {_text(end, percent)} at step {last}" if last != first else ""
+            told.append(f"{begins}{ends}.")
+    return " ".join(told)
+
+
+def _text(value: float, percent: bool) -> str:
+    return f"{value:.0%}" if percent and math.isfinite(value) else number(value)
+
+
+def _unit(declared: Mapping[str, Any], percent: bool) -> str:
+    unit = declared.get("unit", "")
+    return "" if percent or not unit else f"in {unit}"

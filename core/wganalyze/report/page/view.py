@@ -1,0 +1,149 @@
+"""What a page shows of one report: read once, with the places that links lead to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wganalyze.report.headlines import of_one_setting
+from wganalyze.report.page.tables import AnalyzerTable, analyzer_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wganalyze.report.reading import Report
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Snapshots with a step that share a folder, by step.
+
+    ``name``: the folder, without what all folders begin with. ``labels`` and ``steps`` are of one length.
+    """
+
+    name: str
+    folder: str
+    labels: tuple[str, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number with its interval; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+NOTHING = Value(math.nan, math.nan, math.nan)
+
+
+class View:
+    """One report of a page. ``prefix``: what the anchors of its section begin with ("r1")."""
+
+    def __init__(self, report: Report, prefix: str, name: str):
+        self.report = report
+        self.prefix = prefix
+        self.name = name
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The measurements of the setting that the summary is about, in every space."""
+        everything = self.report.measurements
+        return of_one_setting(everything, everything, self.report.headlines)
+
+    @cached_property
+    def values(self) -> Mapping[tuple[str, str], Value]:
+        """Numbers by (snapshot, metric), in the space of the summary."""
+        rows = self.rows[self.rows["status"] == "ok"]
+        rows = rows[rows["embedding"].isna() | rows["embedding"].isin(self.report.spaces[:1])]
+        rows = rows.drop_duplicates(["snapshot", "metric"])
+        keys = zip(rows["snapshot"], rows["metric"], strict=True)
+        numbers = zip(rows["value"], rows["ci_low"], rows["ci_high"], strict=True)
+        return {
+            (str(label), str(metric)): Value(float(value), float(low), float(high))
+            for (label, metric), (value, low, high) in zip(keys, numbers, strict=True)
+        }
+
+    def value(self, label: str, metric: str) -> Value:
+        """A number of a snapshot; NaN where there is none."""
+        return self.values.get((label, metric), NOTHING)
+
+    @cached_property
+    def declared(self) -> Mapping[str, Mapping[str, Any]]:
+        """What run.json says of each metric, by name; of two analyzers the first."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for metrics in self.report.run.get("metrics", {}).values():
+            for metric in metrics:
+                found.setdefault(metric["name"], metric)
+        return found
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The snapshots, in the order of the summary."""
+        return [str(label) for label in self.report.summary["snapshot"]]
+
+    @cached_property
+    def trajectories(self) -> list[Trajectory]:
+        """The snapshots that have a step, by folder."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for label, step in zip(self.labels, self.report.summary["step"], strict=True):
+            if step is not None and step == step:
+                found.setdefault(label.rpartition("/")[0], []).append((int(step), label))
+        names = short_names([*found], self.name)
+        return [
+            Trajectory(name, folder, tuple(label for _, label in group), tuple(step for step, _ in group))
+            for name, (folder, group) in zip(names, ((f, sorted(g)) for f, g in found.items()), strict=True)
+        ]
+
+    @cached_property
+    def tables(self) -> list[AnalyzerTable]:
+        """Every number, by analyzer."""
+        return analyzer_tables(self.rows, self.report.run.get("metrics", {}), self.labels, self.prefix)
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[str, str], str]:
+        places: dict[tuple[str, str], str] = {}
+        for table in self.tables:
+            for grid in table.grids:
+                for row in grid.rows:
+                    for column, cell in zip(grid.columns, row.cells, strict=True):
+                        if cell.anchor:
+                            places.setdefault((row.label, column.metric), cell.anchor)
+        return places
+
+    @cached_property
+    def _definitions(self) -> Mapping[str, str]:
+        places: dict[str, str] = {}
+        for table in self.tables:
+            for definition in table.definitions:
+                places.setdefault(definition.metric, definition.anchor)
+        return places
+
+    def evidence(self, label: str, names: Sequence[str]) -> list[tuple[str, str]]:
+        """What something rests on: (name, anchor of its number in a table); "" where it is no number of the page."""
+        return [(name, self._places.get((label, name), self._definitions.get(name, ""))) for name in names]
+
+
+def short_names(folders: Sequence[str], whole: str) -> list[str]:
+    """Folders without the parents that they share; ``whole`` for the one that is left empty."""
+    parts = [folder.split("/") for folder in folders]
+    shared = 0
+    while parts and len({(*each[: shared + 1],) for each in parts}) == 1 and all(len(p) > shared + 1 for p in parts):
+        shared += 1
+    names = ["/".join(each[shared:]) for each in parts]
+    return [name or whole for name in names]
+
+
+def report_names(paths: Sequence[Path]) -> list[str]:
+    """What the page calls each report: its folder, with as many parents as tell it from the others."""
+    for depth in range(1, max([1, *(len(path.parts) for path in paths)]) + 1):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len({*names}) == len(names) and not any(name in ("report", "") for name in names):
+            return names
+    return [str(path) for path in paths]

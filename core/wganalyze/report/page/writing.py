@@ -1,0 +1,101 @@
+"""A page is written: reports through templates into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wganalyze.errors import UsageError
+from wganalyze.report.page.sections import SECTIONS
+from wganalyze.report.page.view import View, report_names
+from wganalyze.report.store import write_atomically
+
+if TYPE_CHECKING:
+    from wganalyze.report.reading import Report
+
+
+@dataclass(frozen=True)
+class Part:
+    """One report of a page. ``sections``: (key, anchor, title, content). ``troubles``: what to know before reading."""
+
+    name: str
+    anchor: str
+    summary: str
+    troubles: Sequence[tuple[str, str]]
+    sections: Sequence[tuple[str, str, str, Any]]
+
+
+def page(reports: Sequence[Report]) -> str:
+    """One HTML document: no script, and nothing that it loads from elsewhere."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = report_names([report.path for report in reports])
+    views = [View(report, f"r{at}", name) for at, (report, name) in enumerate(zip(reports, names, strict=True), 1)]
+    parts = [_part(view) for view in views]
+    return environment.get_template("page.html").render(parts=parts, title=", ".join(names), several=len(parts) > 1)
+
+
+def write_page(reports: Sequence[Report], path: Path) -> int:
+    """Write the page to a file, in one rename; returns its size in bytes. UsageError where it cannot be written."""
+    content = page(reports).encode()
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(f"--out {path}: cannot be written ({error.strerror}); name another file") from None
+    return len(content)
+
+
+def _printable(value: Any) -> Any:
+    """Text of anybody's without what acts on its surroundings unseen: control characters, turns of direction."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in value)
+
+
+def _part(view: View) -> Part:
+    sections = []
+    for section in SECTIONS:
+        content = section.content(view)
+        if content:
+            sections.append((section.key, f"{view.prefix}-{section.key}", section.title, content))
+    return Part(view.name, view.prefix, _in_a_line(view), _troubles(view), sections)
+
+
+def _in_a_line(view: View) -> str:
+    data: Mapping[str, Any] = view.report.run.get("data") or {}
+    count, runs = len(view.labels), len(view.trajectories)
+    parts = [f"{count} snapshot{'s' if count != 1 else ''}"]
+    parts[0] += f" of {runs} training runs" if runs > 1 else ""
+    parts += [str(data["source"])] if data.get("source") else []
+    parts += [f"n = {data['n']}"] if data.get("n") else []
+    parts += [f"{data['replicates']} replicates"] if data.get("replicates") else []
+    finished = str(view.report.run.get("finished") or view.report.run.get("started") or "")
+    parts += [finished[:10]] if finished else []
+    return " · ".join(parts)
+
+
+def _troubles(view: View) -> list[tuple[str, str]]:
+    """(Text, key of the section that says more)."""
+    found = []
+    status = str(view.report.run.get("status", "complete"))
+    if status != "complete":
+        found.append((f"The last run did not come to its end ({status}): cells may be missing.", ""))
+    rows = view.report.measurements
+    failed = rows[(rows["status"] == "failed") & (rows["metric"] == "")]
+    if not len(rows):
+        found.append(("Nothing was measured.", ""))
+    elif not (rows["status"] == "ok").any():
+        found.append(("No number was measured: every analyzer failed or was skipped.", "missing"))
+    elif len(failed):
+        found.append((f"{len(failed)} cell{'s' if len(failed) > 1 else ''} failed.", "missing"))
+    return found
