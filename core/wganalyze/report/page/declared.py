@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wganalyze.report.page.chart import REFERENCE, SMALL, Series, draw
-from wganalyze.report.page.figures import Figure, Key, Panel, described, scaled
-from wganalyze.report.page.scales import domain
+from wganalyze.report.page.chart import SMALL, draw
+from wganalyze.report.page.drawing import REFERENCE, Figure, Key, Panel, Series, described
+from wganalyze.report.page.scales import domain, is_log
 from wganalyze.report.page.view import Trajectory, View
 
 Declared = Mapping[str, Any]
+WHOLE, PAIRED = (380.0, 230.0), (170.0, 150.0)
 COLOURS, FIRST = 6, 2
 """Of the style sheet; the first ones stand for runs where these share a chart, and are left to them."""
 
@@ -54,7 +55,7 @@ def _figure(
     everything = [each for own in lines.values() for each in own]
     values = [v for each in everything for v in each.values]
     steps = [step for each in everything for step in each.x]
-    log = scaled(values)
+    log = is_log(values)
     alone = len(lines) == 1
     panels = [
         Panel(
@@ -63,7 +64,7 @@ def _figure(
             described({name: own}),
             draw(
                 own,
-                size=(380.0, 230.0) if alone else SMALL,
+                size=WHOLE if alone else SMALL if len(lines) > 2 else PAIRED,
                 log=log,
                 labelled=False,
                 y_domain=domain(values, log=log),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from wganalyze.report.format import number, spread
+from wganalyze.report.format import spread
 from wganalyze.report.headlines import Headlined, by_column
-from wganalyze.report.page.chart import REFERENCE, SMALL, Drawing, Series, draw, draw_rows
-from wganalyze.report.page.scales import domain, spans_decades
+from wganalyze.report.page.chart import SMALL, draw, draw_rows
+from wganalyze.report.page.drawing import REFERENCE, Figure, Figures, Panel, Series, described, text
+from wganalyze.report.page.scales import domain, is_log
 from wganalyze.report.page.tables import BETTER
 from wganalyze.report.page.view import NOTHING, Trajectory, Value, View, short_names
 
@@ -18,54 +19,6 @@ FLOOR = "_floor"
 """What the name of a metric ends with that is the same between two samples of real data."""
 TOGETHER = 6
 """Lines of one chart: more get a small chart for each trajectory."""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One drawing; ``name``: of the trajectory, where each has its own, and ``last``: its last number.
-
-    ``desc``: what is to be seen, in words.
-    """
-
-    name: str
-    last: str
-    desc: str
-    drawing: Drawing
-
-
-@dataclass(frozen=True)
-class Figures:
-    """``charts``, and what needs none: ``constant``, (title, number) of a headline that is the same everywhere."""
-
-    charts: Sequence[Figure]
-    constant: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Key:
-    """What a colour and a dash stand for in every panel of a figure."""
-
-    name: str
-    colour: int
-    dash: int
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
-
-    ``number``: of its column. ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
-    """
-
-    number: int
-    title: str
-    spoken: str
-    legend: str
-    notes: Sequence[str]
-    metrics: Sequence[tuple[str, str]]
-    panels: Sequence[Panel]
-    x_title: str
-    keys: Sequence[Key] = ()
 
 
 def figures(view: View) -> Figures | None:
@@ -84,7 +37,7 @@ def figures(view: View) -> Figures | None:
         if len(labels) < 2 or not values or all(each.metric in floors for each in group):
             continue
         if len(values) == 1 and all(map(math.isfinite, shown)):
-            constant.append((title, _text(values.pop(), bool(group[0].headline.share_of))))
+            constant.append((title, text(values.pop(), bool(group[0].headline.share_of))))
         else:
             charts.append(
                 _over_steps(view, place, title, group) if stepped else _by_snapshot(view, place, title, group)
@@ -119,7 +72,7 @@ def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined])
             rows += zip(names, (_shown(view, label, each) for each in group), strict=True)
     floor = next((v for label in view.labels for v in (_floor_of(view, label, group),) if math.isfinite(v)), math.nan)
     log, percent = _scaled(group, [*(v for _, each in rows for v in (each.value, each.low, each.high)), floor])
-    told = [f"{name}: {_text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
+    told = [f"{name}: {text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
     shown = [(name, each.value, each.low, each.high) for name, each in rows]
     drawing = draw_rows(shown, reference=floor, log=log, percent=percent)
     return _figure(view, place, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
@@ -128,12 +81,7 @@ def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined])
 def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
     """Is the scale logarithmic, and are its numbers percentages?"""
     bracket = any(each.headline.end for each in group)
-    return scaled(values, wanted=bracket), all(each.headline.share_of for each in group)
-
-
-def scaled(values: Sequence[float], *, wanted: bool = False) -> bool:
-    """Is the scale of these numbers logarithmic? Where that is ``wanted`` or they span decades, if all are positive."""
-    return (wanted or spans_decades(values)) and all(v > 0 for v in values if math.isfinite(v))
+    return is_log(values, wanted=bracket), all(each.headline.share_of for each in group)
 
 
 def _figure(
@@ -239,24 +187,7 @@ def _small(
 def _last(own: Sequence[Series], percent: bool) -> str:
     """The last numbers of the lines of a trajectory."""
     ends = [next((v for v in reversed([*each.y]) if math.isfinite(v)), math.nan) for each in own]
-    return " – ".join(_text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
-
-
-def described(lines: Mapping[str, Sequence[Series]], percent: bool = False) -> str:
-    """What a chart shows, in words: of each line where it begins and ends."""
-    told = []
-    for each in (one for own in lines.values() for one in own if one.name):
-        points = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(y)]
-        if points:
-            (first, start), (last, end) = points[0], points[-1]
-            begins = f"{each.name}: {_text(start, percent)} at step {first}"
-            ends = f", {_text(end, percent)} at step {last}" if last != first else ""
-            told.append(f"{begins}{ends}.")
-    return " ".join(told)
-
-
-def _text(value: float, percent: bool) -> str:
-    return f"{value:.0%}" if percent and math.isfinite(value) else number(value)
+    return " – ".join(text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
 
 
 def _unit(declared: Mapping[str, Any], percent: bool) -> str:

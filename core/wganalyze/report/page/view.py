@@ -93,8 +93,8 @@ class View:
         """The snapshots that have a step, by folder."""
         found: dict[str, list[tuple[int, str]]] = {}
         for label, step in zip(self.labels, self.report.summary["step"], strict=True):
-            if step is not None and step == step:
-                found.setdefault(label.rpartition("/")[0], []).append((int(step), label))
+            if (at := whole(step)) is not None:
+                found.setdefault(label.rpartition("/")[0], []).append((at, label))
         names = short_names([*found], self.name)
         return [
             Trajectory(name, folder, tuple(label for _, label in group), tuple(step for step, _ in group))
@@ -128,6 +128,11 @@ class View:
     def evidence(self, label: str, names: Sequence[str]) -> list[tuple[str, str]]:
         """What something rests on: (name, anchor of its number in a table); "" where it is no number of the page."""
         return [(name, self._places.get((label, name), self._definitions.get(name, ""))) for name in names]
+
+
+def whole(step: Any) -> int | None:
+    """A step as pandas has it; None where there is none."""
+    return None if step is None or step != step else int(step)
 
 
 def short_names(folders: Sequence[str], whole: str) -> list[str]:
