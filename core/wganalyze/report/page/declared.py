@@ -34,8 +34,7 @@ def declared_figures(view: View, headlines: Sequence[Figure]) -> list[Figure]:
         lines = {each.name: [*_lines(view, each, group)] for each in view.trajectories if len(each.steps) > 1}
         lines = {name: own for name, own in lines.items() if any(each.colour != REFERENCE for each in own)}
         if lines and not any({*names} <= shown for shown in drawn):
-            place = len(headlines) + len(found) + 1
-            found.append(_figure(view, place, title, group, lines))
+            found.append(_figure(view, title, group, lines))
     return found
 
 
@@ -49,9 +48,7 @@ def _lines(view: View, run: Trajectory, group: Sequence[Declared]) -> Iterator[S
             yield Series(str(series["label"]), run.steps, [p.value for p in points], low, high, *place)
 
 
-def _figure(
-    view: View, place: int, title: str, group: Sequence[Declared], lines: Mapping[str, Sequence[Series]]
-) -> Figure:
+def _figure(view: View, title: str, group: Sequence[Declared], lines: Mapping[str, Sequence[Series]]) -> Figure:
     everything = [each for own in lines.values() for each in own]
     values = [v for each in everything for v in each.values]
     steps = [step for each in everything for step in each.x]
@@ -77,7 +74,6 @@ def _figure(
     keys = {each.name: Key(each.name, each.colour, each.dash) for each in everything}
     names = dict.fromkeys(str(series["values"]) for series in group if series["label"] in keys)
     return Figure(
-        place,
         f"{title[:1].upper()}{title[1:]}",
         f"{title} over the steps",
         "",

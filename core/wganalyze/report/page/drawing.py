@@ -97,10 +97,9 @@ class Key:
 class Figure:
     """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
 
-    ``number``: of its column. ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
+    ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
     """
 
-    number: int
     title: str
     spoken: str
     legend: str

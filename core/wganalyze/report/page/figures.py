@@ -31,7 +31,7 @@ def figures(view: View) -> Figures | None:
     stepped = any(len(each.steps) > 1 for each in view.trajectories)
     labels = [label for each in view.trajectories for label in each.labels] if stepped else view.labels
     charts, constant = [], []
-    for place, (title, group) in enumerate(columns.items(), 1):
+    for title, group in columns.items():
         shown = [_shown(view, label, each).value for each in group for label in labels]
         values = {v for v in shown if math.isfinite(v)}
         if len(labels) < 2 or not values or all(each.metric in floors for each in group):
@@ -39,13 +39,11 @@ def figures(view: View) -> Figures | None:
         if len(values) == 1 and all(map(math.isfinite, shown)):
             constant.append((title, text(values.pop(), bool(group[0].headline.share_of))))
         else:
-            charts.append(
-                _over_steps(view, place, title, group) if stepped else _by_snapshot(view, place, title, group)
-            )
+            charts.append(_over_steps(view, title, group) if stepped else _by_snapshot(view, title, group))
     return Figures(charts, constant) if charts or constant else None
 
 
-def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+def _over_steps(view: View, title: str, group: Sequence[Headlined]) -> Figure:
     lines = {each.name: _lines(view, each, group) for each in view.trajectories}
     everything = [each for own in lines.values() for each in own]
     floor = _floor(view, group)
@@ -56,10 +54,10 @@ def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) 
     else:
         panels = _small(lines, floor, group, log, percent)
     units = view.report.summary["step_unit"].dropna()
-    return _figure(view, place, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
+    return _figure(view, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
 
 
-def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+def _by_snapshot(view: View, title: str, group: Sequence[Headlined]) -> Figure:
     """A row for each snapshot (and metric, where there are several); of a bracket for both its ends."""
     by_end = {each.headline.end: each for each in group}
     rows: list[tuple[str, Value]] = []
@@ -75,7 +73,7 @@ def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined])
     told = [f"{name}: {text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
     shown = [(name, each.value, each.low, each.high) for name, each in rows]
     drawing = draw_rows(shown, reference=floor, log=log, percent=percent)
-    return _figure(view, place, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
+    return _figure(view, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
 
 
 def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
@@ -85,7 +83,7 @@ def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, 
 
 
 def _figure(
-    view: View, place: int, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
+    view: View, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
 ) -> Figure:
     declared = view.declared.get(group[0].metric, {})
     share = bool(group[0].headline.share_of)
@@ -99,7 +97,7 @@ def _figure(
     if colon and name.lower() in title.lower():  # which stands above it
         legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
     spoken = f"{title} over the steps" if x_title else f"{title} by snapshot"
-    return Figure(place, title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
+    return Figure(title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
 
 
 def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> list[Series]:

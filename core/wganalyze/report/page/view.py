@@ -136,13 +136,13 @@ def whole(step: Any) -> int | None:
 
 
 def short_names(folders: Sequence[str], whole: str) -> list[str]:
-    """Folders without the parents that they share; ``whole`` for the one that is left empty."""
+    """Folders without the parents that they share; ``whole`` (or a dot) for the one that is left empty."""
     parts = [folder.split("/") for folder in folders]
     shared = 0
     while parts and len({(*each[: shared + 1],) for each in parts}) == 1 and all(len(p) > shared + 1 for p in parts):
         shared += 1
     names = ["/".join(each[shared:]) for each in parts]
-    return [name or whole for name in names]
+    return [name or (whole if whole not in names else ".") for name in names]
 
 
 def report_names(paths: Sequence[Path]) -> list[str]:
