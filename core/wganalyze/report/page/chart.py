@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
+from wganalyze.report.page.drawing import REFERENCE, Drawing, Mark, Series
 from wganalyze.report.page.scales import Scale, domain, tick_labels
 
 Point = tuple[float, float]
@@ -21,59 +22,6 @@ LONGEST_LABEL, LONGEST_NAME = 15, 24
 ROW = 18.0
 SMALL = (170.0, 108.0)
 """The size of one of many charts."""
-REFERENCE = -1
-"""The colour of a floor."""
-
-
-@dataclass(frozen=True)
-class Series:
-    """Numbers over steps, all of one length; NaN where there is none.
-
-    ``low``, ``high``: ends of a band around the numbers; empty: none. ``colour``: which of the page's colours; -1: that
-    of a reference, such as a floor. ``dash``: which pattern. ``pale``: in the background, for comparison.
-    """
-
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-    colour: int = 0
-    dash: int = 0
-    pale: bool = False
-
-    @property
-    def values(self) -> list[float]:
-        """Everything that the y-axis has to hold."""
-        return [*self.y, *self.low, *self.high]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One element of a chart: a path, or a text at (x, y)."""
-
-    colour: int
-    path: str = ""
-    dash: int = 0
-    text: str = ""
-    x: float = 0.0
-    y: float = 0.0
-    pale: bool = False
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A chart in pixels. ``x_ticks``, ``y_ticks``: (pixel, text). ``frame``: left, top, right, bottom of its inside."""
-
-    width: float
-    height: float
-    frame: tuple[float, float, float, float]
-    x_ticks: Sequence[tuple[float, str]]
-    y_ticks: Sequence[tuple[float, str]]
-    bands: Sequence[Mark] = ()
-    lines: Sequence[Mark] = ()
-    dots: Sequence[Mark] = ()
-    labels: Sequence[Mark] = ()
 
 
 def draw(

@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wganalyze.report.page.chart import REFERENCE, SMALL, Series, draw
-from wganalyze.report.page.figures import Figure, Key, Panel, described, scaled
-from wganalyze.report.page.scales import domain
+from wganalyze.report.page.chart import SMALL, draw
+from wganalyze.report.page.drawing import REFERENCE, Figure, Key, Panel, Series, described
+from wganalyze.report.page.scales import domain, is_log
 from wganalyze.report.page.view import Trajectory, View
 
 Declared = Mapping[str, Any]
+WHOLE, PAIRED = (380.0, 230.0), (170.0, 150.0)
 COLOURS, FIRST = 6, 2
 """Of the style sheet; the first ones stand for runs where these share a chart, and are left to them."""
 
@@ -33,8 +34,7 @@ def declared_figures(view: View, headlines: Sequence[Figure]) -> list[Figure]:
         lines = {each.name: [*_lines(view, each, group)] for each in view.trajectories if len(each.steps) > 1}
         lines = {name: own for name, own in lines.items() if any(each.colour != REFERENCE for each in own)}
         if lines and not any({*names} <= shown for shown in drawn):
-            place = len(headlines) + len(found) + 1
-            found.append(_figure(view, place, title, group, lines))
+            found.append(_figure(view, title, group, lines))
     return found
 
 
@@ -48,13 +48,11 @@ def _lines(view: View, run: Trajectory, group: Sequence[Declared]) -> Iterator[S
             yield Series(str(series["label"]), run.steps, [p.value for p in points], low, high, *place)
 
 
-def _figure(
-    view: View, place: int, title: str, group: Sequence[Declared], lines: Mapping[str, Sequence[Series]]
-) -> Figure:
+def _figure(view: View, title: str, group: Sequence[Declared], lines: Mapping[str, Sequence[Series]]) -> Figure:
     everything = [each for own in lines.values() for each in own]
     values = [v for each in everything for v in each.values]
     steps = [step for each in everything for step in each.x]
-    log = scaled(values)
+    log = is_log(values)
     alone = len(lines) == 1
     panels = [
         Panel(
@@ -63,7 +61,7 @@ def _figure(
             described({name: own}),
             draw(
                 own,
-                size=(380.0, 230.0) if alone else SMALL,
+                size=WHOLE if alone else SMALL if len(lines) > 2 else PAIRED,
                 log=log,
                 labelled=False,
                 y_domain=domain(values, log=log),
@@ -76,7 +74,6 @@ def _figure(
     keys = {each.name: Key(each.name, each.colour, each.dash) for each in everything}
     names = dict.fromkeys(str(series["values"]) for series in group if series["label"] in keys)
     return Figure(
-        place,
         f"{title[:1].upper()}{title[1:]}",
         f"{title} over the steps",
         "",

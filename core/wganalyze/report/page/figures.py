@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from wganalyze.report.format import number, spread
+from wganalyze.report.format import spread
 from wganalyze.report.headlines import Headlined, by_column
-from wganalyze.report.page.chart import REFERENCE, SMALL, Drawing, Series, draw, draw_rows
-from wganalyze.report.page.scales import domain, spans_decades
+from wganalyze.report.page.chart import SMALL, draw, draw_rows
+from wganalyze.report.page.drawing import REFERENCE, Figure, Figures, Panel, Series, described, text
+from wganalyze.report.page.scales import domain, is_log
 from wganalyze.report.page.tables import BETTER
 from wganalyze.report.page.view import NOTHING, Trajectory, Value, View, short_names
 
@@ -18,54 +19,6 @@ FLOOR = "_floor"
 """What the name of a metric ends with that is the same between two samples of real data."""
 TOGETHER = 6
 """Lines of one chart: more get a small chart for each trajectory."""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One drawing; ``name``: of the trajectory, where each has its own, and ``last``: its last number.
-
-    ``desc``: what is to be seen, in words.
-    """
-
-    name: str
-    last: str
-    desc: str
-    drawing: Drawing
-
-
-@dataclass(frozen=True)
-class Figures:
-    """``charts``, and what needs none: ``constant``, (title, number) of a headline that is the same everywhere."""
-
-    charts: Sequence[Figure]
-    constant: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Key:
-    """What a colour and a dash stand for in every panel of a figure."""
-
-    name: str
-    colour: int
-    dash: int
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The chart of one headline. ``metrics``: (name, anchor) of the numbers that it shows.
-
-    ``number``: of its column. ``spoken``: its title for those who do not see it. ``x_title``: "" where it says nothing.
-    """
-
-    number: int
-    title: str
-    spoken: str
-    legend: str
-    notes: Sequence[str]
-    metrics: Sequence[tuple[str, str]]
-    panels: Sequence[Panel]
-    x_title: str
-    keys: Sequence[Key] = ()
 
 
 def figures(view: View) -> Figures | None:
@@ -78,21 +31,19 @@ def figures(view: View) -> Figures | None:
     stepped = any(len(each.steps) > 1 for each in view.trajectories)
     labels = [label for each in view.trajectories for label in each.labels] if stepped else view.labels
     charts, constant = [], []
-    for place, (title, group) in enumerate(columns.items(), 1):
+    for title, group in columns.items():
         shown = [_shown(view, label, each).value for each in group for label in labels]
         values = {v for v in shown if math.isfinite(v)}
         if len(labels) < 2 or not values or all(each.metric in floors for each in group):
             continue
         if len(values) == 1 and all(map(math.isfinite, shown)):
-            constant.append((title, _text(values.pop(), bool(group[0].headline.share_of))))
+            constant.append((title, text(values.pop(), bool(group[0].headline.share_of))))
         else:
-            charts.append(
-                _over_steps(view, place, title, group) if stepped else _by_snapshot(view, place, title, group)
-            )
+            charts.append(_over_steps(view, title, group) if stepped else _by_snapshot(view, title, group))
     return Figures(charts, constant) if charts or constant else None
 
 
-def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+def _over_steps(view: View, title: str, group: Sequence[Headlined]) -> Figure:
     lines = {each.name: _lines(view, each, group) for each in view.trajectories}
     everything = [each for own in lines.values() for each in own]
     floor = _floor(view, group)
@@ -103,10 +54,10 @@ def _over_steps(view: View, place: int, title: str, group: Sequence[Headlined]) 
     else:
         panels = _small(lines, floor, group, log, percent)
     units = view.report.summary["step_unit"].dropna()
-    return _figure(view, place, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
+    return _figure(view, title, group, panels, log, str(units.iloc[0]) if len(units) else "step")
 
 
-def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined]) -> Figure:
+def _by_snapshot(view: View, title: str, group: Sequence[Headlined]) -> Figure:
     """A row for each snapshot (and metric, where there are several); of a bracket for both its ends."""
     by_end = {each.headline.end: each for each in group}
     rows: list[tuple[str, Value]] = []
@@ -119,25 +70,20 @@ def _by_snapshot(view: View, place: int, title: str, group: Sequence[Headlined])
             rows += zip(names, (_shown(view, label, each) for each in group), strict=True)
     floor = next((v for label in view.labels for v in (_floor_of(view, label, group),) if math.isfinite(v)), math.nan)
     log, percent = _scaled(group, [*(v for _, each in rows for v in (each.value, each.low, each.high)), floor])
-    told = [f"{name}: {_text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
+    told = [f"{name}: {text(each.value, percent)} {spread(each.low, each.high)}".strip() for name, each in rows]
     shown = [(name, each.value, each.low, each.high) for name, each in rows]
     drawing = draw_rows(shown, reference=floor, log=log, percent=percent)
-    return _figure(view, place, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
+    return _figure(view, title, group, [Panel("", "", "; ".join(told), drawing)], log, "")
 
 
 def _scaled(group: Sequence[Headlined], values: Sequence[float]) -> tuple[bool, bool]:
     """Is the scale logarithmic, and are its numbers percentages?"""
     bracket = any(each.headline.end for each in group)
-    return scaled(values, wanted=bracket), all(each.headline.share_of for each in group)
-
-
-def scaled(values: Sequence[float], *, wanted: bool = False) -> bool:
-    """Is the scale of these numbers logarithmic? Where that is ``wanted`` or they span decades, if all are positive."""
-    return (wanted or spans_decades(values)) and all(v > 0 for v in values if math.isfinite(v))
+    return is_log(values, wanted=bracket), all(each.headline.share_of for each in group)
 
 
 def _figure(
-    view: View, place: int, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
+    view: View, title: str, group: Sequence[Headlined], panels: Sequence[Panel], log: bool, x_title: str
 ) -> Figure:
     declared = view.declared.get(group[0].metric, {})
     share = bool(group[0].headline.share_of)
@@ -151,7 +97,7 @@ def _figure(
     if colon and name.lower() in title.lower():  # which stands above it
         legend = f"{rest[0].upper()}{rest[1:]}" if rest else name
     spoken = f"{title} over the steps" if x_title else f"{title} by snapshot"
-    return Figure(place, title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
+    return Figure(title, spoken, legend, notes, view.evidence(view.labels[-1], names), panels, x_title)
 
 
 def _lines(view: View, trajectory: Trajectory, group: Sequence[Headlined]) -> list[Series]:
@@ -239,24 +185,7 @@ def _small(
 def _last(own: Sequence[Series], percent: bool) -> str:
     """The last numbers of the lines of a trajectory."""
     ends = [next((v for v in reversed([*each.y]) if math.isfinite(v)), math.nan) for each in own]
-    return " – ".join(_text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
-
-
-def described(lines: Mapping[str, Sequence[Series]], percent: bool = False) -> str:
-    """What a chart shows, in words: of each line where it begins and ends."""
-    told = []
-    for each in (one for own in lines.values() for one in own if one.name):
-        points = [(x, y) for x, y in zip(each.x, each.y, strict=True) if math.isfinite(y)]
-        if points:
-            (first, start), (last, end) = points[0], points[-1]
-            begins = f"{each.name}: {_text(start, percent)} at step {first}"
-            ends = f", {_text(end, percent)} at step {last}" if last != first else ""
-            told.append(f"{begins}{ends}.")
-    return " ".join(told)
-
-
-def _text(value: float, percent: bool) -> str:
-    return f"{value:.0%}" if percent and math.isfinite(value) else number(value)
+    return " – ".join(text(each, percent) for each in ends) if any(map(math.isfinite, ends)) else ""
 
 
 def _unit(declared: Mapping[str, Any], percent: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from wganalyze.report.page.view import View
+from wganalyze.report.page.view import View, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,13 +64,13 @@ def gallery(view: View) -> Gallery | None:
     )
     if pictures.empty:
         return None
-    for most in range(MOST_STEPS, 0, -1):
+    most, chosen = MOST_STEPS, _chosen(view, pictures, MOST_STEPS)
+    while most > 1 and sum(_size(strips) for _, strips in chosen) > ROOM:
+        most -= 1
         chosen = _chosen(view, pictures, most)
-        if sum(len(row["png"]) for _, strips in chosen for _, rows in strips for row in rows) <= ROOM:
-            break
     hangings, room = [], ROOM
     for group, strips in chosen:
-        size = sum(len(row["png"]) for _, rows in strips for row in rows)
+        size = _size(strips)
         if size <= room:
             room -= size
             hangings.append(_hanging(view, group, strips))
@@ -80,6 +80,10 @@ def gallery(view: View) -> Gallery | None:
 
 Records = list[dict[str, Any]]
 Strips = list[tuple[str, Records]]
+
+
+def _size(strips: Strips) -> int:
+    return sum(len(row["png"]) for _, rows in strips for row in rows)
 
 
 def _chosen(view: View, pictures: pd.DataFrame, most: int) -> list[tuple[dict[str, Any], Strips]]:
@@ -127,9 +131,9 @@ def _hanging(view: View, first: dict[str, Any], strips: Strips) -> Hanging:
 
 
 def _shot(row: dict[str, Any]) -> Shot:
-    step = row["step"]
-    stepped = step is not None and step == step
-    title = "the same at every step" if row.get("everywhere") else f"step {int(step)}" if stepped else row["snapshot"]
+    step = whole(row["step"])
+    title = str(row["snapshot"]) if step is None else f"step {step}"
+    title = "the same at every step" if row.get("everywhere") else title
     alt = str(row["alt"] or row["caption"] or row["name"])
     source = f"data:image/png;base64,{b64encode(row['png']).decode()}"
-    return Shot(source, str(title), alt, int(row["width"]), int(row["height"]))
+    return Shot(source, title, alt, int(row["width"]), int(row["height"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -37,10 +37,15 @@ class Scale:
 def linear_ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten: the smallest such step with no more than ``most`` of them."""
     power = 10.0 ** math.floor(math.log10((high - low) / most))
-    for step in (power * each for each in (*ROUND, 10.0, 20.0)):
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        if last - first < most:
-            break
+    for each in (*ROUND, 10.0):
+        ticks = _multiples(power * each, low, high)
+        if len(ticks) <= most:
+            return ticks
+    return _multiples(power * 20.0, low, high)
+
+
+def _multiples(step: float, low: float, high: float) -> list[float]:
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [each * step for each in range(first, last + 1)]
 
 
@@ -75,6 +80,11 @@ def spans_decades(values: Iterable[float]) -> bool:
     """Are they all positive, and some of them many times as large as others?"""
     usable = [each for each in values if math.isfinite(each)]
     return bool(usable) and min(usable) > 0 and max(usable) / min(usable) >= WIDE
+
+
+def is_log(values: Sequence[float], *, wanted: bool = False) -> bool:
+    """Is the scale of these numbers logarithmic? Where that is ``wanted`` or they span decades, if all are positive."""
+    return (wanted or spans_decades(values)) and all(v > 0 for v in values if math.isfinite(v))
 
 
 def tick_labels(ticks: list[float], *, log: bool = False, percent: bool = False) -> list[str]:

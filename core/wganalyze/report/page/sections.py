@@ -9,10 +9,11 @@ from typing import Any
 
 from wganalyze.report.headlines import by_column, entry
 from wganalyze.report.page.declared import declared_figures
-from wganalyze.report.page.figures import Figures, figures
+from wganalyze.report.page.drawing import Figures
+from wganalyze.report.page.figures import figures
 from wganalyze.report.page.findings import assumed, findings, missing
 from wganalyze.report.page.gallery import gallery
-from wganalyze.report.page.view import View
+from wganalyze.report.page.view import View, whole
 
 HELD_OUT: Mapping[Any, str] = {True: "yes", False: "no: the networks may have seen them"}
 AT_A_GLANCE = 24
@@ -78,10 +79,9 @@ def summary(view: View) -> Summary | None:
     folders = {label: each.folder for each in view.trajectories for label in each.labels}
     groups: dict[str | None, list[Line]] = {}
     for row in frame.to_dict("records"):
-        label, step = str(row["snapshot"]), row["step"]
+        label, step = str(row["snapshot"]), whole(row["step"])
         entries = [entry(row, metrics) for metrics in columns.values()]
-        stepped = step is not None and step == step
-        groups.setdefault(folders.get(label), []).append((label, f"{int(step)}" if stepped else "-", entries))
+        groups.setdefault(folders.get(label), []).append((label, "-" if step is None else f"{step}", entries))
     last = [[lines[-1]] if folder is not None else lines for folder, lines in groups.items()]
     legend = [each.headline.legend for each in view.report.headlines if each.headline.legend]
     return Summary([*columns], [*groups.values()], last if len(frame) > AT_A_GLANCE else [], legend, len(frame))

@@ -93,8 +93,8 @@ class View:
         """The snapshots that have a step, by folder."""
         found: dict[str, list[tuple[int, str]]] = {}
         for label, step in zip(self.labels, self.report.summary["step"], strict=True):
-            if step is not None and step == step:
-                found.setdefault(label.rpartition("/")[0], []).append((int(step), label))
+            if (at := whole(step)) is not None:
+                found.setdefault(label.rpartition("/")[0], []).append((at, label))
         names = short_names([*found], self.name)
         return [
             Trajectory(name, folder, tuple(label for _, label in group), tuple(step for step, _ in group))
@@ -130,14 +130,19 @@ class View:
         return [(name, self._places.get((label, name), self._definitions.get(name, ""))) for name in names]
 
 
+def whole(step: Any) -> int | None:
+    """A step as pandas has it; None where there is none."""
+    return None if step is None or step != step else int(step)
+
+
 def short_names(folders: Sequence[str], whole: str) -> list[str]:
-    """Folders without the parents that they share; ``whole`` for the one that is left empty."""
+    """Folders without the parents that they share; ``whole`` (or a dot) for the one that is left empty."""
     parts = [folder.split("/") for folder in folders]
     shared = 0
     while parts and len({(*each[: shared + 1],) for each in parts}) == 1 and all(len(p) > shared + 1 for p in parts):
         shared += 1
     names = ["/".join(each[shared:]) for each in parts]
-    return [name or whole for name in names]
+    return [name or (whole if whole not in names else ".") for name in names]
 
 
 def report_names(paths: Sequence[Path]) -> list[str]:

@@ -32,7 +32,7 @@ def page(reports: Sequence[Report]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(__package__),
+        loader=PackageLoader("wganalyze.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_printable,

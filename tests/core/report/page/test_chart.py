@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wganalyze.report.page.chart import MOST_POINTS, Drawing, Series, draw, draw_rows, kept_indices, line, spaced
+from wganalyze.report.page.chart import MOST_POINTS, draw, draw_rows, kept_indices, line, spaced
+from wganalyze.report.page.drawing import Drawing, Series
 
 NAN = math.nan
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wganalyze.report.page.chart import REFERENCE
 from wganalyze.report.page.declared import declared_figures
-from wganalyze.report.page.figures import Figure
+from wganalyze.report.page.drawing import REFERENCE, Figure
 from wganalyze.report.page.view import View
 from wganalyze.report.reading import open_report
 

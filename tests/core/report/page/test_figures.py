@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from wganalyze.contracts.measurement import Headline, Metric
-from wganalyze.report.page.figures import TOGETHER, Figure, Figures, figures
+from wganalyze.report.page.drawing import Figure, Figures
+from wganalyze.report.page.figures import TOGETHER, figures
 from wganalyze.report.page.view import View
 from wganalyze.report.reading import open_report
 

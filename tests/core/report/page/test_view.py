@@ -23,6 +23,7 @@ WriteReport = Callable[..., Path]
         (["a/b"], ["b"]),
         ([""], ["whole"]),
         (["", "a"], ["whole", "a"]),
+        (["", "whole"], [".", "whole"]),
         (["a", "a/b"], ["a", "a/b"]),
         ([], []),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wganalyze.contracts.measurement import Headline, Metric
 from wganalyze.contracts.picture import Picture
 from wganalyze.errors import UsageError
 from wganalyze.report.page.sections import SECTIONS, Section
@@ -25,6 +27,7 @@ HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}javascript:&amp;\x00\x1b[31m\u202e"
 )
 
+OWN = tuple(Metric(name, "Mine.", headline=Headline(name)) for name in ("same", "own"))
 EMPTY = '{"slots": {}}'
 
 
@@ -34,7 +37,7 @@ def made() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture(params=["everything", "hostile", "two", "empty", "failed", "stranger", "no steps"])
+@pytest.fixture(params=["everything", "hostile", "two", "empty", "failed", "stranger", "no steps", "one run"])
 def text(
     request: pytest.FixtureRequest, made: dict[str, str], report: Path, write_report: WriteReport, write_cell: WriteCell
 ) -> str:
@@ -54,6 +57,12 @@ def make(kind: str, report: Path, write_report: WriteReport, write_cell: WriteCe
         write_cell(report, "a", {"": {"message": "ValueError: x"}}, status="failed")
     if kind == "stranger":
         write_cell(report, "a", {"sharp": 3.5, "spread": 1.0}, step=1)
+    if kind == "one run":
+        for step in (1, 2):
+            write_cell(report, f"s{step}", {"same": 1.0, "own": step, "other": 2 * step}, step=step, metrics=OWN)
+        record = json.loads((report / "run.json").read_text())
+        series = {"figure": "f", "values": "other", "label": "l", "panel": "p", "over": "", "reference": False}
+        (report / "run.json").write_text(json.dumps({**record, "series": {"a": [series]}}))
     if kind == "no steps":
         for label in ("a.pt", "b.pt"):
             write_cell(report, label, {"sharp": 3.5}, step=None)
