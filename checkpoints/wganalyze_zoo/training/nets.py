@@ -70,7 +70,9 @@ def make_nets(method: Method, reals: Reals, arch: str, preset: Preset) -> Nets:
     return Nets(generator, critic)
 
 
-def _mlp(method: Method, reals: Reals, latent: int, width: int, *, batch_norm: bool) -> tuple[nn.Module, Critic | None]:
+def _mlp(
+    method: Method, reals: Reals, latent: int, width: int, *, batch_norm: bool
+) -> tuple[nn.Module, Critic | None]:
     dim = reals.dim
     critic: Critic | None = None
     if method.loss.kind == "score":
