@@ -42,7 +42,8 @@ class Monitor:
     ``data``: as for ``run``: a name, an array, a Dataset, a DataLoader, a DataFrame; read once, now.
     ``every``: steps from one analysis to the next; calls between them return at once.
     ``budget``: the time of a call, "10s", in which it analyses; analyzers and sizes are chosen by trying them in the
-    first call, which takes longer, and are the same for all steps. None: everything at its usual size.
+    first call, which takes longer, and are the same for all steps. No analyzer begins that is not expected to end in
+    time; one that is slower than ever before does end. None: everything at its usual size.
     ``only``: the analyzers to choose from. ``save``: are checkpoints written?
     Every other name means what it means for ``analyze``.
 
@@ -76,7 +77,7 @@ class Monitor:
         command = ["wganalyze.Monitor", str(out), *(f"{name}={in_words(value)}" for name, value in given.items())]
         self._session = Session(self.out / "report", from_python(given), command, self._settled)
         self._known: dict[str, float] = {}
-        self._begun: float | None = None
+        self._begun = 0.0
         self._session.read_data()
 
     @property
@@ -148,14 +149,16 @@ class Monitor:
             with suppress(Exception):  # where no report can be written, the line stays alone
                 self._session.fail(networks, step, error)
             return None
-        self._known |= told.seconds
+        # What is done once for all steps counts for none of them.
+        known = told.seconds if self._known or self.pace is None else self.pace.seconds
+        self._known = {**self._known, **known}
         if told.failed:
             names, reason = ", ".join(told.failed), one_line(next(iter(told.failed.values())))
             log.warning("wganalyze: step %s: %s failed: %s; training goes on", step, names, reason)
         return report
 
     def _settled(self, basis: Basis, opened: Opened) -> Basis:
-        """Analyzers and sizes of all calls; the time of the first one begins with its first cell."""
+        """Analyzers and sizes of all calls; the first one does all of it, whatever time that takes."""
         request = self._session.request
         if self.saves:
             with suppress(OSError):  # which the checkpoints have told already
@@ -164,21 +167,18 @@ class Monitor:
         if self.budget is not None:
             self.pace = find_pace(basis, opened.snapshots[0], request.said, self.budget, self.out / "monitor.json")
             basis = self.pace.applied(basis, self.budget)
-            self._known = dict(self.pace.seconds)
             if self.pace.left_out:
                 left = ", ".join(f"{name} (about {spent:.2g} s)" for name, spent in self.pace.left_out.items())
                 log.warning("wganalyze: in %g s a call there is no time for %s; see budget=", self.budget, left)
-        self._begun = None
         return basis
 
     def _forbids(self, question: Question) -> BaseException | None:
         """No cell begins that is not expected to end in time."""
         if self.budget is None:
             return None
-        self._begun = self._begun or time.perf_counter()
         left = self.budget - (time.perf_counter() - self._begun)
         expected = self._known.get(question.name, 0.0)
-        if expected <= left:
+        if expected <= max(left, 0.0):
             return None
         self._known[question.name] = expected / 2  # it may have been slow by chance: it is tried again some time
         return NotMeasurable(f"no time was left of the {self.budget:g} s of this call")

@@ -24,7 +24,8 @@ from wganalyze.study.study import SnapshotStudy
 class Pace:
     """What the calls of a monitor do.
 
-    ``seconds``: of each analyzer, by name, in the order in which they run. ``left_out``: of those that do not fit.
+    ``seconds``: of each analyzer on the fewest samples, by name, in the order in which they run. ``left_out``: of those
+    that do not fit.
     ``n``, ``replicates``: 0 without data. ``asked``: a digest of what it was found for.
     """
 
@@ -80,35 +81,41 @@ def _tried(basis: Basis, snapshot: Snapshot, said: Said, budget: float, asked: s
 
     least = 0 if deal is None else min(SMALLEST, most(count)) if free else deal.n
     trial = sized(least)
-    fitting: list[Question] = []
+    questions = [for_run(question, basis.many)[0] for question in basis.questions]
+    first = _seconds(trial, snapshot, questions)  # with imports, compiling, and what is done once for all
     seconds: dict[str, float] = {}
     left_out: dict[str, float] = {}
-    for question in (for_run(question, basis.many)[0] for question in basis.questions):
-        first = _seconds(trial, snapshot, [question])  # with imports, compiling, and what is done once for all
-        spent = min(first, _seconds(trial, snapshot, [question]))
+    for name, again in _seconds(trial, snapshot, questions).items():
+        spent = min(first[name], again)
         fits = sum(seconds.values()) + spent <= SPARE * budget
-        (seconds if fits else left_out)[question.name] = spent
-        fitting += [question] if fits else []
+        (seconds if fits else left_out)[name] = spent
+    fitting = [question for question in questions if question.name in seconds]
     if not free or not fitting:
         return Pace(asked, seconds, left_out, least, 0 if deal is None else count)
-    trials = [(least, min(_seconds(trial, snapshot, fitting) for _ in range(2)))]
+    trials = [(least, min(_together(trial, snapshot, fitting) for _ in range(2)))]
     larger = min(FIRST, most(count))
     if larger > least and trials[0][1] * (larger / least) ** GROWTH <= budget:
         trial = sized(larger)
-        _seconds(trial, snapshot, fitting)
-        trials.append((larger, min(_seconds(trial, snapshot, fitting) for _ in range(2))))
+        _together(trial, snapshot, fitting)
+        trials.append((larger, min(_together(trial, snapshot, fitting) for _ in range(2))))
     plan = choose(Cost.of(trials), 0, budget, most, replicates)
     return Pace(asked, seconds, left_out, plan.n, plan.replicates)
 
 
-def _seconds(basis: Basis, snapshot: Snapshot, questions: Sequence[Question]) -> float:
-    """What a snapshot takes; what fails here fails again in its cell."""
-    begun = time.perf_counter()
+def _together(basis: Basis, snapshot: Snapshot, questions: Sequence[Question]) -> float:
+    return sum(_seconds(basis, snapshot, questions).values())
+
+
+def _seconds(basis: Basis, snapshot: Snapshot, questions: Sequence[Question]) -> dict[str, float]:
+    """What each takes behind those before it, which share their work; what fails here fails again in its cell."""
     deal = basis.deal
     study = SnapshotStudy(snapshot if deal is None else deal.marked(snapshot), deal, basis.shared, basis.device)
+    seconds: dict[str, float] = {}
     try:
         for question in questions:
+            begun = time.perf_counter()
             measure(study, question)
+            seconds[question.name] = time.perf_counter() - begun
     finally:
         snapshot.release()
-    return time.perf_counter() - begun
+    return seconds
