@@ -180,25 +180,8 @@ def test_the_core_names_no_built_in() -> None:
     names = {name for plugin in ours for _, name in plugin.provides} | {plugin.name for plugin in ours}
     names |= {m.name for name, a in host.analyzers.items() if name in names for m in a.metrics}
     # Plain words, and words of the contracts.
-<<<<<<< HEAD
-    names -= {
-        "samples",
-        "snapshot",
-        "arrays",
-        "images",
-        "onnx",
-        "keras",
-        "chain",
-        "lightning",
-        "folder",
-        "gap",
-        "digits",
-    }
-    names -= {"orientation", "auc", "critic", "precision", "claims", "gradients", "lines", "pairs", "pictures"}
-=======
     names -= {"samples", "snapshot", "arrays", "images", "onnx", "chain", "lightning", "folder", "gap", "digits"}
-    names -= {"keras", "orientation", "auc", "critic", "precision", "claims", "gradients", "lines", "pairs"}
->>>>>>> monitor
+    names -= {"orientation", "auc", "critic", "precision", "claims", "gradients", "lines", "pairs", "pictures", "keras"}
     pattern = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, sorted(names)))})(?![\w-])")
     said = {
         (m, hit[0]) for m in house.sources() if package_of(m) == CORE for s in strings(m) if (hit := pattern.search(s))
