@@ -118,7 +118,7 @@ def test_a_trainer_that_is_killed_in_the_middle_of_a_save(watcher: Watcher) -> N
     assert "Traceback" not in watcher.log.read_text()
     for step in (1, 2, 3):
         assert f"step_{step}" in out
-    record = json.loads((watcher.trainer.report / "run.json").read_text())
+    record = json.loads((watcher.trainer.report / "_run.json").read_text())
     assert record["status"] == "complete"
     assert {entry["label"]: entry["missing"] for entry in record["snapshots"]} == {f"step_{i}": {} for i in (1, 2, 3)}
 

@@ -60,14 +60,14 @@ def make(kind: str, report: Path, write_report: WriteReport, write_cell: WriteCe
     if kind == "one run":
         for step in (1, 2):
             write_cell(report, f"s{step}", {"same": 1.0, "own": step, "other": 2 * step}, step=step, metrics=OWN)
-        record = json.loads((report / "run.json").read_text())
+        record = json.loads((report / "_run.json").read_text())
         series = {"figure": "f", "values": "other", "label": "l", "panel": "p", "over": "", "reference": False}
-        (report / "run.json").write_text(json.dumps({**record, "series": {"a": [series]}}))
+        (report / "_run.json").write_text(json.dumps({**record, "series": {"a": [series]}}))
     if kind == "no steps":
         for label in ("a.pt", "b.pt"):
             write_cell(report, label, {"sharp": 3.5}, step=None)
     if kind == "empty":
-        (report / "plan.json").write_text(EMPTY)
+        (report / "_plan.json").write_text(EMPTY)
     return page([open_report(report)])
 
 
@@ -174,7 +174,7 @@ def test_what_went_wrong_is_said_first(
 
 
 def test_an_empty_report_says_so(report: Path, parsed: Parsed) -> None:
-    (report / "plan.json").write_text(EMPTY)
+    (report / "_plan.json").write_text(EMPTY)
     assert "Nothing was measured." in parsed(page([open_report(report)])).all("main")[0].text
 
 
