@@ -10,7 +10,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -186,6 +186,7 @@ class Safetensors(Loader):
                 keys=keys,
                 facts=find_facts({**stated, **configuration}, [()]),
                 read_tensors=partial(_read_tensors, paths, tuple(keys)),
+                read_some=partial(_read_tensors, paths),
                 problems=problems,
                 numbered=len(paths) == 1 and not numbers_networks(path),
                 others=(*paths[1:], *([path.with_name(_CONFIGURATION)] if configuration else [])),
@@ -231,20 +232,21 @@ def _configuration(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
         return {}, (f"{_CONFIGURATION} beside it is not read ({what_it_says(error)})",)
 
 
-def _read_tensors(paths: list[Path], keys: tuple[str, ...]) -> Mapping[str, Tensor]:
+def _read_tensors(paths: list[Path], keys: Collection[str]) -> Mapping[str, Tensor]:
     try:
-        loaded = {key: tensor for path in paths for key, tensor in _load(path)}
+        loaded = {key: tensor for path in paths for key, tensor in _load(path, keys)}
         return {key: loaded[key] for key in keys}
     except Exception as error:  # its own error, and whatever torch says of a dtype
         raise damaged(paths[0], error) from error
 
 
-def _load(path: Path) -> Iterator[tuple[str, Tensor]]:
+def _load(path: Path, keys: Collection[str]) -> Iterator[tuple[str, Tensor]]:
     from safetensors import safe_open
 
     with safe_open(path, framework="pt", device="cpu") as file:
         for key in file.keys():  # noqa: SIM118, it is no dict
-            yield key, file.get_tensor(key)
+            if key in keys:
+                yield key, file.get_tensor(key)
 
 
 @hookimpl

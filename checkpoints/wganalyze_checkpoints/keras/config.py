@@ -11,7 +11,7 @@ from wganalyze import Input, one_line
 
 # What Keras itself makes from numbers alone. Not here: Lambda (bytecode), TorchModuleWrapper (a pickle), FlaxLayer and
 # JaxLayer (functions), TFSMLayer, StringLookup, IntegerLookup and TextVectorization (they open other files).
-_OWN = re.compile(
+_OWN_LAYERS = re.compile(
     r"Sequential|Functional|Model|Layer|InputLayer|Wrapper|Bidirectional|TimeDistributed|SpectralNormalization"
     r"|Dense|EinsumDense|Embedding|ReversibleEmbedding|Flatten|Reshape|Permute|RepeatVector|Identity|Masking"
     r"|(Depthwise|Separable)?Conv[123]D|Conv[123]DTranspose|ConvLSTM[123]D|(Adaptive|Global)?(Average|Max)Pooling[123]D"
@@ -22,11 +22,14 @@ _OWN = re.compile(
     r"|Add|Average|Concatenate|Dot|Maximum|Minimum|Multiply|Subtract"
     r"|(Additive|MultiHead|GroupQuery)?Attention|RNN|StackedRNNCells|(LSTM|GRU|SimpleRNN)(Cell)?"
     r"|CategoryEncoding|Discretization|(Mel|STFT)Spectrogram"
-    r"|Zeros|Ones|Constant|VarianceScaling|(Glorot|He|Lecun|Random)(Normal|Uniform)|TruncatedNormal"
+)
+_OWN_OTHERS = re.compile(
+    r"Zeros|Ones|Constant|VarianceScaling|(Glorot|He|Lecun|Random)(Normal|Uniform)|TruncatedNormal"
     r"|(Orthogonal|Identity|STFT)Initializer|Orthogonal"
     r"|L1|L2|L1L2|OrthogonalRegularizer|MaxNorm|MinMaxNorm|NonNeg|UnitNorm"
     r"|(Float)?DTypePolicy|DTypePolicyMap|Policy"
 )
+MODELS = ("Sequential", "Functional", "Model")
 _DATA = frozenset(
     [
         "__keras_tensor__",
@@ -39,6 +42,8 @@ _DATA = frozenset(
         "TensorShape",
     ]
 )
+HARD_SIGMOID = "wganalyze>hard_sigmoid_of_keras_2"
+"""max(0, min(1, 0.2 x + 0.5)), which is registered when a model is loaded: Keras 3 calls another function so."""
 _OWN_MODULES = ("activations", "constraints", "initializers", "losses", "metrics", "ops", "optimizers", "regularizers")
 
 
@@ -71,6 +76,16 @@ def foreign(config: Mapping[str, Any]) -> tuple[Asked, ...]:
     return tuple(strangers)
 
 
+def is_own(node: Mapping[str, Any]) -> bool:
+    """Is this an object that Keras itself makes, from numbers alone?"""
+    return _asked(node) is None
+
+
+def is_layer(node: Mapping[str, Any]) -> bool:
+    """Is this a layer or a model of Keras's own?"""
+    return is_own(node) and _OWN_LAYERS.fullmatch(str(node.get("class_name"))) is not None
+
+
 def _objects(config: object) -> Iterator[Mapping[str, Any]]:
     """Every object of a class in it but how it was trained; by a stack: files may be nested deeper than Python is."""
     waiting = [config]
@@ -89,13 +104,14 @@ def _asked(node: Mapping[str, Any]) -> Asked | None:
     is_function = node["class_name"] == "function"
     name = str(node.get("config") if is_function else node["class_name"])
     module, registered = str(node.get("module") or ""), str(node.get("registered_name") or name)
-    if name in _DATA:
+    if name in _DATA or (is_function and name == registered == HARD_SIGMOID):
         return None
     if module == "builtins" and is_function and registered == name:
         return None  # looked up among Keras's activations, losses and the like, by name
     place = module.removeprefix("keras.").removeprefix("src.").partition(".")[0]
     own = not module or module == "keras" or module.startswith("keras.")
-    if own and registered == name and (_OWN.fullmatch(name) or (module and place in _OWN_MODULES)):
+    known = _OWN_LAYERS.fullmatch(name) or _OWN_OTHERS.fullmatch(name)
+    if own and registered == name and (known or (module and place in _OWN_MODULES)):
         return None
     if name in ("Lambda", "__lambda__"):
         return Asked("keras.layers", "Lambda")
@@ -104,7 +120,7 @@ def _asked(node: Mapping[str, Any]) -> Asked | None:
 
 def layers(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The classes of the layers, in order, without inputs."""
-    names = (str(layer.get("class_name")) for layer in _layers(config))
+    names = (str(layer.get("class_name")) for layer in layers_of(config))
     return tuple(name for name in names if name != "InputLayer")
 
 
@@ -112,6 +128,11 @@ def name_of(config: Mapping[str, Any]) -> str:
     """The name that the trainer gave the model, or Keras did."""
     inner = config.get("config")
     return one_line(inner.get("name", ""), 100) if isinstance(inner, Mapping) else ""
+
+
+def name_in_graph(layer: Mapping[str, Any]) -> str:
+    """The name by which the calls of a functional model know a layer."""
+    return str(layer.get("name") or name_of(layer))
 
 
 def inputs(config: Mapping[str, Any]) -> tuple[Input, ...]:
@@ -122,7 +143,8 @@ def inputs(config: Mapping[str, Any]) -> tuple[Input, ...]:
     return tuple(entries)
 
 
-def _layers(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def layers_of(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a model says of its layers, in order."""
     inner = config.get("config")
     listed = inner if isinstance(inner, list) else inner.get("layers") if isinstance(inner, Mapping) else None
     return [layer for layer in listed if isinstance(layer, Mapping)] if isinstance(listed, list) else []
@@ -132,14 +154,14 @@ def _inputs(config: Mapping[str, Any], depth: int = 0) -> Iterator[Input]:
     inner = config.get("config")
     stated = inner.get("input_layers") if isinstance(inner, Mapping) else None
     if stated is not None:
-        by_name = {name_of(layer): layer for layer in _layers(config)}
+        by_name = {name_of(layer): layer for layer in layers_of(config)}
         for name in _first_names(stated):
             yield from _input(by_name[name]) if name in by_name else ()
         return
-    first = next(iter(_layers(config)), None)
+    first = next(iter(layers_of(config)), None)
     if first is not None and (first.get("class_name") == "InputLayer" or _shape_of(first) is not None):
         yield from _input(first)
-    elif first is not None and _layers(first) and depth < 8:
+    elif first is not None and layers_of(first) and depth < 8:
         yield from _inputs(first, depth + 1)
     else:
         built = config.get("build_config")

@@ -50,6 +50,7 @@ class KerasFile:
 
     ``suffix``: the end of the name by which Keras tells layouts apart. ``layers``: of a legacy file, the layers in
     order, each with its keys: they belong to those of a model by order. ``record``: of the HDF5 file in a zip.
+    ``inside``: of several networks in the file, the one that this is; keys as its own model has them.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class KerasFile:
     version: str
     layers: Layers = ()
     record: str | None = None
+    inside: str = ""
 
     @property
     def keys(self) -> dict[str, TensorSpec]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wganalyze import CheckpointError, Loader, Part, Role, hookimpl, one_line
+from wganalyze import CheckpointError, Loader, Part, hookimpl, one_line
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
 from wganalyze_checkpoints.keras.config import Asked
 from wganalyze_checkpoints.keras.file import KerasFile
+from wganalyze_checkpoints.keras.inside import networks, role_of
+from wganalyze_checkpoints.keras.modern import modern, training_facts
+from wganalyze_checkpoints.keras.operations import Untranslatable
 from wganalyze_checkpoints.wording import LONGEST, few
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-_ROLES: Mapping[str, Role] = {"generator": "generator", "discriminator": "critic", "critic": "critic"}
 
 
 class KerasModel(Loader):
@@ -31,26 +32,11 @@ class KerasModel(Loader):
         return _sniff(path, self.name)
 
     def open(self, path: Path) -> list[Part]:
-        """One Part for the model, with its inputs and the classes that are not Keras's own; no code of it is run."""
-        file = _read(path, self.name)
-        config = file.config or {}
-        asked = keras_config.foreign(config)
-        names = tuple(dict.fromkeys(a.text for a in asked))
-        return [
-            Part(
-                path,
-                self.name,
-                role=_role(keras_config.name_of(config)),
-                keys=file.keys,
-                facts=_facts(file),
-                read_module=partial(_load, path, asked),
-                problems=tuple(filter(None, (_missing(path), _unsafe(path, asked)))),
-                runs_code=bool(asked),
-                asks_for=names,
-                read_allowed=partial(_load_allowed, path, asked) if asked else None,
-                inputs=keras_config.inputs(config),
-            )
-        ]
+        """One Part for the model, with its inputs and the classes that are not Keras's own; no code of it is run.
+
+        A GAN that is one model gives one for each network in it.
+        """
+        return _parts(_read(path, self.name))
 
 
 class KerasWeights(Loader):
@@ -64,9 +50,48 @@ class KerasWeights(Loader):
 
     def open(self, path: Path) -> list[Part]:
         """One Part, whose weights fill the model that the user's factory makes."""
-        file = _read(path, self.name)
-        problems = tuple(filter(None, [_missing(path)]))
-        return [Part(path, self.name, keys=file.keys, facts=_facts(file), fill=partial(_fill, path), problems=problems)]
+        return _parts(_read(path, self.name))
+
+
+def _parts(file: KerasFile) -> list[Part]:
+    several = [*networks(file).values()]
+    return [_program(network) if network.config else _weights(network) for network in several or [file]]
+
+
+def _program(file: KerasFile) -> Part:
+    """A model with its configuration."""
+    path, config = file.path, file.config or {}
+    try:
+        asked, refusal = keras_config.foreign(modern(config, file.version)), ""
+    except Untranslatable as error:
+        asked, refusal = (), f"{path}: {error}; name a factory that makes the model for its weights"
+    except RecursionError as error:
+        raise keras_file.damaged(path, "nested without end") from error
+    return replace(
+        _weights(file),
+        role=role_of(file.inside or keras_config.name_of(config)),
+        facts={**_facts(file), **training_facts(config)},
+        read_module=partial(_load, path, file.inside, asked),
+        problems=tuple(filter(None, (_missing(path), refusal, _unsafe(path, asked)))),
+        runs_code=bool(asked),
+        asks_for=tuple(dict.fromkeys(a.text for a in asked)),
+        read_allowed=partial(_load_allowed, path, file.inside, asked) if asked else None,
+        inputs=keras_config.inputs(config),
+    )
+
+
+def _weights(file: KerasFile) -> Part:
+    """What fills the model of a factory."""
+    return Part(
+        file.path,
+        file.kind,
+        file.inside,
+        role=role_of(file.inside),
+        keys=file.keys,
+        facts=_facts(file),
+        fill=partial(_fill, file.path, file.inside),
+        problems=tuple(filter(None, [_missing(file.path)])),
+    )
 
 
 def _sniff(path: Path, kind: str) -> float:
@@ -99,12 +124,6 @@ def _facts(file: KerasFile) -> dict[str, float | int | str | bool]:
     return {key: value for key, value in facts.items() if value}
 
 
-def _role(name: str) -> Role | None:
-    """The role that the model's own name gives."""
-    roles: set[Role] = {_ROLES[word] for word in re.split(r"[^a-z]+", name.lower()) if word in _ROLES}
-    return roles.pop() if len(roles) == 1 else None
-
-
 def _missing(path: Path) -> str:
     lacking = [name for name in ("keras", "h5py") if not keras_file.installed(name)]
     return f"{path}: is run by Keras, and {lacking[0]} is not installed; {keras_file.INSTALL}" if lacking else ""
@@ -118,26 +137,30 @@ def _unsafe(path: Path, asked: Sequence[Asked]) -> str:
     return f"{path}: making the model runs code that is not Keras's own: {names}{code}; --trust runs it"
 
 
-def _load(path: Path, asked: Sequence[Asked]) -> Module:
+def _pick(inside: str, file: KerasFile) -> KerasFile | None:
+    return networks(file).get(inside) if inside else file
+
+
+def _load(path: Path, inside: str, asked: Sequence[Asked]) -> Module:
     from wganalyze_checkpoints.keras import loading as keras_loading
 
-    return keras_loading.load_model(path, asked)
+    return keras_loading.load_model(path, asked, partial(_pick, inside))
 
 
-def _load_allowed(path: Path, asked: Sequence[Asked], allowed: Sequence[str]) -> Module:
+def _load_allowed(path: Path, inside: str, asked: Sequence[Asked], allowed: Sequence[str]) -> Module:
     refused = [a.text for a in asked if a.text not in allowed]
     if refused:
         name = refused[0]
         raise CheckpointError(
             f"{path}: asks for {name}, which is not allowed; say --allow {':'.join(name.rsplit('.', 1))}, or --trust"
         )
-    return _load(path, asked)
+    return _load(path, inside, asked)
 
 
-def _fill(path: Path, made: Any) -> Module:
+def _fill(path: Path, inside: str, made: Any) -> Module:
     from wganalyze_checkpoints.keras import loading as keras_loading
 
-    return keras_loading.fill(path, made)
+    return keras_loading.fill(path, made, partial(_pick, inside))
 
 
 @hookimpl

@@ -7,7 +7,7 @@ import json
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,31 +15,44 @@ from typing import Any
 from wganalyze import CheckpointError
 from wganalyze_checkpoints.keras import config as keras_config
 from wganalyze_checkpoints.keras import file as keras_file
-from wganalyze_checkpoints.keras.config import Asked
+from wganalyze_checkpoints.keras.config import HARD_SIGMOID, Asked
 from wganalyze_checkpoints.keras.file import KerasFile
+from wganalyze_checkpoints.keras.filling import few, lists, pairs
+from wganalyze_checkpoints.keras.modern import modern
 from wganalyze_checkpoints.keras.network import KerasNetwork
-from wganalyze_checkpoints.keras.weights import LEGACY_ROOT
+from wganalyze_checkpoints.keras.operations import Untranslatable
 from wganalyze_checkpoints.wording import what_it_says
 
-_SHOWN = 6
+Pick = Callable[[KerasFile], KerasFile | None]
 
 
-def load_model(path: Path, asked: Sequence[Asked]) -> KerasNetwork:
-    """The model of a file. ``asked``: the classes beyond Keras's own that may be imported; with none, in safe mode."""
+def load_model(path: Path, asked: Sequence[Asked], pick: Pick | None = None) -> KerasNetwork:
+    """The model of a file. ``asked``: the classes beyond Keras's own that may be imported; with none, in safe mode.
+
+    ``pick``: takes the one that is meant, where the file holds several networks.
+    """
     keras = keras_on_torch(path)
-    file = _read(path)
-    if file.config is None or not {*keras_config.foreign(file.config)} <= {*asked}:
+    file = _read(path, pick)
+    if file.config is None:
         raise CheckpointError(f"{path}: has changed since it was opened; open it again")
-    objects = {**_known(keras), **_imported(path, asked, keras)}
-    with _faults(file), _rewritten(file) as clean, keras.device("cpu"):
-        model = keras.saving.load_model(clean, custom_objects=objects, compile=False, safe_mode=not asked)
+    with _faults(file), keras.device("cpu"):
+        config = modern(file.config, file.version)
+        if not {*keras_config.foreign(config)} <= {*asked}:
+            raise CheckpointError(f"{path}: has changed since it was opened; open it again")
+        objects = {**_known(keras), **_imported(path, asked, keras)}
+        if file.suffix == ".h5":
+            model = keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=not asked)
+            _fill_layers(file, model)
+        else:
+            with _rewritten(file, config) as clean:
+                model = keras.saving.load_model(clean, custom_objects=objects, compile=False, safe_mode=not asked)
     return _network(path, model)
 
 
-def fill(path: Path, made: Any) -> KerasNetwork:
+def fill(path: Path, made: Any, pick: Pick | None = None) -> KerasNetwork:
     """The model that a factory made, with the weights of the file in it: all of them, and no others."""
     keras = keras_on_torch(path)
-    file = _read(path)
+    file = _read(path, pick)
     if not isinstance(made, keras.Model):
         kind = f"{type(made).__module__}.{type(made).__qualname__}"
         raise CheckpointError(
@@ -52,14 +65,14 @@ def fill(path: Path, made: Any) -> KerasNetwork:
             "keras.Input(shape=...), or call it once before it is returned"
         )
     with _faults(file), keras.device("cpu"):
-        differences = _by_order(file, made) if file.suffix == ".h5" else _by_key(file, made)
-        if differences:
-            raise CheckpointError(
-                f"{path.name} does not fit the Keras model {made.name}: {'; '.join(differences)}; "
-                "name the factory that it was trained with"
-            )
-        with _rewritten(file) as clean:
-            made.load_weights(clean)
+        if file.suffix == ".h5":
+            _fill_layers(file, made)
+        else:
+            differences = _by_key(file, made)
+            if differences:
+                raise _misfit(file, made, differences)
+            with _rewritten(file) as clean:
+                made.load_weights(clean)
     return _network(path, made)
 
 
@@ -79,17 +92,31 @@ def keras_on_torch(path: Path) -> Any:
     return keras
 
 
-def _read(path: Path) -> KerasFile:
+def _read(path: Path, pick: Pick | None = None) -> KerasFile:
     file = keras_file.read(path)
+    if file is not None and pick is not None:
+        file = pick(file)
     if file is None:
         raise CheckpointError(f"{path}: is no Keras file; open it again")
     return file
 
 
 def _known(keras: Any) -> dict[str, Any]:
-    """The models whose modules Keras 2 names otherwise: Keras looks these names up before it looks for modules."""
+    """What Keras looks up by name before it looks for modules: models, and what Keras 3 has under no name."""
     tensor = keras.Input((1,))
-    return {"Functional": type(keras.Model(tensor, tensor)), "Sequential": keras.Sequential}
+    known = {"Functional": type(keras.Model(tensor, tensor)), "Sequential": keras.Sequential, "Model": keras.Model}
+    package, name = HARD_SIGMOID.split(">")
+    registered = keras.saving.get_registered_object(HARD_SIGMOID)
+    if registered is None:  # for good: copies in another precision are made by name, too
+        registered = keras.saving.register_keras_serializable(package, name)(_hard_sigmoid)
+    return {**known, HARD_SIGMOID: registered}
+
+
+def _hard_sigmoid(x: Any) -> Any:
+    """That of Keras 2."""
+    import keras
+
+    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def _imported(path: Path, asked: Sequence[Asked], keras: Any) -> dict[str, Any]:
@@ -115,7 +142,7 @@ def _imported(path: Path, asked: Sequence[Asked], keras: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def _rewritten(file: KerasFile) -> Iterator[str]:
+def _rewritten(file: KerasFile, config: Mapping[str, Any] | None = None) -> Iterator[str]:
     """The model or weights written anew for Keras, with the extension that Keras goes by and nothing else in it.
 
     So the HDF5 library, which may crash on what is damaged, reads only what it wrote itself; training is left out.
@@ -123,53 +150,41 @@ def _rewritten(file: KerasFile) -> Iterator[str]:
     import h5py
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model{file.suffix}"
-        weights = Path(folder) / "model.weights.h5" if file.suffix == ".keras" else path
-        config = json.dumps(_modern(file.config))
+        weights = Path(folder) / "model.weights.h5"
         with h5py.File(weights, "w") as hdf5:
-            top = hdf5.create_group(LEGACY_ROOT) if file.config and file.suffix == ".h5" else hdf5
             for key, value in file.numbers():
-                stored = top.create_dataset(key, data=value)
+                stored = hdf5.create_dataset(key, data=value)
                 if value.dtype.name == "bfloat16":
                     stored.attrs["dtype"] = "bfloat16"
-            if file.suffix == ".h5":
-                _name(top, "layer_names", [name for name, _ in file.layers])
-                for name, keys in file.layers:
-                    _name(top.require_group(name), "weight_names", [key.removeprefix(f"{name}/") for key in keys])
-                top.attrs["keras_version"] = file.version or "2"
-                if file.config:
-                    hdf5.attrs["model_config"] = config
-        if file.suffix == ".keras":
-            with zipfile.ZipFile(path, "w") as archive:
-                archive.writestr("metadata.json", json.dumps({"keras_version": file.version}))
-                archive.writestr("config.json", config)
-                archive.write(weights, weights.name)
+        if config is None:
+            yield str(weights)
+            return
+        path = Path(folder) / "model.keras"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": file.version}))
+            archive.writestr("config.json", json.dumps(config))
+            archive.write(weights, weights.name)
         yield str(path)
 
 
-def _name(group: Any, attribute: str, names: Sequence[str]) -> None:
-    import h5py
+def _fill_layers(file: KerasFile, model: Any) -> None:
+    """Put the weights of the old layout into a model."""
+    shapes = {key: spec.shape for key, spec in file.keys.items()}
+    variables, differences = pairs(file.layers, shapes, model, bool(file.inside))
+    if differences:
+        raise _misfit(file, model, differences)
+    for key, value in file.numbers():
+        if key in variables:
+            variables[key].assign(value)
+    for layer in (inner for inner in model._flatten_layers() if hasattr(inner, "finalize_state")):
+        layer.finalize_state()
 
-    group.attrs.create(attribute, [*names], (len(names),), h5py.string_dtype())
 
-
-def _modern(config: Any) -> Any:
-    """A configuration without losses and optimizers; a Sequential of Keras 2 with its input as a layer of its own."""
-    if isinstance(config, list):
-        return [_modern(value) for value in config]
-    if not isinstance(config, Mapping):
-        return config
-    modern = {key: _modern(value) for key, value in config.items() if key != "compile_config"}
-    if modern.get("class_name") == "Sequential":
-        inner = modern.get("config")
-        modern["config"] = inner = {"name": "sequential", "layers": inner} if isinstance(inner, list) else inner
-        layers = inner.get("layers") if isinstance(inner, dict) else None
-        first = layers[0] if isinstance(layers, list) and layers else None
-        settings = first.get("config") if isinstance(first, dict) and first.get("class_name") != "InputLayer" else None
-        shape = settings.pop("batch_input_shape", None) if isinstance(settings, dict) else None
-        if shape is not None and isinstance(layers, list):
-            layers.insert(0, {"class_name": "InputLayer", "config": {"batch_shape": shape, "name": "input"}})
-    return modern
+def _misfit(file: KerasFile, model: Any, differences: Sequence[str]) -> CheckpointError:
+    return CheckpointError(
+        f"{file.path.name} does not fit the Keras model {model.name}: {'; '.join(differences)}; "
+        "name the factory that it was trained with"
+    )
 
 
 @contextmanager
@@ -180,12 +195,19 @@ def _faults(file: KerasFile) -> Iterator[None]:
             yield
     except CheckpointError:
         raise
+    except Untranslatable as error:
+        raise CheckpointError(f"{file.path}: {error}; name a factory that makes the model for its weights") from error
     except Exception as error:  # Keras, and layers of a stranger
         written = f"the Keras {file.version} that wrote it" if file.version else "the Keras that wrote it"
         raise CheckpointError(
-            f"{file.path}: Keras cannot load it ({what_it_says(error)}); "
+            f"{file.path}: Keras cannot load it ({what_it_says(_innermost(error))}); "
             f"save its weights with {written} and name a factory, or copy it again if it is damaged"
         ) from error
+
+
+def _innermost(error: Exception) -> object:
+    """Keras wraps what is wrong in the configuration that it was found in."""
+    return str(error).rpartition("Exception encountered: ")[2] or error
 
 
 def _by_key(file: KerasFile, made: Any) -> list[str]:
@@ -201,7 +223,7 @@ def _by_key(file: KerasFile, made: Any) -> list[str]:
         if key in stored and stored[key] != expected[key]
     ]
     missing, unexpected = expected.keys() - stored.keys(), stored.keys() - expected.keys()
-    return _lists(missing=missing, unexpected=unexpected, wrong_shape=wrong)
+    return lists(missing=missing, unexpected=unexpected, wrong_shape=wrong)
 
 
 def _shapes(file: KerasFile) -> dict[str, tuple[int, ...]]:
@@ -210,41 +232,9 @@ def _shapes(file: KerasFile) -> dict[str, tuple[int, ...]]:
     return {key: shape for key, shape in keys.items() if "seed_generator" not in key}
 
 
-def _by_order(file: KerasFile, made: Any) -> list[str]:
-    """How the layers of a legacy file differ from the model's: they belong together by order, not by name."""
-    stored = [(name, keys) for name, keys in file.layers if keys]
-    layers = [(layer.name, _weights_of(layer)) for layer in made.layers]
-    layers = [(name, weights) for name, weights in layers if weights]
-    if len(stored) != len(layers):
-        return [
-            f"it has {len(stored)} layers with weights ({_few([n for n, _ in stored])}), "
-            f"the model {len(layers)} ({_few([n for n, _ in layers])})"
-        ]
-    wrong = []
-    for (name, keys), (own, weights) in zip(stored, layers, strict=True):
-        there, here = [file.keys[key].shape for key in keys], [tuple(weight.shape) for weight in weights]
-        if there != here:
-            wrong.append(f"{name} is {_few(there)}, the model's {own} is {_few(here)}")
-    return _lists(wrong_shape=wrong)
-
-
-def _weights_of(layer: Any) -> list[Any]:
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
-
-
-def _lists(**differences: Iterable[str]) -> list[str]:
-    listed = [(name.replace("_", " "), sorted(keys)) for name, keys in differences.items()]
-    return [f"{len(keys)} {name}: {_few(keys)}" for name, keys in listed if keys]
-
-
-def _few(items: Sequence[object]) -> str:
-    more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
-    return ", ".join(map(str, items[:_SHOWN])) + more
-
-
 def _network(path: Path, model: Any) -> KerasNetwork:
     network = KerasNetwork(model)
     bad = [key for key, value in network.state_dict().items() if not bool(value.isfinite().all())]
     if bad:
-        raise CheckpointError(f"{path.name}: NaN or infinity in {_few(bad)}; this network cannot be analysed")
+        raise CheckpointError(f"{path.name}: NaN or infinity in {few(bad)}; this network cannot be analysed")
     return network.eval()

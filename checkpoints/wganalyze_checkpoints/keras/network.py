@@ -57,6 +57,7 @@ class KerasNetwork(nn.Module):
             else:
                 self.register_buffer(name, value)
         layers = list(_layers(model))
+        self.runs_a_program = True  # for tracers: its layers are no modules of torch
         self.channels_last = {getattr(layer, "data_format", None) for layer in layers} - {None} != {"channels_first"}
         self.uses_batch_statistics = any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
 
@@ -86,10 +87,10 @@ class KerasNetwork(nn.Module):
         exact = _in_float64(self._program.model)
         if exact is None:
             return self
-        candidate = copy.deepcopy(self)
+        candidate = copy.deepcopy(self).eval()
         candidate._program = _Program(exact)
         candidate._raise()
-        if _agree(self, candidate):
+        if _agree(copy.deepcopy(self).eval(), candidate):  # in train mode Dropout would tell them apart
             self._program = candidate._program
             self._raise()
         return self

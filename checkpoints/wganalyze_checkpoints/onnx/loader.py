@@ -50,7 +50,8 @@ class Onnx(Loader):
             raise CheckpointError(f"{path}: is not an ONNX model; write it with torch.onnx.export")
         refusals = _refusals(file)
         random = sorted(file.operators & _RANDOM)
-        problems = [f"{reason}, so it is not run" for reason in refusals]
+        refused = f"{path.name} is not run: {'; '.join(refusals)}" if refusals else ""
+        problems = [refused] if refused else []
         problems += [f"it draws random numbers ({', '.join(random)}): no two calls give the same"] if random else []
         inputs = call_order(file.inputs)
         return [
@@ -64,7 +65,8 @@ class Onnx(Loader):
                 problems=tuple(problems),
                 runs_code=False,
                 inputs=inputs,
-                others=tuple(path.parent / name for name in file.data),
+                others=tuple(data for name in file.data if (data := path.parent / name).is_file()),
+                refused=refused,
             )
         ]
 

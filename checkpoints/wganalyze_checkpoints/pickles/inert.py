@@ -21,7 +21,8 @@ _CONTAINER, _OBJECT = 3, 12
 """Steps that a new container and a new ``Inert`` count, which take as much memory as so many numbers."""
 _LONG = 128  # bytes; a storage of one number takes about 250, a number alone up to 16
 _LARGEST_KEY = 2**60  # larger ints can be chosen so that their hashes collide
-_LONGEST_NAME = 1000  # of a key or a global: a long one, told once and used a million times, would fill the memory
+LONGEST_NAME = 1000
+"""Of a key or a global: a long one, told once and used a million times, would fill the memory."""
 
 
 class DamagedPickle(ValueError):
@@ -116,7 +117,8 @@ class InertUnpickler:
 
     ``known`` maps names of globals to pure functions of their arguments (they raise TypeError or ValueError where the
     arguments do not fit); ``persistent`` turns a persistent id into a value. ``globals`` collects every name seen.
-    ``skip``, told their length, gives what stands for long bytes; without it they are read.
+    ``skip``, told their length, gives what stands for long bytes; without it they are read. ``built`` is told of every
+    object that has been given its state, while the stream stands right behind: some formats put bytes there.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class InertUnpickler:
         persistent: Callable[[object], object] | None = None,
         skip: Callable[[int], Skipped] | None = None,
         steps: Steps | None = None,
+        built: Callable[[Inert], None] | None = None,
     ) -> None:
         self.globals: set[str] = set()
         self._stream = stream
@@ -135,6 +138,7 @@ class InertUnpickler:
         self._outer: list[list[object]] = []
         self._memo: dict[int, object] = {}
         self._skip = skip
+        self._built = built
         self._steps = steps or Steps()
         self._spend = self._steps.spend
 
@@ -193,8 +197,11 @@ class InertUnpickler:
 
     def _make(self, function: object, arguments: object) -> object:
         """What ``function(*arguments)`` would be: inert, unless it is one of the known constructors."""
-        name = function.name if isinstance(function, Global | Inert) else type(function).__name__
-        if isinstance(function, Global) and name in self._known and isinstance(arguments, tuple):
+        if not isinstance(function, Global):
+            name = (_class_by_value(function) or function.name) if isinstance(function, Inert) else ""
+            return self._inert(name or type(function).__name__, arguments)
+        name = function.name
+        if name in self._known and isinstance(arguments, tuple):
             for argument in arguments:
                 if isinstance(argument, list):  # of the keys of a dict
                     self._spend(_OBJECT * len(argument))
@@ -229,7 +236,7 @@ class InertUnpickler:
         self._push(self._make(function, tuple(arguments)))
 
     def _name(self, text: str) -> Global:
-        if len(text) > _LONGEST_NAME:
+        if len(text) > LONGEST_NAME:
             raise DamagedPickle("a global with an endless name")
         name = text.replace(" ", ".")
         self.globals.add(name)
@@ -239,7 +246,7 @@ class InertUnpickler:
         name, module = self._stack.pop(), self._stack.pop()
         if not isinstance(name, str) or not isinstance(module, str):
             raise DamagedPickle("a global without a name")
-        if len(module) > _LONGEST_NAME or len(name) > _LONGEST_NAME:
+        if len(module) > LONGEST_NAME or len(name) > LONGEST_NAME:
             raise DamagedPickle("a global with an endless name")
         self._push(self._name(f"{module} {name}"))
 
@@ -276,6 +283,8 @@ class InertUnpickler:
                 if isinstance(part, dict):
                     self._spend(len(part))
                     target.attributes.update(part)
+            if self._built is not None:
+                self._built(target)
 
     def _identify(self, identifier: object) -> None:
         if self._persistent is None:
@@ -289,64 +298,28 @@ class InertUnpickler:
         self._stack.append(self._memo[place])
 
 
+def _class_by_value(maker: Inert) -> str:
+    """The class that cloudpickle or dill brings along with its code, as "module.name"; "" for another object."""
+    if maker.name not in _CLASS_MAKERS or not isinstance(maker.arguments, tuple) or len(maker.arguments) < 4:
+        return ""
+    name, told = maker.arguments[1], maker.arguments[3]
+    module = told.get("__module__", "__main__") if isinstance(told, dict) else "__main__"
+    fits = isinstance(name, str) and isinstance(module, str) and len(name) + len(module) < LONGEST_NAME
+    return f"{module}.{name}" if fits else ""
+
+
 def safe_key(value: object) -> object:
     """A key that is safe to hash: anything but short scalars stands for itself only."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str | bytes) and len(value) <= _LONGEST_NAME:
+    if isinstance(value, str | bytes) and len(value) <= LONGEST_NAME:
         return value
     if isinstance(value, int) and abs(value) < _LARGEST_KEY:
         return value
     return Inert(type(value).__name__, (value,))
 
 
-def _ordered_dict(*arguments: object) -> object:
-    pairs = arguments[0] if arguments else ()
-    if pairs == ():
-        return {}
-    if not isinstance(pairs, list):
-        return Inert("collections.OrderedDict", arguments)
-    return {safe_key(k): v for k, v in pairs}
-
-
-def _reconstructed(cls: object, *_: object) -> object:
-    """``copyreg._reconstructor``: an object of ``cls`` without its state."""
-    if not isinstance(cls, Global):
-        raise ValueError("an object of no class")
-    return Inert(cls.name, called=False)
-
-
-def _attribute(owner: object, name: object) -> object:
-    """``getattr``, by which old protocols name a class within a class: a longer name."""
-    if not isinstance(owner, Global) or not isinstance(name, str):
-        return Inert("builtins.getattr", (owner, name))
-    if len(owner.name) + len(name) > _LONGEST_NAME:
-        raise ValueError("a global with an endless name")
-    return Global(f"{owner.name}.{name}")
-
-
-def _bytes(*arguments: object) -> object:
-    """Old protocols write empty bytes as ``bytes()``."""
-    return Inert("builtins.bytes", arguments) if arguments else b""
-
-
-def _encoded(text: object, encoding: object) -> object:
-    """``_codecs.encode``, by which old protocols write bytes."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise ValueError("bytes in an encoding that pickle does not use")
-    return text.encode("latin-1")
-
-
-GETATTR = ("builtins.getattr", "__builtin__.getattr")
-PLAIN: Mapping[str, Callable[..., object]] = {
-    "collections.OrderedDict": _ordered_dict,
-    "copyreg._reconstructor": _reconstructed,
-    "copy_reg._reconstructor": _reconstructed,
-    "_codecs.encode": _encoded,
-    **dict.fromkeys(("builtins.bytes", "__builtin__.bytes"), _bytes),
-    **dict.fromkeys(GETATTR, _attribute),
-}
-"""Pure constructors that pickles of plain values call, for ``known``."""
+_CLASS_MAKERS = ("cloudpickle.cloudpickle._make_skeleton_class", "dill._dill._create_type")
 
 _BYTES: Mapping[bytes, Callable[..., int]] = {
     b"C": pickletools.read_uint1,

@@ -52,8 +52,18 @@ class StyleganPickle(Loader):
     name = "stylegan-pickle"
 
     def sniff(self, path: Path) -> float:
-        """High where a plain pickle asks for NVIDIA's network classes within its first bytes."""
-        return 0.95 if plain_pickle.first_globals(path) & {PERSISTENT, *_TENSORFLOW} else 0.0
+        """High where a plain pickle asks for NVIDIA's network classes within its first bytes.
+
+        0 where only its augmentation is of theirs, and the networks are plain modules (R3GAN).
+        """
+        names = plain_pickle.first_globals(path)
+        if not names & {PERSISTENT, *_TENSORFLOW}:
+            return 0.0
+        try:
+            networks = {} if names & {*_TENSORFLOW} else _networks(plain_pickle.read(path).root)
+        except (CheckpointError, ValueError):  # open says so
+            networks = {}
+        return 0.0 if networks and all(n.name != PERSISTENT for n in networks.values()) else 0.95
 
     def open(self, path: Path) -> list[Part]:
         """One Part per network, without running anything."""
@@ -152,7 +162,8 @@ def _inputs(role: Role | None, settings: Scalars) -> tuple[Input, ...]:
 
 
 def _read_module(path: Path, name: str, role: Role | None) -> Module:
-    from wganalyze_checkpoints.stylegan.module import CpuUnpickler, Critic, Generator
+    from wganalyze_checkpoints.pickles import trusted
+    from wganalyze_checkpoints.torch.nvidia import Critic, Generator
 
     missing = [package for package in ("torch_utils", "dnnlib") if find_spec(package) is None]
     if missing:
@@ -161,8 +172,7 @@ def _read_module(path: Path, name: str, role: Role | None) -> Module:
             f"put a clone of {_NVIDIA} (or of the repository that wrote the file) on PYTHONPATH"
         )
     try:
-        with path.open("rb") as file:
-            value = CpuUnpickler(file).load()
+        value = trusted.load(path)
         network = value[name] if name else value
     except (AttributeError, ImportError) as error:
         raise CheckpointError(

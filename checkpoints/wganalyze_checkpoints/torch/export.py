@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wganalyze import CheckpointError, Input, Loader, Part, TensorSpec, hookimpl
 from wganalyze_checkpoints import bounded
+from wganalyze_checkpoints.pickles.tensors import ITEM_SIZE
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import ITEM_SIZE
 from wganalyze_checkpoints.torch.headers import Argument, Header, Size
 
 if TYPE_CHECKING:

@@ -8,30 +8,36 @@ and is as long as stated, every tensor lies within its storage, and nothing unpa
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from operator import mul
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from wganalyze import CheckpointError, TensorSpec, one_line
+from wganalyze import CheckpointError, one_line
 from wganalyze_checkpoints import bounded
-from wganalyze_checkpoints.pickles import numpy_values as numpy_pickle
 from wganalyze_checkpoints.pickles.inert import (
-    GETATTR,
-    PLAIN,
     DamagedPickle,
     Global,
     Inert,
     InertUnpickler,
+    Skipped,
     Steps,
     Stream,
     Window,
+)
+from wganalyze_checkpoints.pickles.packing import content_of
+from wganalyze_checkpoints.pickles.tensors import (
+    ITEM_SIZE,
+    KNOWN,
+    STORAGE_DTYPE,
+    Storage,
+    StoredTensor,
+    foreign,
+    natural,
 )
 from wganalyze_checkpoints.wording import LONGEST, what_it_says
 
@@ -45,64 +51,36 @@ MAX_PICKLE = 32 * 2**20
 ERRORS = (ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error)
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
-_MAX_AXES = 64
-_MAX_EXPANDED = 2**24
 _BOMB_RATIO = 100
 
-ITEM_SIZE: Mapping[str, int] = {
-    **dict.fromkeys(("float64", "int64", "uint64", "complex64"), 8),
-    **dict.fromkeys(("float32", "int32", "uint32", "complex32"), 4),
-    **dict.fromkeys(("float16", "bfloat16", "int16", "uint16"), 2),
-    **dict.fromkeys(("int8", "uint8", "bool"), 1),
-    **dict.fromkeys(("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"), 1),
-    "complex128": 16,
-}
-_STORAGE_DTYPE: Mapping[str, str] = {
-    "DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
-    "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8",
-    "ByteStorage": "uint8", "BoolStorage": "bool", "UntypedStorage": "uint8",
-    "QInt8Storage": "int8", "QUInt8Storage": "uint8", "QInt32Storage": "int32",
-    "ComplexFloatStorage": "complex64", "ComplexDoubleStorage": "complex128",
-}  # fmt: skip
 
-
-@dataclass(slots=True)  # not frozen: a folder may hold a million of these, and that would take thrice the time
-class Storage:
-    """A run of ``numel`` numbers in the file; tensors are windows on it."""
-
-    key: str
-    dtype: str
-    numel: int
-
-    @property
-    def nbytes(self) -> int:
-        return self.numel * ITEM_SIZE[self.dtype]
-
-
-@dataclass(slots=True)
-class StoredTensor:
-    """A tensor as its header states it; ``offset`` and ``stride`` count elements of its dtype."""
-
-    storage: Storage
-    spec: TensorSpec
-    offset: int
-    stride: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TorchFile:
     """What ``torch.load`` would return, as ``root``: StoredTensor for tensors, Inert for objects of classes.
 
     ``foreign``: the classes and functions that a full unpickling would call, beyond those that rebuild tensors.
-    ``places``: where the bytes of each storage lie: a record of the zip, or an offset in the file.
+    ``places``: where the bytes of each storage lie: a record of the zip, or an offset in the content.
+    ``form``: what ``torch.save`` wrote, or a plain pickle, with arrays behind it as joblib has them.
+    ``packed``: is the file as a whole packed, so that its content is what it unpacks to?
     """
 
     path: Path
-    form: Literal["zip", "legacy", "plain"]
+    form: Literal["zip", "legacy", "plain", "joblib"]
     script: bool
     root: object
     foreign: tuple[str, ...]
     places: Mapping[str, str | int]
+    packed: bool = False
+
+    @property
+    def is_plain_torch(self) -> bool:
+        """Would ``torch.load(weights_only=True)`` read it?"""
+        return self.by_torch and not self.packed and not self.foreign
+
+    @property
+    def by_torch(self) -> bool:
+        """Did ``torch.save`` write it?"""
+        return self.form in ("zip", "legacy")
 
     @property
     def asks_for(self) -> tuple[str, ...]:
@@ -116,14 +94,16 @@ class TorchFile:
         flat: dict[tuple[str, str], Tensor] = {}
         result: dict[str, Tensor] = {}
         try:
-            with self.path.open("rb") as file, self._archive(file) as archive:
+            with content_of(self.path) as file, self._archive(file) as archive:
                 for name, tensor in stored.items():
                     key = tensor.storage.key, tensor.spec.dtype
                     if key not in flat:
                         data = self._bytes(file, archive, tensor.storage)
                         dtype = getattr(torch, tensor.spec.dtype)
                         flat[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
-                    result[name] = flat[key].as_strided(tensor.spec.shape, tensor.stride, tensor.offset)
+                    window = flat[key].as_strided(tensor.spec.shape, tensor.stride, tensor.offset)
+                    window = window.conj().resolve_conj() if tensor.conjugate else window
+                    result[name] = -window if tensor.negative else window
         except (OSError, KeyError, *ERRORS) as error:
             raise damaged(self.path, error) from error
         return result
@@ -132,16 +112,25 @@ class TorchFile:
         return zipfile.ZipFile(file) if self.form == "zip" else nullcontext()
 
     def _bytes(self, file: BinaryIO, archive: zipfile.ZipFile | None, storage: Storage) -> bytearray:
-        place = self.places[storage.key]
-        if archive is None:
-            file.seek(int(place))
+        content = storage.content
+        if isinstance(content, bytes | bytearray):
+            data = bytes(content[: storage.nbytes])
+        elif archive is None or isinstance(content, Skipped):
+            file.seek(content.offset if isinstance(content, Skipped) else int(self.places[storage.key]))
             data = file.read(storage.nbytes)
         else:
-            with archive.open(str(place)) as record:
+            with archive.open(str(self.places[storage.key])) as record:
                 data = record.read(storage.nbytes)
         if len(data) < storage.nbytes:
             raise ValueError(f"storage {storage.key} ends early")
-        return bytearray(data)
+        return bytearray(_swapped(data, storage.dtype) if storage.swapped else data)
+
+
+def _swapped(data: bytes, dtype: str) -> bytes:
+    import numpy as np
+
+    width = ITEM_SIZE[dtype] // (2 if dtype.startswith("complex") else 1)
+    return np.frombuffer(data, f"u{width}").byteswap().tobytes()
 
 
 def damaged(path: Path, reason: object) -> CheckpointError:
@@ -260,10 +249,10 @@ def _unpickle(stream: Stream, steps: Steps | None = None) -> tuple[object, tuple
         if not isinstance(identifier, tuple) or len(identifier) < 5 or identifier[0] != "storage":
             raise DamagedPickle("a persistent id that is not a storage")
         _, kind, key, _, numel, *view = identifier
-        dtype = _STORAGE_DTYPE.get(kind.name.rpartition(".")[2]) if isinstance(kind, Global) else None
+        dtype = STORAGE_DTYPE.get(kind.name.rpartition(".")[2]) if isinstance(kind, Global) else None
         if dtype is None:
             return Inert("storage")
-        if not isinstance(key, str) or not _natural(numel) or any(v is not None for v in view):
+        if not isinstance(key, str) or not natural(numel) or any(v is not None for v in view):
             raise DamagedPickle("a storage without key and length, or a view of one")
         storage = Storage(key, dtype, numel)
         if storages.setdefault(key, storage) != storage:
@@ -273,78 +262,6 @@ def _unpickle(stream: Stream, steps: Steps | None = None) -> tuple[object, tuple
     unpickler = InertUnpickler(stream, KNOWN, persistent, steps=steps)
     root = unpickler.load()
     return root, foreign(unpickler.globals), storages
-
-
-def foreign(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the globals that no tensor needs."""
-    return tuple(sorted(name for name in names if not _harmless(name)))
-
-
-def _natural(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**48
-
-
-def _naturals(values: tuple[Any, ...]) -> bool:
-    return set(map(type, values)) == {int} and min(values) >= 0 and max(values) < 2**48
-
-
-def _tensor(storage: object, offset: object, shape: object, stride: object, *rest: object) -> object:
-    """``torch._utils._rebuild_tensor_v2``; ``_v3`` names a dtype after ``requires_grad`` and ``hooks``."""
-    if not isinstance(storage, Storage):
-        return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
-    if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
-        raise ValueError("a tensor without shape")
-    if not isinstance(offset, int) or len(shape) > _MAX_AXES or not _naturals((offset, *shape, *stride)):
-        raise ValueError("a tensor with a shape that cannot be")
-    dtype = storage.dtype
-    if len(rest) > 2 and isinstance(rest[2], Global):
-        dtype = rest[2].name.removeprefix("torch.")
-    if dtype not in ITEM_SIZE:
-        return Inert("torch._utils._rebuild_tensor", (storage, offset, shape, stride))
-    room = storage.nbytes // ITEM_SIZE[dtype]
-    size = math.prod(shape)
-    end = offset + sum(map(mul, shape, stride)) - sum(stride) + 1 if size else 0
-    if end > room or size > max(room, _MAX_EXPANDED):
-        raise ValueError(f"a tensor of shape {shape} in a storage of {room} elements")
-    return StoredTensor(storage, TensorSpec(shape, dtype), offset, stride)
-
-
-def _tensor_of_type(function: object, _type: object, arguments: object, _state: object) -> object:
-    if isinstance(function, Global) and function.name in _TENSORS and isinstance(arguments, tuple):
-        return _TENSORS[function.name](*arguments)
-    return Inert("torch._tensor._rebuild_from_type_v2", (function, arguments))
-
-
-_TENSORS: Mapping[str, Callable[..., object]] = {
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_tensor_v3": _tensor,
-    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
-    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
-}
-KNOWN: Mapping[str, Callable[..., object]] = {
-    **_TENSORS,
-    **PLAIN,
-    "torch._tensor._rebuild_from_type_v2": _tensor_of_type,
-    "torch.Size": lambda shape: shape,
-    "numpy.core.multiarray.scalar": numpy_pickle.scalar,
-    "numpy._core.multiarray.scalar": numpy_pickle.scalar,
-}
-_HARMLESS = frozenset([
-    "torch.Tensor", "torch.device", "torch.nn.parameter.Parameter", "torch.serialization._get_layout",
-    "torch.storage._load_from_bytes", "numpy.dtype", "collections.Counter", "typing.Any",
-    *(f"{module}.{name}" for module in ("builtins", "__builtin__") for name in (
-        "object", "set", "frozenset", "dict", "list", "tuple", "str", "unicode", "bytes", "bytearray",
-        "int", "long", "float", "bool", "complex",
-    )),
-])  # fmt: skip
-
-
-def _harmless(name: str) -> bool:
-    module, _, last = name.rpartition(".")
-    rebuilds = module == "torch._utils" and last.startswith("_rebuild_")
-    kind = module in ("torch", "torch.cuda", "torch.storage") and (last in ITEM_SIZE or last.endswith("Storage"))
-    return (name in KNOWN and name not in GETATTR) or name in _HARMLESS or rebuilds or kind
 
 
 def path_in_file(parts: Iterable[object]) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from wganalyze import one_line
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
-from wganalyze_checkpoints.torch.file import StoredTensor
+from wganalyze_checkpoints.pickles.stored import unread
+from wganalyze_checkpoints.pickles.tensors import OLD_PARAMETERS, StoredTensor
 from wganalyze_checkpoints.wording import LONGEST
 
 _MAX_VISITS = 200_000
 _MAX_DEPTH = 64
 _LONGEST_KEY = 1000
+_MAX_PLACES = 20_000
+_MAX_MEMBERS = 1000
+_MAX_NETWORKS = 32
+_MAX_NESTING = 4
+_HOLDERS = (Inert, dict, list, tuple)
 PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
 """NVIDIA's StyleGAN code pickles a network as a call of this, with the source text of its class."""
 
@@ -49,13 +56,72 @@ def is_module(value: object) -> TypeGuard[Inert]:
     return isinstance(value, Inert) and all(table in attributes_of(value) for table in tables)
 
 
+def networks_of(root: object) -> dict[tuple[object, ...], Inert]:
+    """The whole networks of a file by their places: the file itself, in its containers, in attributes of its objects.
+
+    A network that lies in two places is listed once; what lies in networks is theirs. Deeper than in the dict of a
+    file only those with tensors count: settings hold activations.
+    """
+    found: dict[tuple[object, ...], Inert] = {}
+    waiting: deque[tuple[tuple[object, ...], object]] = deque([((), root)])
+    seen: set[int] = set()
+    barren: set[int] = set()
+    while waiting:
+        place, value = waiting.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if len(seen) > _MAX_PLACES or len(found) >= _MAX_NETWORKS:
+            break
+        if is_module(value):
+            if not place or (len(place) == 1 and isinstance(root, dict)) or _has_tensors(value, barren):
+                found[place] = value
+        elif len(place) < _MAX_NESTING:
+            waiting += [((*place, key), child) for key, child in _within(value) if isinstance(child, _HOLDERS)]
+    return found
+
+
+def owner_of(root: object, place: tuple[object, ...]) -> Inert | None:
+    """The object, and no container, that holds what lies at this place; the nearest one."""
+    owner, value = None, root
+    for key in place:
+        owner = value if isinstance(value, Inert) and not value.entries else owner
+        value = dict(_within(value)).get(key)
+    return owner
+
+
+def _has_tensors(module: Inert, barren: set[int]) -> bool:
+    """Is there a tensor in its tables? ``barren``: modules without one, which are looked at once."""
+    looked: set[int] = set()
+    waiting: list[object] = [module]
+    while waiting and len(looked) < _MAX_VISITS:
+        value = waiting.pop()
+        if not isinstance(value, Inert) or id(value) in looked or id(value) in barren:
+            continue
+        looked.add(id(value))
+        attributes = attributes_of(value)
+        tables = [_table(attributes, name) for name in ("_parameters", "_buffers")]
+        if any(_parameter_in(tensor) is not None or unread(tensor) for table in tables for tensor in table.values()):
+            return True
+        waiting += _table(attributes, "_modules").values()
+    barren |= looked
+    return False
+
+
+def _within(value: object) -> list[tuple[Any, object]]:
+    """What a container holds, or an object has, under names that people can say; nothing of optimizers."""
+    if isinstance(value, list | tuple):
+        return list(enumerate(value)) if len(value) <= _MAX_MEMBERS else []
+    if isinstance(value, Inert) and value.name.startswith("torch.optim."):
+        return []
+    tables = (value.entries, value.attributes) if isinstance(value, Inert) else (entries_of(value),)
+    items = [(k, v) for table in tables for k, v in table.items() if isinstance(k, str) and k.isprintable() and k]
+    return [(k, v) for k, v in items if len(k) <= LONGEST][:_MAX_MEMBERS]
+
+
 def modules_of(root: object) -> dict[str, Inert]:
-    """The whole networks of a file: the file itself (""), or the values of the dict that it holds."""
-    if is_module(root):
-        return {"": root}
-    if isinstance(root, dict):
-        return {k: v for k, v in root.items() if isinstance(k, str) and k.isprintable() and is_module(v)}
-    return {}
+    """``networks_of`` by their names; "" for the file itself."""
+    return {".".join(map(str, place)): module for place, module in networks_of(root).items()}
 
 
 def module_names(root: object) -> list[str]:
@@ -97,8 +163,9 @@ class _Walk:
         hidden = {name for name in transient if isinstance(name, str)}
         for table in tables:
             for key, value in table.items():
-                if isinstance(value, StoredTensor) and key not in hidden:
-                    self.tensors[self._key(prefix, key)] = value
+                tensor = _parameter_in(value)
+                if tensor is not None and key not in hidden:
+                    self.tensors[self._key(prefix, key)] = tensor
         for key, child in children.items():
             if isinstance(child, Inert):
                 self.visit(child, self._key(prefix, key) + ".", depth + 1)
@@ -108,6 +175,13 @@ class _Walk:
         if not isinstance(key, str) or not key.isprintable() or len(prefix) + len(key) > _LONGEST_KEY:
             raise DamagedPickle("a key that is no name")
         return prefix + key
+
+
+def _parameter_in(value: object) -> StoredTensor | None:
+    """The tensor; torch 0.1 kept that of a parameter in its state."""
+    if isinstance(value, Inert) and value.name in OLD_PARAMETERS and isinstance(value.state, tuple) and value.state:
+        value = value.state[0]
+    return value if isinstance(value, StoredTensor) else None
 
 
 def members_of(value: object) -> list[object]:

@@ -29,8 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 from wganalyze import CheckpointError, TrustError, WganalyzeError, one_line
 from wganalyze_checkpoints.pickles.inert import Global, Inert
-from wganalyze_checkpoints.pickles.numpy_values import ARRAYS, array_of
-from wganalyze_checkpoints.torch.file import Storage, StoredTensor, TorchFile, damaged
+from wganalyze_checkpoints.pickles.numpy_values import ARRAYS
+from wganalyze_checkpoints.pickles.stored import of_array
+from wganalyze_checkpoints.pickles.tensors import Storage, StoredTensor
+from wganalyze_checkpoints.torch.file import TorchFile, damaged
 from wganalyze_checkpoints.torch.modules import members_of
 from wganalyze_checkpoints.wording import LONGEST
 
@@ -48,6 +50,7 @@ _DATA: Mapping[str, type] = {
 }
 _PATHS = ("pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath")
 _SETS = {"builtins.set": set, "__builtin__.set": set, "builtins.frozenset": frozenset}
+_NEVER = ("torch", "numpy", "cloudpickle", "dill", "joblib")  # their own code is wanted, of which functions run more
 _FUNCTIONS = "torch._C._VariableFunctionsClass"  # torch.tanh is pickled as its attribute
 _PARTIAL = "functools.partial"
 _OLD_BACKEND = "torch.nn.backends.thnn._get_thnn_function_backend"
@@ -67,7 +70,7 @@ def rebuild(file: TorchFile, root: object, allowed: Sequence[str]) -> Any:
     tensors = file.tensors({str(id(t)): t for t in stored})
     loaded = {name: _import(file.path, given) for name, given in granted.items()}
     try:
-        return _Builder(file.path, {**classes, **_DATA, **loaded}, set(loaded), tensors).build(root)
+        return _Builder(file, {**classes, **_DATA, **loaded}, set(loaded), tensors).build(root)
     except WganalyzeError:
         raise
     except RecursionError as error:
@@ -77,6 +80,11 @@ def rebuild(file: TorchFile, root: object, allowed: Sequence[str]) -> Any:
             f"{file.path}: its objects do not fit the classes that --allow names "
             f"({one_line(f'{type(error).__name__}: {error}', LONGEST)}); use the code that wrote the file"
         ) from error
+
+
+def names_in(root: object) -> set[str]:
+    """Every class and function that an object needs, and all that it holds."""
+    return set(_survey(root)[0])
 
 
 def _survey(root: object) -> tuple[list[str], list[StoredTensor]]:
@@ -149,7 +157,7 @@ def _may_be_allowed(name: str) -> bool:
         and len(name) <= _LONGEST_NAME
         and all(piece.isidentifier() for piece in pieces)
     )
-    return bool(proper) and top not in ("torch", "numpy") and (top == "__main__" or top not in _PYTHON)
+    return bool(proper) and top not in _NEVER and (top == "__main__" or top not in _PYTHON)
 
 
 def _refusal(names: Sequence[str]) -> str:
@@ -216,9 +224,9 @@ class _Builder:
     """Copies the tree of the inert reader into objects; each of its values once, so that what is shared stays so."""
 
     def __init__(
-        self, path: Path, classes: Mapping[str, Any], allowed: set[str], tensors: Mapping[str, Tensor]
+        self, file: TorchFile, classes: Mapping[str, Any], allowed: set[str], tensors: Mapping[str, Tensor]
     ) -> None:
-        self._path = path
+        self._file = file
         self._classes = classes
         self._allowed = allowed
         self._tensors = tensors
@@ -256,7 +264,9 @@ class _Builder:
         return key
 
     def _refused(self, what: str) -> TrustError:
-        return TrustError(f"{self._path}: holds {what}, which is not read with --allow; save its state_dict() instead")
+        return TrustError(
+            f"{self._file.path}: holds {what}, which is not read with --allow; save its state_dict() instead"
+        )
 
     def _object(self, value: Inert) -> Any:
         import torch
@@ -277,13 +287,10 @@ class _Builder:
         return self._instance(value, arguments)
 
     def _array(self, value: Inert) -> Any:
-        import numpy as np
-
-        array = array_of(value)
-        if array is None or not isinstance(array.data, bytes | bytearray):
+        stored = of_array(value)
+        if stored is None:
             raise self._refused("an array of objects")
-        flat = np.frombuffer(array.data, np.dtype(array.spec.dtype).newbyteorder(array.order))
-        return flat.astype(array.spec.dtype).reshape(array.spec.shape, order="F" if array.columns_first else "C")
+        return self._file.tensors({"": stored})[""].numpy()
 
     def _member(self, value: object) -> Any:
         if not isinstance(value, str | int | float | bytes | None):

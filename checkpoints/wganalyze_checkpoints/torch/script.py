@@ -44,7 +44,7 @@ class TorchScript(Loader):
         if file is None or not file.script:
             raise CheckpointError(f"{path}: is not TorchScript; write it with torch.jit.save")
         try:
-            keys = {key: tensor.spec for key, tensor in script_keys(file.root).items()}
+            stored = script_keys(file.root)
         except DamagedPickle as error:
             raise torch_file.damaged(path, error) from error
         problem = "a TorchScript program: give --trust to run it if you know who wrote it"
@@ -52,8 +52,9 @@ class TorchScript(Loader):
             Part(
                 path,
                 self.name,
-                keys=keys,
+                keys={key: tensor.spec for key, tensor in stored.items()},
                 read_module=partial(_read_module, path),
+                read_weights=partial(file.tensors, stored) if stored else None,
                 problems=(problem,),
                 inputs=tuple(_inputs(_code(file))),
             ),

@@ -25,7 +25,7 @@ def rebuild(shapes: Shapes, **assumptions: Any) -> Module:
 
 
 class Chain(Proposer):
-    """Plain chains of Linear, Conv2d, ConvTranspose2d and BatchNorm; recognises none, but proposes readings."""
+    """Plain chains of Linear, convolutions (of series, of square kernels) and BatchNorm; proposes, recognises none."""
 
     name = "chain"
     factory = "wganalyze_zoo.chain:rebuild"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from wganalyze import Shapes
-from wganalyze_zoo.chain.reading import Chain, Layer, read, square_side
+from wganalyze_zoo.chain.reading import Chain, Layer, read, side_of
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -27,6 +27,18 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 EPS = 1e-5
 Step = tuple[str, nn.Module, str]
+
+
+class Series(nn.Module):
+    """A latent, flat samples or those with an axis too many as series of so many channels, (n, channels, length)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, ...) of channels times length numbers."""
+        return x.reshape(len(x), self.channels, -1)
 
 
 class ChainNetwork(nn.Module):
@@ -82,19 +94,21 @@ def build(
     settings = zip(*(given or default for given, default in zip(lists.values(), defaults, strict=True)), strict=True)
     behind = chain.placements()[0] if active is None else active
     steps: list[Step] = [("flatten first", nn.Flatten(), "")] if chain.is_flat(0) else []
+    if chain.axes == 1 and not steps:
+        steps.append(("series first", Series(chain.layers[0].channels(marks[0])[0]), ""))
     for i, layer in enumerate(chain.layers):
         if i and i - 1 in chain.reshapes:
             steps.append((f"reshape before {i}", *_reshape(chain, i, marks)))
         if layer.kind == "conv":
             stride, padding, extra, scale = next(settings)
             if scale > 1:
-                steps.append((f"resize before {i}", _resize(scale, resize), f"{resize} x{scale}"))
+                steps.append((f"resize before {i}", _resize(scale, resize, chain.axes), f"{resize} x{scale}"))
             steps.append((layer.name, *_convolution(layer, marks[i], stride, padding, extra)))
         elif layer.kind == "linear":
             wide, narrow = layer.channels(False)
             steps.append((layer.name, nn.Linear(wide, narrow, layer.bias), f"Linear({wide}-{narrow})"))
         else:
-            norm = nn.BatchNorm1d if chain.is_flat(i) else nn.BatchNorm2d
+            norm = nn.BatchNorm1d if chain.is_flat(i) or chain.axes == 1 else nn.BatchNorm2d
             steps.append((layer.name, norm(layer.shape[0], eps, affine=layer.bias), f"BN{_unless(eps, EPS, ' eps ')}"))
         if i in behind and activation != "none":
             steps.append((f"activation after {i}", activation_module(activation), activation))
@@ -109,28 +123,29 @@ def _convolution(layer: Layer, transposed: bool, stride: int, padding: int, extr
     wide, narrow = layer.channels(transposed)
     sizes = f"({wide}-{narrow} k{layer.kernel} s{stride} p{padding}{_unless(extra, 0, ' op')})"
     if not transposed:
-        return nn.Conv2d(wide, narrow, layer.kernel, stride, padding, bias=layer.bias), f"Conv{sizes}"
-    return (
-        nn.ConvTranspose2d(wide, narrow, layer.kernel, stride, padding, extra, bias=layer.bias),
-        f"ConvTranspose{sizes}",
-    )
+        kind = nn.Conv1d if layer.axes == 1 else nn.Conv2d
+        return kind(wide, narrow, layer.kernel, stride, padding, bias=layer.bias), f"Conv{sizes}"
+    back = nn.ConvTranspose1d if layer.axes == 1 else nn.ConvTranspose2d
+    return back(wide, narrow, layer.kernel, stride, padding, extra, bias=layer.bias), f"ConvTranspose{sizes}"
 
 
 def _reshape(chain: Chain, i: int, marks: Sequence[bool]) -> tuple[nn.Module, str]:
-    """Flat before layer ``i``, or a square image with the channels that it takes."""
+    """Flat before layer ``i``, or a square image (or a series) with the channels that it takes."""
     if chain.is_flat(i):
         return nn.Flatten(), ""
     channels, numbers = chain.layers[i].channels(marks[i])[0], chain.layers[i - 1].shape[0]
-    side = square_side(numbers, channels)
+    side = side_of(numbers, channels, chain.axes)
     if not side:
         raise ValueError(f"{numbers} numbers are no square image of {channels} channels")
-    return nn.Unflatten(1, (channels, side, side)), f"to {channels}x{side}x{side}"
+    shape = (channels, *[side] * chain.axes)
+    return nn.Unflatten(1, shape), f"to {'x'.join(map(str, shape))}"
 
 
-def _resize(scale: int, how: str) -> nn.Module:
+def _resize(scale: int, how: str, axes: int) -> nn.Module:
+    """``how``: "bilinear" means along both axes of an image, so along the one of a series."""
     if how not in ("nearest", "bilinear"):
         raise ValueError(f"resize: {how!r} is neither nearest nor bilinear")
-    return nn.Upsample(scale_factor=scale, mode=how)
+    return nn.Upsample(scale_factor=scale, mode="linear" if how == "bilinear" and axes == 1 else how)
 
 
 def activation_module(text: str) -> nn.Module:

@@ -8,13 +8,13 @@ from math import prod
 from typing import NamedTuple
 
 from wganalyze import Role
-from wganalyze_zoo.chain.reading import Chain, square_side
+from wganalyze_zoo.chain.reading import Chain, side_of
 
 MOST = 2000
 USUAL = ((1, 2), (1,))
 RARER = (((1, 2, 3, 4), (1,)), ((1, 2), (1, 2)))
 Size = tuple[int, ...]
-"""Height and width; () of a vector."""
+"""Height and width, or length; () of a vector."""
 
 
 class Setting(NamedTuple):
@@ -56,9 +56,9 @@ def _ways(
     def onward(i: int, size: Size) -> list[Way]:
         """All ways from layer ``i``, which is given this size, to the end."""
         if i == len(layers):
-            return [()] if _arrived(role, ends[-1][1], size, sample_shape) else []
+            return [()] if _arrived(role, ends[-1][1], size, sample_shape, chain.axes) else []
         if i and i - 1 in chain.reshapes:
-            reshaped = _reshaped(chain.is_flat(i), ends[i - 1][1], ends[i][0], size)
+            reshaped = _reshaped(chain.is_flat(i), ends[i - 1][1], ends[i][0], size, chain.axes)
             if reshaped is None:
                 return []
             size = reshaped
@@ -82,29 +82,29 @@ def _start(chain: Chain, role: Role, takes: int, sample_shape: tuple[int, ...]) 
     """The size that the first layer is given: of a latent of one pixel, or of a sample."""
     if chain.is_flat(0):
         return () if role == "generator" or takes == prod(sample_shape) else None
-    return (1, 1) if role == "generator" else _image(takes, sample_shape)
+    return (1,) * chain.axes if role == "generator" else _size(takes, sample_shape, chain.axes)
 
 
-def _image(channels: int, shape: tuple[int, ...]) -> Size | None:
-    """Height and width of a sample of so many channels; a flat one is taken to be a square."""
+def _size(channels: int, shape: tuple[int, ...], axes: int) -> Size | None:
+    """Height and width (or length) of a sample of so many channels; a flat one is taken to be square (or a series)."""
     if len(shape) == 1:
-        side = square_side(shape[0], channels)
-        return (side, side) if side else None
-    return shape[-2:] if prod(shape[:-2]) == channels else None
+        side = side_of(shape[0], channels, axes)
+        return (side,) * axes if side else None
+    return shape[-axes:] if prod(shape[:-axes]) == channels else None
 
 
-def _reshaped(flat: bool, gives: int, takes: int, size: Size) -> Size | None:
+def _reshaped(flat: bool, gives: int, takes: int, size: Size, axes: int) -> Size | None:
     """What a flattening, or the opposite, makes of a size."""
     if flat:
         return () if gives * prod(size) == takes else None
-    side = square_side(gives, takes)
-    return (side, side) if side else None
+    side = side_of(gives, takes, axes)
+    return (side,) * axes if side else None
 
 
-def _arrived(role: Role, gives: int, size: Size, sample_shape: tuple[int, ...]) -> bool:
+def _arrived(role: Role, gives: int, size: Size, sample_shape: tuple[int, ...], axes: int) -> bool:
     if role == "critic":
         return gives * prod(size) == 1
-    return gives == prod(sample_shape) if size == () else size == _image(gives, sample_shape)
+    return gives == prod(sample_shape) if size == () else size == _size(gives, sample_shape, axes)
 
 
 def _settings(

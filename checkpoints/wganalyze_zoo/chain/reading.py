@@ -32,6 +32,11 @@ class Layer:
         """Side of a convolution's kernel."""
         return self.shape[2]
 
+    @property
+    def axes(self) -> int:
+        """Axes that a convolution goes along: 1 of a series, 2 of an image; 0 of other layers."""
+        return len(self.shape) - 2 if self.kind == "conv" else 0
+
     def channels(self, transposed: bool) -> tuple[int, int]:
         """What it takes and what it gives; a transposed convolution stores them the other way round."""
         if self.kind == "norm":
@@ -61,8 +66,13 @@ class Chain:
         return tuple(layer for layer in self.layers if layer.kind == "conv")
 
     @property
+    def axes(self) -> int:
+        """Axes of what the convolutions work on: 1 of series, 2 of images (and where there are none)."""
+        return max((conv.axes for conv in self.convolutions), default=2)
+
+    @property
     def reshapes(self) -> frozenset[int]:
-        """Links at which the data are flattened, or brought into the shape of an image."""
+        """Links at which the data are flattened, or brought into the shape of an image or a series."""
         return frozenset(i for i in range(len(self.links)) if self.is_flat(i) != self.is_flat(i + 1))
 
     def is_flat(self, i: int) -> bool:
@@ -172,6 +182,8 @@ def read(shapes: Shapes) -> Chain:
             raise ValueError(f"{before.name} and {layer.name} are two norms in a row, so its keys are not in order")
         if layer.kind == "norm" and before.kind == "conv":
             gives.setdefault(before.name, layer.shape[0])
+    if len({layer.axes for layer in layers if layer.kind == "conv"}) > 1:
+        raise ValueError("its convolutions go along one axis here and along two there")
     chain = Chain(tuple(layers), tuple(links), gives)
     if next(chain.orientations(), None) is None:
         raise ValueError("its layers do not take what the layers before them give, so it is no chain")
@@ -192,10 +204,11 @@ def _layer(path: Path, stored: Mapping[str, tuple[int, ...]]) -> Layer:
     plain = set(stored) <= {"weight", "bias"} and (bias is None or len(bias) == 1)
     if plain and len(weight) == 2 and bias in (None, weight[:1]):
         return Layer(name, "linear", weight, bias is not None)
-    if plain and len(weight) == 4 and weight[2] == weight[3] and (bias is None or bias[0] in weight[:2]):
+    kernel = set(weight[2:])
+    if plain and len(weight) in (3, 4) and len(kernel) == 1 and (bias is None or bias[0] in weight[:2]):
         return Layer(name, "conv", weight, bias is not None)
     listed = ", ".join(f"{leaf} {shape}" for leaf, shape in stored.items())
-    raise ValueError(f"{name} ({listed}) is no Linear, Conv2d, ConvTranspose2d or BatchNorm")
+    raise ValueError(f"{name} ({listed}) is no Linear, Conv, ConvTranspose (of series or squares) or BatchNorm")
 
 
 def _in_order(paths: Sequence[Path]) -> Iterator[Path]:
@@ -221,7 +234,7 @@ def _link(before: Path, after: Path) -> Link:
     return Link(slots, not siblings or len(before) > depth + 1)
 
 
-def square_side(numbers: int, channels: int) -> int:
-    """Side of the square image of so many channels that so many numbers make; 0 where they make none."""
-    side = math.isqrt(numbers // channels)
-    return side if side * side * channels == numbers else 0
+def side_of(numbers: int, channels: int, axes: int) -> int:
+    """Side of the square image, or length of the series, of so many channels that so many numbers make; 0: of none."""
+    side = math.isqrt(numbers // channels) if axes == 2 else numbers // channels
+    return side if side**axes * channels == numbers else 0

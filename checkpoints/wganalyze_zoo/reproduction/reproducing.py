@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from wganalyze import UsageError, WganalyzeError
 from wganalyze_zoo.reproduction import working
 from wganalyze_zoo.reproduction.recipes import PAIRS, Subject, scale_for
+from wganalyze_zoo.workers import cores, workers
 
 MOST_SEEDS = 20
 RECORD = "reproduction"
@@ -44,7 +42,7 @@ class Reproduction:
     seeds: int = 0
 
     def __post_init__(self) -> None:
-        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.cores = cores()
         self.scale = scale_for(self.budget, len(self.subjects), self.cores)
         self.start, self.before = time.monotonic(), 0.0
 
@@ -68,26 +66,18 @@ class Reproduction:
         complete = bool(earlier.get("complete", False))
         time_ = f"{self.budget / 60:g} minutes on {self.cores} cores"
         self.tell(f"{time_}: steps times {self.scale:g}, and {f'{done} seeds' if complete else 'as many seeds as fit'}")
-        with working.limited(), ProcessPoolExecutor(self.cores, mp_context=get_context("spawn")) as pool:
-            try:
-                self._pairs(pool)
-                longest = float(earlier.get("longest", 0))
-                while self.seeds < MOST_SEEDS:
-                    begun, anew = time.monotonic(), self.seeds >= done
-                    if (complete and anew) or (self.seeds and anew and self.spent + SPARE * longest > self.budget):
-                        break
-                    self._seed(pool, self.seed + self.seeds)
-                    self.seeds += 1
-                    longest = max(longest, time.monotonic() - begun) if anew else longest
-                    if anew:
-                        self._remember(longest, complete=False)
-            except BrokenProcessPool:
-                raise WganalyzeError(
-                    f"--out {self.out}: a process was killed (out of memory?); the same command goes on from there"
-                ) from None
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with workers(self.cores, self.out) as pool:
+            self._pairs(pool)
+            longest = float(earlier.get("longest", 0))
+            while self.seeds < MOST_SEEDS:
+                begun, anew = time.monotonic(), self.seeds >= done
+                if (complete and anew) or (self.seeds and anew and self.spent + SPARE * longest > self.budget):
+                    break
+                self._seed(pool, self.seed + self.seeds)
+                self.seeds += 1
+                longest = max(longest, time.monotonic() - begun) if anew else longest
+                if anew:
+                    self._remember(longest, complete=False)
         self._remember(longest, complete=True)
         return self.reports
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,7 @@ import wganalyze
 from wganalyze import WganalyzeError
 from wganalyze_zoo.reproduction.recipes import CONTINUED, EVERYWHERE, FURTHER, Recipe, Subject, scaled
 
-LIMITS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-"""One thread a process, since there are as many processes as cores."""
 SPACES = ("pixels", "classifier")
-
-
-@contextmanager
-def limited() -> Iterator[None]:
-    """Processes that are started inside have one thread each, unless the user said otherwise."""
-    new = {name: value for name, value in LIMITS.items() if name not in os.environ}
-    os.environ.update(new)
-    try:
-        yield
-    finally:
-        for name in new:
-            del os.environ[name]
 
 
 def train_one(recipe: Recipe, subject: Subject, folder: Path, seed: int, scale: float) -> str:

@@ -63,11 +63,11 @@ def trained(model: Any) -> Any:
 
 
 def loaded(part: Part, make: Callable[[], Any]) -> nn.Module:
-    """By whatever way the part offers."""
-    if part.fill is not None:
-        return part.fill(make())
-    assert part.read_module is not None
-    return part.read_module()
+    """By its own program where it has one, else into what ``make`` gives."""
+    if part.read_module is not None:
+        return part.read_module()
+    assert part.fill is not None
+    return part.fill(make())
 
 
 @pytest.mark.parametrize("layout", WRITERS)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from wganalyze_checkpoints.onnx.loader import Onnx
-from wganalyze_plugins.lipschitz.tracing import trace
-from wganalyze_plugins.lipschitz.upper import product_bound
+from wganalyze_plugins.lipschitz.bounds.products.product import product_bound
+from wganalyze_plugins.lipschitz.bounds.reading.tracing import trace
 
 pytestmark = [
     pytest.mark.formats,

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wganalyze_checkpoints.pickles.constructors import PLAIN
 from wganalyze_checkpoints.pickles.inert import (
     MAX_OPCODES,
-    PLAIN,
     DamagedPickle,
     Global,
     Inert,

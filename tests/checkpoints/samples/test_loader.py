@@ -110,6 +110,10 @@ def test_numbers_are_read_as_stored(
 )
 def test_any_array_of_rows_is_read_and_no_other(write: Callable[..., Path], array: npt.NDArray[Any]) -> None:
     path = write(npy(array))
+    if array.ndim == 4 and array.shape[2:] == (1, 1) and array.shape[1] > 4:
+        assert LOADER.sniff(path) == 0
+        assert "fixed noise" in refusal(path)
+        return
     assert LOADER.sniff(path) == (0.9 if len(array) > 1 else 0)
     if len(array) < 2:
         assert "n of 2 or more" in refusal(path)

@@ -25,8 +25,9 @@ from torch import Tensor, nn
 from wganalyze.contracts.loader import TensorSpec
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.pickles.inert import Inert
+from wganalyze_checkpoints.pickles.tensors import ITEM_SIZE, StoredTensor
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import ITEM_SIZE, StoredTensor, TorchFile
+from wganalyze_checkpoints.torch.file import TorchFile
 
 
 def stored(path: Path) -> tuple[TorchFile, dict[str, StoredTensor]]:

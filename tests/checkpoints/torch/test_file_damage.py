@@ -25,8 +25,9 @@ from torch import Tensor
 
 from wganalyze.errors import CheckpointError
 from wganalyze_checkpoints.pickles.inert import Inert
+from wganalyze_checkpoints.pickles.tensors import StoredTensor
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import MAX_PICKLE, StoredTensor
+from wganalyze_checkpoints.torch.file import MAX_PICKLE
 
 
 def tensors(path: Path) -> dict[str, Tensor]:

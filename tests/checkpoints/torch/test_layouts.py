@@ -66,9 +66,11 @@ def host() -> Host:
     return load_host()
 
 
-def opened(folder: Path, roles: Mapping[str, str] | None = None) -> Opened:
-    """The folder, with factories for both networks."""
+def opened(folder: Path, roles: Mapping[str, str] | None = None, given: str = "") -> Opened:
+    """The folder, with factories for both networks; ``given``: what the generator takes in place of a latent."""
     said: Said = {"generator": NETS[0], "critic": NETS[1], "roles": roles or {}}
+    if given:
+        said["input"] = given
     files = open_path(folder, host().loaders)
     return Opened(files, assemble(files, folder, said, Recognition(host().architectures)), said, host())
 
@@ -446,10 +448,12 @@ def test_safetensors(saved: Callable[[Files], Path]) -> None:
 @pytest.mark.parametrize(
     "names", [("model.safetensors", "model_1.safetensors"), ("pytorch_model.bin", "pytorch_model_1.bin")]
 )
-def test_accelerate_gives_no_roles(saved: Callable[[Files], Path], names: tuple[str, str]) -> None:
+@pytest.mark.parametrize("sizes_tell", [True, False])
+def test_accelerate_gives_no_roles(saved: Callable[[Files], Path], names: tuple[str, str], sizes_tell: bool) -> None:
+    """They are said, or told by sizes: what ends as the other begins is the generator."""
     nets = {
         name: net if name.endswith(".bin") else save(net)
-        for name, net in zip(names, (generator(), critic()), strict=True)
+        for name, net in zip(names, (generator(), critic() if sizes_tell else generator()), strict=True)
     }
     states: Files = {
         "random_states_0.pkl": {"step": 0, "torch_manual_seed": torch.get_rng_state()},
@@ -459,15 +463,23 @@ def test_accelerate_gives_no_roles(saved: Callable[[Files], Path], names: tuple[
     }
     folder = saved({f"step_{i}/{name}": content for i in (9, 10) for name, content in {**nets, **states}.items()})
     found = opened(folder)
-    assert {name: files(found)[name][1:] for name in names} == dict.fromkeys(names, ("unknown", 9))
     assert {name: files(found)[name][0] for name in states} == dict.fromkeys(states, "unknown")
+    if sizes_tell:
+        roles = {names[0]: ("generator", 9), names[1]: ("critic", 9)}
+        assert {name: files(found)[name][1:] for name in names} == roles
+        assert snapshots(found) == [(step, "step", *names, "raw") for step in (9, 10)]
+        for snapshot in found.snapshots:
+            assert any("by sizes" in each for each in snapshot.assumptions)
+        assert_reads(found)
+        return
+    assert {name: files(found)[name][1:] for name in names} == dict.fromkeys(names, ("unknown", 9))
     assert snapshots(found) == [(step, "step", None, None, "raw") for step in (9, 10)]
     for snapshot in found.snapshots:
-        options = f"--role {names[0]}=generator --role {names[1]}=critic"
+        first, second = (f"step_{snapshot.step}/{name}" for name in names)
+        options = f"--role {first}=generator --role {second}=critic"
         assert options in snapshot.missing["generator"] == snapshot.missing["critic"]
     found = opened(folder, dict(zip(names, ("generator", "critic"), strict=True)))
     assert snapshots(found) == [(step, "step", *names, "raw") for step in (9, 10)]
-    assert_reads(found)
 
 
 def test_the_command_line_says_the_same(saved: Callable[[Files], Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,17 @@ def test_two_networks_in_a_dict(save: Callable[..., Path], form: str) -> None:
 
 
 @forms
+def test_its_weights_are_read_without_any_class(save: Callable[..., Path], form: str) -> None:
+    """Bit for bit those of its state dict, buffers included."""
+    g, d = network(), network()
+    for part, net in zip(opened(save({"G": g, "D": d}, form)).values(), (g, d), strict=True):
+        assert part.read_weights is not None
+        stored, expected = part.read_weights(), net.state_dict()
+        assert stored.keys() == expected.keys()
+        assert all(torch.equal(stored[key], expected[key]) for key in expected)
+
+
+@forms
 def test_what_reading_in_full_would_import_is_listed(save: Callable[..., Path], form: str) -> None:
     (part,) = opened(save(network(), form)).values()
     layers = ["activation.ReLU", "batchnorm.BatchNorm1d", "container.Sequential", "linear.Linear"]
@@ -267,7 +278,7 @@ def test_a_network_without_end_is_damaged(forge: Any) -> None:
         LOADER.open(path)
 
 
-@pytest.mark.parametrize("content", [{"w": torch.ones(2)}, {}, [network()], torch.ones(2)])
+@pytest.mark.parametrize("content", [{"w": torch.ones(2)}, {}, [nn.ReLU()], torch.ones(2)])
 def test_other_files_are_not_claimed(save: Callable[..., Path], content: object) -> None:
     path = save(content)
     assert LOADER.sniff(path) == 0

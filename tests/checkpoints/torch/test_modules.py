@@ -12,8 +12,8 @@ from torch import nn
 
 from wganalyze.contracts.loader import TensorSpec
 from wganalyze_checkpoints.pickles.inert import DamagedPickle, Inert
+from wganalyze_checkpoints.pickles.tensors import Storage, StoredTensor
 from wganalyze_checkpoints.torch import file as torch_file
-from wganalyze_checkpoints.torch.file import Storage, StoredTensor
 from wganalyze_checkpoints.torch.modules import (
     PERSISTENT,
     class_of,

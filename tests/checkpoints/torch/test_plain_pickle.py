@@ -17,8 +17,9 @@ from tests.checkpoints.conftest import complaint
 from torch import Tensor
 
 from wganalyze_checkpoints.pickles.inert import Inert, Steps
+from wganalyze_checkpoints.pickles.tensors import StoredTensor
 from wganalyze_checkpoints.torch import plain_pickle
-from wganalyze_checkpoints.torch.file import MAX_PICKLE, StoredTensor
+from wganalyze_checkpoints.torch.file import MAX_PICKLE
 from wganalyze_checkpoints.torch.plain_pickle import first_globals
 
 PROTOCOLS = pytest.mark.parametrize("protocol", [3, 4, 5])

@@ -102,6 +102,18 @@ def test_the_signature_is_read(write: Callable[..., Path], program: Any) -> None
         )
 
 
+def test_its_weights_are_read_without_running_it(write: Callable[..., Path]) -> None:
+    """A frozen program keeps none under a name."""
+    net = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).eval()
+    (part,) = LOADER.open(write(saved(torch.jit.script(net))))
+    assert part.read_weights is not None
+    stored, expected = part.read_weights(), net.state_dict()
+    assert stored.keys() == expected.keys()
+    assert all(torch.equal(stored[key], expected[key]) for key in expected)
+    (frozen,) = LOADER.open(write(saved(torch.jit.freeze(torch.jit.script(net)))))
+    assert frozen.read_weights is None
+
+
 @pytest.mark.parametrize("name", ["net.zip", "net", "net.ckpt"])
 def test_the_name_of_the_file_says_nothing(write: Callable[..., Path], name: str) -> None:
     path = write(saved(torch.jit.script(nn.Linear(2, 1))), name)

@@ -98,6 +98,7 @@ def test_both_networks_their_optimizers_and_numbers(save: Callable[..., Path], f
         ({"steps": {100: 0, 200: 1}}, {"steps.100": 0, "steps.200": 1}),
         ({"state_dict": 0, "epoch": 1.0}, {"state_dict": 0}),
         ({"a": {"b": {"too deep": 0}}, "g": 1}, {"g": 1}),
+        ({"history": [{"g": 0, "d": 1}]}, {"history.0.g": 0, "history.0.d": 1}),
         (OrderedDict(g=0), {"g": 0}),
         (defaultdict(int, g=0), {"g": 0}),
         (Namespace(g=0, d=1), {"g": 0, "d": 1}),
@@ -445,3 +446,43 @@ def test_no_other_file_of_the_field_is_claimed() -> None:
     assert others
     for path in others:
         assert [loader.sniff(path) for loader in (LOADER, TorchModulePickle(), TorchScript())] == [0, 0, 0], path
+
+
+# Averages as lists
+
+
+@forms
+@pytest.mark.parametrize("place", ["g_ema", "ema.shadow_params", "avg"])
+def test_a_list_of_tensors_under_the_name_of_an_average(save: Callable[..., Path], form: str, place: str) -> None:
+    tensors = [torch.full((3, 2), 1.0), torch.full((3,), 2.0)]
+    outer, _, inner = place.partition(".")
+    content = {"g": nn.Linear(2, 3).state_dict(), outer: {inner: tensors, "decay": 0.9} if inner else tensors}
+    part = opened(save(content, form))[place]
+    assert [(key, spec.shape) for key, spec in part.keys.items()] == [("0", (3, 2)), ("1", (3,))]
+    assert part.read_tensors is not None
+    assert [float(tensor.mean()) for tensor in part.read_tensors().values()] == [1, 2]
+
+
+@forms
+def test_other_lists_of_tensors_are_no_networks(save: Callable[..., Path], form: str) -> None:
+    content = {
+        "g": nn.Linear(2, 3).state_dict(),
+        "losses": [torch.ones(3)] * 2,
+        "ema_collected_params": [torch.ones(3)],
+    }
+    assert [*opened(save(content, form))] == ["g"]
+
+
+@forms
+def test_some_weights_are_read_alone(save: Callable[..., Path], form: str) -> None:
+    state = nn.BatchNorm1d(3).state_dict()
+    part = opened(save({"g": state}, form))["g"]
+    assert part.read_some is not None
+    read = part.read_some({"running_var"})
+    assert [*read] == ["running_var"]
+    torch.testing.assert_close(read["running_var"], state["running_var"])
+
+
+def test_deepspeed(save: Callable[..., Path]) -> None:
+    content = {"module": nn.Linear(2, 3).state_dict(), "global_steps": 500, "dp_world_size": 8}
+    assert opened(save(content, "zip"))["module"].facts == {"global_steps": 500, "dp_world_size": 8}

@@ -7,22 +7,18 @@ its precision where float64 is asked for; what it returns has the dtype of its i
 from __future__ import annotations
 
 import inspect
-import io
-import pickle
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 
-class CpuUnpickler(pickle.Unpickler):
-    """``pickle.Unpickler``, with the weights on the CPU wherever they were saved."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """As the pickle says, but for the storages."""
-        if (module, name) == ("torch.storage", "_load_from_bytes"):
-            return lambda content: torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
-        return super().find_class(module, name)
+def as_called(net: nn.Module) -> nn.Module:
+    """The network, or a plain function where it is called as NVIDIA's are, (z, c) or (image, c), as R3GAN's is."""
+    names = [*inspect.signature(net.forward).parameters]
+    if names[1:2] != ["c"] or not isinstance(getattr(net, "c_dim", None), int):
+        return net
+    return Generator(net) if hasattr(net, "z_dim") else Critic(net)
 
 
 class _Network(nn.Module):
