@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from wganalyze import (
     Analyzer,
@@ -19,21 +19,22 @@ from wganalyze import (
     Samples,
     Sentence,
     Study,
-    Table,
     TrainingRun,
-    WganalyzeError,
     Yielded,
     hookimpl,
 )
 from wganalyze.statistics import student_t
 from wganalyze_plugins import sentences
+from wganalyze_plugins.lipschitz import tables
 from wganalyze_plugins.lipschitz.modes import compare_modes
-from wganalyze_plugins.lipschitz.places import PLACES, QUANTILES, distribution, sample_places
+from wganalyze_plugins.lipschitz.order import check
+from wganalyze_plugins.lipschitz.places import PLACES, distribution, sample_places
+from wganalyze_plugins.lipschitz.tables import TABLES
 
 if TYPE_CHECKING:
+    from wganalyze_plugins.lipschitz.bounds.ladder import Ladder
+    from wganalyze_plugins.lipschitz.bounds.reading.boxes import Box
     from wganalyze_plugins.lipschitz.lower import Slope
-    from wganalyze_plugins.lipschitz.tracing import TracedCritic
-    from wganalyze_plugins.lipschitz.upper import Stage, UpperBound
 
 GULRAJANI = "Gulrajani et al. 1704.00028, sec. 4"
 BRACKET = ("lipschitz_lower", "lipschitz_sampled", "lipschitz_upper")
@@ -43,10 +44,6 @@ ONE = 1 + 1e-9
 PENALTY_MISSED = 0.5
 NORMALISED = 0.02
 OPERATOR_NORM = 1.05
-
-
-class BracketError(WganalyzeError):
-    """A slope that exists is steeper than the upper bound allows: one of the two is computed wrongly."""
 
 
 class Lipschitz(Analyzer):
@@ -63,8 +60,8 @@ class Lipschitz(Analyzer):
         ),
         Metric(
             "lipschitz_upper",
-            "The product of the operator norms of the critic's layers: K is at most this.",
-            source="Szegedy et al. 1312.6199, sec. 4.3",
+            "The least of the upper bounds that the critic has (table rungs): K is at most this.",
+            source="Szegedy et al. 1312.6199, sec. 4.3; Combettes and Pesquet 1903.01014; Fazlyab et al. 1906.04893",
             headline=Headline("Lipschitz K", end="high", rank=70),
         ),
         Metric("lipschitz_sampled", "The steepest slope at real, generated and interpolated samples alone."),
@@ -73,42 +70,7 @@ class Lipschitz(Analyzer):
         Metric("auc_train_separate", "The same in train mode, real and fake in batches of their own."),
         Metric("auc_train_mixed", "The same in train mode, in batches that mix real and fake."),
     )
-    tables = (
-        Table(
-            "layers",
-            "One row per factor of the upper bound: affine chains as one operator, other layers by their rule.",
-            {
-                "position": "int64",
-                "layer": "string",
-                "kind": "string",
-                "shape_in": "string",
-                "shape_out": "string",
-                "norm_lower": "float64",
-                "norm_upper": "float64",
-                "method": "string",
-                "certificate": "string",
-                "kernel_norm": "float64",
-            },
-        ),
-        Table(
-            "slopes",
-            "One row per method that looked for a steep slope.",
-            {"method": "string", "slope": "float64"},
-        ),
-        Table(
-            "gradients",
-            "The distribution of gradient norms by place, over all replicates.",
-            {
-                "place": "string",
-                "count": "int64",
-                "mean": "float64",
-                "deviation": "float64",
-                "least": "float64",
-                **dict.fromkeys(QUANTILES, "float64"),
-                "largest": "float64",
-            },
-        ),
-    )
+    tables = TABLES
 
     @dataclass(frozen=True)
     class Options:
@@ -116,6 +78,13 @@ class Lipschitz(Analyzer):
         steps: int = field(default=60, metadata={"help": "Steps of each ascent; 0 leaves ascents out."})
         seconds: float | None = field(
             default=None, metadata={"help": "Seconds for the search of slopes, at most; none: what its steps take."}
+        )
+        domain: Literal["global", "box"] = field(
+            default="global",
+            metadata={"help": "Of slopes between any two points, or of those in the box that the samples fill."},
+        )
+        product_only: bool = field(
+            default=False, metadata={"help": "Of the upper bounds only the product of norms, the fastest one."}
         )
 
         def __post_init__(self) -> None:
@@ -130,7 +99,8 @@ class Lipschitz(Analyzer):
 
     def measure(self, study: Study) -> Iterator[Yielded]:
         """Yield gradient norms, the bracket with its tables, and the effect of BatchNorm's mode."""
-        from wganalyze_plugins.lipschitz.slopes import find_slopes, no_function_of_one_sample
+        from wganalyze_plugins.lipschitz.slopes import find_slopes, no_function_of_one_sample, slope_at
+        from wganalyze_plugins.lipschitz.upper import traced_critic, upper_end
 
         places = sample_places(study, self.options.samples)
         yield from _gradients(study, places)
@@ -140,10 +110,14 @@ class Lipschitz(Analyzer):
         if reason := no_function_of_one_sample(study, next(iter(there.values()))[0]):
             yield from (Measurement.absent(metric, reason) for metric in BRACKET)
         else:
-            traced = _traced(study)
+            traced = traced_critic(study)
             graph = None if isinstance(traced, str) else traced
-            slopes = find_slopes(study, there, graph, self.options.steps, self.options.seconds)
-            yield from _bracket(study, slopes, _upper(study, traced))
+            box = _box(study, there) if self.options.domain == "box" else None
+            slopes = find_slopes(study, there, graph, self.options.steps, self.options.seconds, box)
+            upper = upper_end(study, product_only=self.options.product_only, box=box)
+            if not isinstance(upper, str) and upper.best.place is not None:
+                slopes = [*slopes, slope_at(study, there, upper.best.place, box)]
+            yield from _bracket(study, slopes, upper, box)
         yield from compare_modes(study)
 
 
@@ -186,52 +160,37 @@ def _gradients(study: Study, places: dict[str, list[Samples] | str]) -> Iterator
     yield Rows("gradients", records)
 
 
-def _traced(study: Study) -> TracedCritic | str:
-    """The critic's graph, or why there is none."""
-    from wganalyze_plugins.lipschitz.tracing import trace
+def _box(study: Study, places: Mapping[str, Sequence[Samples]]) -> Box:
+    """The range of each coordinate over all samples."""
+    from wganalyze_plugins.lipschitz.bounds.reading.boxes import Box
+    from wganalyze_plugins.lipschitz.slopes import points_of
 
-    if reason := study.lacks(Need.GRADIENT):
-        return reason
-    if study.head.latent.classes:
-        return "a conditional critic: the bound of its layers has no rule for labels"
-    try:
-        return trace(study.critic, study.critic_shape, study.device)
-    except NotMeasurable as error:
-        return str(error)
+    return Box.around(points_of(study, Samples.concatenate([each for some in places.values() for each in some])))
 
 
-def _upper(study: Study, traced: TracedCritic | str) -> UpperBound | str:
-    from wganalyze_plugins.lipschitz.upper import product_bound
-
-    if isinstance(traced, str):
-        return traced
-    if study.head.invert:
-        return "the final sigmoid is part of the critic's code and cannot be cut: its logit has no bound"
-    try:
-        return product_bound(traced)
-    except NotMeasurable as reason:
-        return str(reason)
-
-
-def _bracket(study: Study, slopes: Sequence[Slope], upper: UpperBound | str) -> Iterator[Yielded]:
+def _bracket(study: Study, slopes: Sequence[Slope], upper: Ladder | str, box: Box | None = None) -> Iterator[Yielded]:
     best = max(slopes, key=lambda slope: slope.value)
-    if not isinstance(upper, str) and best.value > upper.value * ONE:
-        raise BracketError(
-            f"a slope of {best.value:.9g} ({best.method}) is steeper than the upper bound {upper.value:.9g}: "
-            "a fault of wganalyze, or a critic that is random in eval mode; please report it"
-        )
+    if not isinstance(upper, str):
+        check(best, upper.best)
     # What a program computes inside, and how it rounds there, is not seen.
     certificate = "none" if study.lacks(Need.GRADIENT) else "checked"
-    yield _end(study, "lipschitz_lower", best.value, best.method, certificate)
-    yield _end(study, "lipschitz_sampled", slopes[0].value, slopes[0].method, certificate)
+    where = "" if box is None else f", in the box of the samples, {box}"
+    yield _end(study, "lipschitz_lower", best.value, best.method + where, certificate)
+    yield _end(study, "lipschitz_sampled", slopes[0].value, slopes[0].method + where, certificate)
     yield Rows("slopes", [{"method": slope.method, "slope": slope.value} for slope in slopes])
+    if best.ends is not None:
+        first, second = (end.flatten().tolist() for end in best.ends)
+        pairs = enumerate(zip(first, second, strict=True))
+        yield Rows("witness", [{"coordinate": place, "first": a, "second": b} for place, (a, b) in pairs])
     if isinstance(upper, str):
         yield Measurement.absent("lipschitz_upper", upper)
     else:
-        method = f"product of norms along the graph, {len(upper.stages)} factors"
-        yield _end(study, "lipschitz_upper", upper.value, method, upper.certificate)
-        yield Rows("layers", [_row(position, stage) for position, stage in enumerate(upper.stages)])
-    yield from _findings(study, best, upper)
+        top = upper.best
+        yield _end(study, "lipschitz_upper", top.value, top.method + where, top.certificate)
+        yield Rows("layers", [tables.layer(position, stage) for position, stage in enumerate(upper.product.stages)])
+        yield Rows("segments", tables.segments(upper.product.stages))
+        yield Rows("rungs", [tables.rung(rung) for rung in upper.rungs])
+    yield from _findings(study, best, upper, where)
 
 
 def _end(study: Study, metric: str, value: float, method: str, certificate: str) -> Measurement:
@@ -246,22 +205,7 @@ def _end(study: Study, metric: str, value: float, method: str, certificate: str)
     )
 
 
-def _row(position: int, stage: Stage) -> dict[str, float | int | str | None]:
-    return {
-        "position": position,
-        "layer": stage.layer,
-        "kind": stage.kind,
-        "shape_in": "x".join(map(str, stage.shape_in)),
-        "shape_out": "x".join(map(str, stage.shape_out)),
-        "norm_lower": stage.bracket.lower,
-        "norm_upper": stage.bracket.upper,
-        "method": stage.bracket.method,
-        "certificate": stage.bracket.certificate,
-        "kernel_norm": stage.kernel_norm,
-    }
-
-
-def _findings(study: Study, best: Slope, upper: UpperBound | str) -> Iterator[Finding]:
+def _findings(study: Study, best: Slope, upper: Ladder | str, where: str) -> Iterator[Finding]:
     scores = study.head.output == "score"
     if scores and best.value > 1 + WEIGHT_ROUNDING:
         constant = f"{best.value:.3g}" if best.value > 1.01 else f"1 + {best.value - 1:.2g}"
@@ -272,19 +216,20 @@ def _findings(study: Study, best: Slope, upper: UpperBound | str) -> Iterator[Fi
         yield Finding("warning", "not-1-lipschitz", message, ("lipschitz_lower",))
     if isinstance(upper, str):
         return
-    if scores and upper.value <= ONE:
+    if scores and upper.best.value <= ONE:
         message = (
-            f"the critic is 1-Lipschitz: K is at most {upper.value:.3g} ({upper.certificate}); "
+            f"the critic is 1-Lipschitz{where}: K is at most {upper.best.value:.3g} ({upper.best.certificate}); "
             "its loss is a lower bound of W1"
         )
         yield Finding("info", "1-lipschitz", message, ("lipschitz_upper",))
-    vacuous = [stage.layer for stage in upper.stages if stage.vacuous]
+    stages = upper.product.stages
+    vacuous = [stage.layer for stage in stages if stage.vacuous]
     if vacuous:
         message = f"the upper bound is true and of no use: {', '.join(vacuous)} can stretch by max|gamma| / sqrt(eps)"
         yield Finding("info", "vacuous-bound", message, ("lipschitz_upper",))
     loose = [
         f"{stage.layer} ({stage.bracket.lower:.3g})"
-        for stage in upper.stages
+        for stage in stages
         if stage.kernel_norm is not None
         and abs(stage.kernel_norm - 1) < NORMALISED
         and stage.bracket.lower > OPERATOR_NORM

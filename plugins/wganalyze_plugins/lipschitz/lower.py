@@ -10,7 +10,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,6 +34,8 @@ CROWD = 64
 """Copies of a start in a Gaussian climb, times the dimension."""
 STRIDES = (0.1, 0.4)
 """Of ascents on pairs: small ones hold a region, large ones leave it."""
+LONG, SHORTENING = 64, 1e-6
+"""Coordinates from which on the two points are kept in single precision, and what that may take from the slope."""
 REACH = 0.3
 """Half the distance that pairs begin with, in units of the points' typical norm."""
 FINALISTS = 6
@@ -69,8 +71,21 @@ class Single:
         return self.score(_single(x)).float().double()
 
 
+@dataclass(frozen=True)
+class Confined:
+    """A score of the points of a box alone: any other point counts as the one that is ``nearest`` to it there."""
+
+    score: Score
+    nearest: Callable[[Tensor], Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(b, *shape) -> (b,)."""
+        return self.score(self.nearest(x))
+
+
 def in_its_precision(score: Score, x: Tensor) -> Score:
-    """The score, as ``Single`` where digits beyond float32 change nothing in it. ``x``: points of float32."""
+    """The score, as ``Single`` where digits beyond float32 change nothing in it. ``x``: points."""
+    x = _single(x)
     with torch.no_grad():
         blind = torch.equal(score(x * (1 + BEYOND_SINGLE)), score(x))
     return Single(score) if blind else score
@@ -82,10 +97,11 @@ def _single(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Slope:
-    """A slope that exists, and how its points were found."""
+    """A slope that exists, how its points were found, and the points (*shape each); none where nothing is proved."""
 
     value: float
     method: str
+    ends: tuple[Tensor, Tensor] | None = field(default=None, compare=False, repr=False)
 
 
 def gradient_norms(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,16 +122,35 @@ def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
 def steepest_along(score: Score, x: Tensor, direction: Tensor, method: str) -> Slope:
     """The same along any directions, of any length."""
     direction = direction / _broad(direction.flatten(1).norm(dim=1), x).clamp(min=1e-300)
-    slopes = [
-        certified_slopes(score, x - step * direction, x + step * direction).max()
+    found = [
+        steepest_of(score, x - step * direction, x + step * direction, method)
         for step in typical_norm(x) * torch.tensor(REACHES, dtype=torch.float64, device=x.device)
     ]
-    return Slope(float(torch.stack(slopes).max()), method)
+    return max(found, key=lambda slope: slope.value)
 
 
 def steepest_pair(score: Score, x: Tensor, y: Tensor, method: str) -> Slope:
     """The steepest certified slope between a point of ``x`` and one of ``y``."""
-    return Slope(float(certified_slopes(score, *steepest_pairs(score, x, y)).max()), method)
+    return steepest_of(score, *steepest_pairs(score, x, y), method)
+
+
+def steepest_of(score: Score, a: Tensor, b: Tensor, method: str) -> Slope:
+    """The steepest certified slope of these pairs."""
+    if isinstance(score, Confined):
+        return steepest_of(score.score, score.nearest(a), score.nearest(b), method)
+    slopes = certified_slopes(score, a, b)
+    best = int(slopes.argmax())
+    value = float(slopes[best])
+    return Slope(value, method, (a[best].detach().clone(), b[best].detach().clone()) if value else None)
+
+
+def shortened(score: Score, slope: Slope) -> Slope:
+    """The slope between the same points in single precision, where it is as steep: they take half the room on disk."""
+    if slope.ends is None or slope.ends[0].numel() < LONG:
+        return slope
+    a, b = (end.float().to(end.dtype)[None] for end in slope.ends)
+    short = steepest_of(score, a, b, slope.method)
+    return short if short.value >= slope.value * (1 - SHORTENING) else slope
 
 
 def steepest_pairs(score: Score, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,6 +170,8 @@ def steepest_pairs(score: Score, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def certified_slopes(score: Score, a: Tensor, b: Tensor) -> Tensor:
     """|f(a) - f(b)| / |a - b| per pair, (b,), less the margin for rounding; 0 where that is no number."""
+    if isinstance(score, Confined):
+        return certified_slopes(score.score, score.nearest(a), score.nearest(b))
     single = isinstance(score, Single)
     if single:
         a, b = _single(a), _single(b)

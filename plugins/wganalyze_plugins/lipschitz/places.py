@@ -19,26 +19,21 @@ WITHOUT_DATA = 512
 
 def sample_places(study: Study, most: int) -> dict[str, list[Samples] | str]:
     """Samples per replicate (``most`` at the most) for each place, or why there are none."""
+    from wganalyze_plugins.batches import first
+
     if no_data := study.lacks(Need.REAL):
         generated = [study.fake(WITHOUT_DATA)] if study.has(Need.GENERATOR) else no_data
         return {"real": no_data, "fake": generated, "interpolate": no_data}
-    reals = [_first(study.real(replicate=r), most) for r in range(study.replicates)]
+    reals = [first(study.real(replicate=r), most) for r in range(study.replicates)]
     if reason := study.lacks(Need.FAKE):
         return {"real": reals, "fake": reason, "interpolate": reason}
-    fakes = [_first(study.fake(replicate=r), most) for r in range(study.replicates)]
+    fakes = [first(study.fake(replicate=r), most) for r in range(study.replicates)]
     draws = [Split("interpolates", r).rng(study.seed) for r in range(study.replicates)]
     between = [
         replace(interpolate(x, y, rng), key=("interpolates", *x.key, *y.key))
         for x, y, rng in zip(reals, fakes, draws, strict=True)
     ]
     return {"real": reals, "fake": fakes, "interpolate": between}
-
-
-def _first(samples: Samples, most: int) -> Samples:
-    """The first ``most`` of them, under a key: scores and gradients of keyed samples are computed once."""
-    if len(samples) <= most:
-        return samples
-    return replace(samples.take(slice(most)), key=(*samples.key, "first", most))
 
 
 def interpolate(x: Samples, y: Samples, rng: np.random.Generator) -> Samples:

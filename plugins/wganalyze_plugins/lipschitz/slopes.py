@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,8 @@ from wganalyze_plugins.lipschitz import lower
 from wganalyze_plugins.lipschitz.lower import Score, Slope
 
 if TYPE_CHECKING:
-    from wganalyze_plugins.lipschitz.tracing import TracedCritic
+    from wganalyze_plugins.lipschitz.bounds.reading.boxes import Box
+    from wganalyze_plugins.lipschitz.bounds.reading.tracing import TracedCritic
 
 STARTS = 32
 ASCENTS = 16
@@ -31,22 +33,50 @@ FEW = 8
 Places = Mapping[str, Sequence[Samples]]
 """Samples per replicate, by place."""
 
+Confine = Callable[[Score], Score]
+"""Makes a score one of the points of a box alone, or leaves it as it is."""
+
 
 def find_slopes(
-    study: Study, places: Places, traced: TracedCritic | None, steps: int, seconds: float | None = None
+    study: Study,
+    places: Places,
+    traced: TracedCritic | None,
+    steps: int,
+    seconds: float | None = None,
+    box: Box | None = None,
 ) -> list[Slope]:
     """The steepest slope by method; the first one is that of the samples alone.
 
     ``seconds``: after which no method begins, and none takes another step.
-    Of a conditional critic every slope is one in the points, at a label that stays.
+    Of a conditional critic every slope is one in the points, at a label that stays. ``box``: both ends lie in it.
     """
     until = lower.Deadline(seconds)
+    confine = _confine(box)
     if study.lacks(Need.GRADIENT):
-        return _without_gradients(study, places, steps, until)
+        return _without_gradients(study, places, steps, until, confine)
     starts = steepest(study, [s for each in places.values() for s in each])
     x = points_of(study, starts)
-    score = lower.in_its_precision(score_of(study, starts), x)
-    conditional = bool(study.head.latent.classes)
+    score = confine(lower.in_its_precision(score_of(study, starts), x))
+    slopes = _search(study, places, traced, steps, until, confine, starts, x, score)
+    if not study.head.is_conditional:  # whose score is one for as many points as labels
+        best = max(range(len(slopes)), key=lambda each: slopes[each].value)
+        slopes[best] = lower.shortened(score, slopes[best])
+    return slopes
+
+
+def _search(
+    study: Study,
+    places: Places,
+    traced: TracedCritic | None,
+    steps: int,
+    until: lower.Deadline,
+    confine: Confine,
+    starts: Samples,
+    x: Tensor,
+    score: Score,
+) -> list[Slope]:
+    """By each method in turn, until there is no more time; ``x``: the points of ``starts``."""
+    conditional = study.head.is_conditional
     few = slice(None if conditional else lower.FINALISTS)  # a conditional score is one for as many points as labels
     slopes = [lower.steepest_slope(score, x[few], "gradients at samples")]
     if "real" in places and "fake" in places and not conditional:
@@ -54,11 +84,11 @@ def find_slopes(
         slopes.append(lower.steepest_pair(score, real, fake, "pairs of samples"))
     if not steps or until.is_over:
         return slopes
-    slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0].value, until))
+    slopes.append(_ascent_on_pairs(study, starts, x, steps, slopes[0], until, confine))
     light = _work(score, x) <= THOROUGH
     if (not light and x[0].numel() > LOW) or until.is_over:
         return slopes
-    slopes.append(_climb(study, starts, score, x, steps, until, light=light or conditional))
+    slopes.append(_climb(study, starts, score, x, steps, until, confine, light=light or conditional))
     if traced is not None and not conditional and not until.is_over:
         smooth = [flat(lower.smoothed(traced.graph, beta)) for beta in lower.BETAS]
         # Some layers have no second derivative, or overwrite what it takes: the other methods stand.
@@ -68,43 +98,63 @@ def find_slopes(
     return slopes
 
 
+def slope_at(study: Study, places: Places, point: Sequence[float], box: Box | None = None) -> Slope:
+    """The slope along the gradient at a point that an upper bound was attained at; of a critic without labels."""
+    some = next(iter(places.values()))[0]
+    score = _confine(box)(lower.in_its_precision(score_of(study, some), points_of(study, some.take(slice(FEW)))))
+    x = torch.tensor(point, dtype=torch.float64, device=study.device).reshape(1, *study.critic_shape)
+    return lower.steepest_slope(score, x, "the steepest linear region")
+
+
+def _confine(box: Box | None) -> Confine:
+    return lambda score: score if box is None else lower.Confined(score, box.nearest)
+
+
 def _climb(
-    study: Study, starts: Samples, score: Score, x: Tensor, steps: int, until: lower.Deadline, *, light: bool
+    study: Study,
+    starts: Samples,
+    score: Score,
+    x: Tensor,
+    steps: int,
+    until: lower.Deadline,
+    confine: Confine,
+    *,
+    light: bool,
 ) -> Slope:
     """In double precision where that is ``light``; else in single, and the steepest points are certified in double."""
     points = x
     if light:
         points = lower.hill_climb(score, x, steps, until=until)
     else:
-        single = _in_single(score_of(study, starts, single=True), score, x)
+        single = confine(_in_single(score_of(study, starts, single=True), score, x))
         crowd = lower.hill_climb(single, x.float(), steps, until=until)
         points = crowd[lower.gradient_norms(single, crowd)[1].argsort(descending=True)[:STARTS]].double()
     return lower.steepest_slope(score, points, "Gaussian climb")
 
 
 def _ascent_on_pairs(
-    study: Study, starts: Samples, x: Tensor, steps: int, least: float, until: lower.Deadline
+    study: Study, starts: Samples, x: Tensor, steps: int, least: Slope, until: lower.Deadline, confine: Confine
 ) -> Slope:
     """Found in single precision; the best pairs, and slopes along the gradients at the best, certified in double.
 
     ``least``: the slope that it begins with.
     """
     few, x = starts.take(slice(ASCENTS)), x[:ASCENTS]
-    conditional = bool(study.head.latent.classes)
+    conditional = study.head.is_conditional
 
     def exact(order: Tensor) -> Score:
-        return lower.in_its_precision(score_of(study, few.take(order.cpu().numpy())), x[: len(order)])
+        return confine(lower.in_its_precision(score_of(study, few.take(order.cpu().numpy())), x[: len(order)]))
 
     whole = exact(torch.arange(len(x)))
-    single = _in_single(score_of(study, few, single=True), whole, x)
+    single = confine(_in_single(score_of(study, few, single=True), whole, x))
     slopes = [least]
     for stride in lower.STRIDES:
         order, ends = lower.ascend_pairs(single, x.float(), steps, stride, until)
         a, b = (end.double() for end in ends)
-        slopes.append(float(lower.certified_slopes(exact(order) if conditional else whole, a, b).max()))
+        slopes.append(lower.steepest_of(exact(order) if conditional else whole, a, b, ""))
         best = torch.cat([a[:1], b[:1], (a + b)[:1] / 2])
-        slopes.append(lower.steepest_slope(exact(order[:1]) if conditional else whole, best, "").value)
-    return Slope(max(slopes), "ascent on pairs")
+        slopes.append(lower.steepest_slope(exact(order[:1]) if conditional else whole, best, ""))
+    return replace(max(slopes, key=lambda slope: slope.value), method="ascent on pairs")
 
 
 def _in_single(single: Score, score: Score, x: Tensor) -> Score:
@@ -124,21 +174,23 @@ def _work(score: Score, x: Tensor) -> float:
     return float(counter.get_total_flops()) / len(x) * max(1, lower.CROWD // x[0].numel())
 
 
-def _without_gradients(study: Study, places: Places, steps: int, until: lower.Deadline) -> list[Slope]:
+def _without_gradients(
+    study: Study, places: Places, steps: int, until: lower.Deadline, confine: Confine
+) -> list[Slope]:
     """Slopes between pairs alone: of samples, of pairs that climb, and along differences."""
     samples = Samples.concatenate([each[0] for each in places.values()])
     x = points_of(study, samples)
-    if study.head.latent.classes:  # a pair has one label: that of its first point
+    if study.head.is_conditional:  # a pair has one label: that of its first point
         samples = samples.take(slice(STARTS))
-        score = lower.in_its_precision(score_of(study, samples), x[:STARTS])
+        score = confine(lower.in_its_precision(score_of(study, samples), x[:STARTS]))
         first, second = x[:STARTS], x[:STARTS].roll(1, 0)
     else:
-        score = lower.in_its_precision(score_of(study, samples), x[:STARTS])
+        score = confine(lower.in_its_precision(score_of(study, samples), x[:STARTS]))
         first, second = lower.steepest_pairs(score, x, x)
-    slopes = [Slope(float(lower.certified_slopes(score, first, second).max()), "pairs of samples")]
+    slopes = [lower.steepest_of(score, first, second, "pairs of samples")]
     if steps:
         climbed = lower.climb_pairs(score, first, second, steps, until=until)
-        slopes.append(Slope(float(lower.certified_slopes(score, *climbed).max()), "Gaussian climb of pairs"))
+        slopes.append(lower.steepest_of(score, *climbed, "Gaussian climb of pairs"))
     if steps and first[0].numel() <= lower.COORDINATES and not until.is_over:
         slopes.append(lower.steepest_along(score, first, lower.differences(score, first), "differences at samples"))
     return slopes

@@ -11,8 +11,8 @@ from torch import nn
 
 from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
-from wganalyze_plugins.lipschitz.tracing import trace
-from wganalyze_plugins.lipschitz.upper import UpperBound, product_bound
+from wganalyze_plugins.lipschitz.bounds.products.product import UpperBound, product_bound
+from wganalyze_plugins.lipschitz.bounds.reading.tracing import trace
 
 Bound = Callable[[nn.Module, tuple[int, ...]], UpperBound]
 

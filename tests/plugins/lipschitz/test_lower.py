@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from wganalyze_plugins.lipschitz import lower
+from wganalyze_plugins.lipschitz.bounds.reading.tracing import trace
 from wganalyze_plugins.lipschitz.lower import (
     Score,
     Single,
@@ -31,7 +32,6 @@ from wganalyze_plugins.lipschitz.lower import (
     typical_norm,
 )
 from wganalyze_plugins.lipschitz.slopes import flat
-from wganalyze_plugins.lipschitz.tracing import trace
 
 K_OF_THE_ORACLE = 0.125823535
 """MLP [2, 8, 8, 1] of seed 0, by enumeration of its 99 linear regions."""
@@ -365,3 +365,22 @@ def test_every_way_to_write_a_rectifier_is_smoothed(act: Callable[[Tensor], Tens
     assert float(curvature.abs().max()) > 1e-6
     assert not any(p.requires_grad for p in copied.parameters())
     torch.testing.assert_close(graph(x), critic(x))  # the graph itself stays as it was
+
+
+def test_points_of_many_coordinates_are_kept_in_single_precision() -> None:
+    weight = torch.linspace(-1, 1, 200, dtype=torch.float64)
+    x = torch.randn(5, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def score(points: Tensor) -> Tensor:
+        return (points @ weight).tanh()
+
+    found = lower.steepest_slope(score, x / 10, "gradients")
+    short = lower.shortened(score, found)
+    assert short.ends is not None
+    assert all(torch.equal(end, end.float().double()) for end in short.ends)
+    assert found.value * (1 - 1e-6) <= short.value <= float(weight.norm())
+    assert float(lower.certified_slopes(score, short.ends[0][None], short.ends[1][None])) == short.value
+    near = lower.steepest_of(score, x[:1], x[:1] + 1e-9 * weight, "too near for that")
+    assert lower.shortened(score, near) is near
+    few = lower.steepest_of(lambda points: points.sum(1), x[:1, :3], x[:1, :3] + 1, "few")
+    assert lower.shortened(lambda points: points.sum(1), few) is few

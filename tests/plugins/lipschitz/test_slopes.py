@@ -15,6 +15,7 @@ from wganalyze.contracts.samples import Samples
 from wganalyze.contracts.snapshot import Latent
 from wganalyze.study.study import SnapshotStudy
 from wganalyze_plugins.lipschitz import lower
+from wganalyze_plugins.lipschitz.bounds.reading.tracing import trace
 from wganalyze_plugins.lipschitz.places import sample_places
 from wganalyze_plugins.lipschitz.slopes import (
     STARTS,
@@ -25,7 +26,6 @@ from wganalyze_plugins.lipschitz.slopes import (
     score_of,
     steepest,
 )
-from wganalyze_plugins.lipschitz.tracing import trace
 
 Call = Callable[..., Any]
 """What a fixture of the conftest is: called in the test."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch.fx.node import map_arg
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from wganalyze import NotMeasurable
+from wganalyze_plugins.lipschitz.bounds.reading.programs import is_program, operations
+from wganalyze_plugins.lipschitz.bounds.rules.affine import RENEWING, overwrites
 
 Values = dict[torch.fx.Node, Any]
 SIZES = frozenset(["size", "dim", "ndimension", "numel", "nelement", "shape", "ndim", "dtype", "device"])
@@ -44,6 +46,11 @@ class TracedCritic:
         """The nodes whose value depends on the input, in order, with its shape (of a batch of two)."""
         return self._run(2).dependent
 
+    @property
+    def bundles(self) -> Set[torch.fx.Node]:
+        """The nodes whose value is several tensors that depend on the input; of no shape."""
+        return self._run(2).bundles
+
     def sources(self, node: torch.fx.Node) -> list[torch.fx.Node]:
         """The parents of a node that depend on the input."""
         return [parent for parent in node.all_input_nodes if parent in self.dependent]
@@ -54,13 +61,25 @@ class TracedCritic:
 
     def apply(self, nodes: Sequence[torch.fx.Node], source: torch.fx.Node, x: Tensor) -> Tensor:
         """The value of the last of ``nodes``, a chain behind ``source``, where ``source`` has the value ``x``."""
-        known = {**self._run(len(x)).constants, source: x.clone()}  # some layers overwrite their input
+        result: Tensor = self.values(nodes, {source: x})[nodes[-1]]
+        return result
+
+    def values(self, nodes: Sequence[torch.fx.Node], given: Mapping[torch.fx.Node, Any]) -> Values:
+        """The values of ``nodes``, in their order, where other nodes have the values ``given``: batches of one size."""
+        first = next(iter(given.values()))
+        batch = len(first if isinstance(first, Tensor) else first[0])
+        known = {**self._run(batch).constants, **given}
+        known |= {node: value.clone() for node, value in given.items() if isinstance(value, Tensor)}  # some overwrite
         interpreter = torch.fx.Interpreter(self.graph)
         for node in nodes:
             arguments, keywords = _filled(node, known)
             known[node] = getattr(interpreter, node.op)(node.target, arguments, keywords)
-        result: Tensor = known[nodes[-1]]
-        return result
+        return known
+
+    def constants_of(self, node: torch.fx.Node) -> Values:
+        """The parents of a node that do not depend on the input, with their values (for a batch of two)."""
+        constants = self._run(2).constants
+        return {parent: constants[parent] for parent in node.all_input_nodes if parent in constants}
 
     def arguments(self, node: torch.fx.Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The concrete arguments of a node, with the node for what depends on the input."""
@@ -78,6 +97,10 @@ class TracedCritic:
         """Shape of a node's value, without the batch axis."""
         return self.dependent[node][1:]
 
+    def is_batched(self, node: torch.fx.Node) -> bool:
+        """Is the first axis of a node's value that of the batch? Not of one that was transposed there."""
+        return node in self.bundles or self._run(3).dependent[node] == (3, *self.shape_of(node))
+
     @property
     def result(self) -> torch.fx.Node:
         """The node whose value the critic returns; NotMeasurable where that is no tensor."""
@@ -85,7 +108,7 @@ class TracedCritic:
         returned = output.args[0]
         while isinstance(returned, tuple | list):
             returned = returned[0]
-        if not isinstance(returned, torch.fx.Node) or returned not in self.dependent:
+        if not isinstance(returned, torch.fx.Node) or returned not in self.dependent or returned in self.bundles:
             raise NotMeasurable("the critic's output does not depend on its input, as far as the tracer sees")
         return returned
 
@@ -96,11 +119,19 @@ class _Recorder(torch.fx.Interpreter):
     def __init__(self, graph: torch.fx.GraphModule) -> None:
         super().__init__(graph)
         self.dependent: dict[torch.fx.Node, tuple[int, ...]] = {}
+        self.bundles: set[torch.fx.Node] = set()
         self.constants: Values = {}
         self.opaque = ""
         """What the graph alone does not tell: a number that is read out of a tensor, or one of another type."""
 
     def run_node(self, n: torch.fx.Node) -> Any:
+        module = self.submodules.get(str(n.target)) if n.op == "call_module" else None
+        over = n.args[0] if n.args else n.kwargs.get("input")
+        if isinstance(over, torch.fx.Node) and over in self.constants and overwrites(module, n.target, n.kwargs):
+            if _is_shared(over, n):
+                self.opaque = self.opaque or f"{n.name} overwrites a constant"
+            else:  # who used it before has used what it was
+                self.constants[over] = self.constants[over].clone()
         value = super().run_node(n)
         touched = n.op == "placeholder" or any(parent in self.dependent for parent in n.all_input_nodes)
         if n.op == "output":
@@ -110,10 +141,24 @@ class _Recorder(torch.fx.Interpreter):
             if value.dtype != torch.float64:
                 self.opaque = self.opaque or f"{n.name} computes in {value.dtype}, not in torch.float64"
             return value
+        if touched and n.op != "call_module" and _are_tensors(value):
+            self.dependent[n] = ()
+            self.bundles.add(n)
+            return value
         if touched and not _tells_size(n):
             self.opaque = self.opaque or f"{n.name} gives {type(value).__name__}, not a tensor"
         self.constants[n] = value
         return value
+
+
+def _is_shared(constant: torch.fx.Node, by: torch.fx.Node) -> bool:
+    """May others have the memory of a constant that is overwritten? Where that is not sure, yes."""
+    own = constant.target in RENEWING  # or in its form that overwrites, which was asked about before
+    return not own or any(user is not by and user.target not in RENEWING for user in constant.users)
+
+
+def _are_tensors(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) > 0 and all(isinstance(each, Tensor) for each in value)
 
 
 def _tells_size(node: torch.fx.Node) -> bool:
@@ -131,6 +176,8 @@ def _filled(node: torch.fx.Node, values: Values) -> tuple[tuple[Any, ...], dict[
 class _Tracer(torch.fx.Tracer):
     """Stops at torch's own layers alone, also under a parametrization; a stranger's subclass is seen through."""
 
+    proxy_buffer_attributes = True
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         kind = type_before_parametrizations(m)
         return kind.__module__.startswith("torch.nn.") and kind is not nn.Sequential
@@ -141,10 +188,8 @@ def trace(critic: nn.Module, shape: tuple[int, ...], device: str = "cpu") -> Tra
     if any(isinstance(module, torch.jit.ScriptModule) for module in critic.modules()):
         raise NotMeasurable("TorchScript hides its layers from the tracer")
     try:
-        # Inside of another module, so that hooks of the critic itself, and a critic that is one layer, are seen.
-        inside = nn.Sequential(critic)
-        inside.training = critic.training
-        graph = torch.fx.GraphModule(inside, _Tracer().trace(inside))
+        graph = operations(critic, shape, device) if is_program(critic) else _layers(critic)
+        _follow_overwritten(graph)
         traced = TracedCritic(graph, shape, device)
         problem = traced._run(2).opaque or _difference(critic, graph, shape, device)
     except Exception as error:  # the critic's own code runs here, on stand-ins: it may raise anything
@@ -155,6 +200,26 @@ def trace(critic: nn.Module, shape: tuple[int, ...], device: str = "cpu") -> Tra
     if problem:
         raise NotMeasurable(f"the critic's code: {problem}")
     return traced
+
+
+def _layers(critic: nn.Module) -> torch.fx.GraphModule:
+    """Layers of torch, and functions between."""
+    # Inside of another module, so that hooks of the critic itself, and a critic that is one layer, are seen.
+    inside = nn.Sequential(critic)
+    inside.training = critic.training
+    return torch.fx.GraphModule(inside, _Tracer().trace(inside))
+
+
+def _follow_overwritten(graph: torch.fx.GraphModule) -> None:
+    """What is used after it was overwritten is the result of the overwriting: say so in the graph."""
+    order = {node: place for place, node in enumerate(graph.graph.nodes)}
+    for node in order:
+        over = node.args[0] if node.args else None
+        module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if isinstance(over, torch.fx.Node) and overwrites(module, node.target, node.kwargs):
+            for user in [user for user in over.users if order[user] > order[node]]:
+                user.replace_input_with(over, node)
+    graph.recompile()
 
 
 def _difference(critic: nn.Module, graph: nn.Module, shape: tuple[int, ...], device: str) -> str:

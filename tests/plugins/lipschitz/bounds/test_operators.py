@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wganalyze_plugins.lipschitz import operators
-from wganalyze_plugins.lipschitz.operators import (
+from wganalyze_plugins.lipschitz.bounds import operators
+from wganalyze_plugins.lipschitz.bounds.operators import (
     Operator,
     dense,
     lanczos,

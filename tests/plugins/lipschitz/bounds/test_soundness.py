@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from wganalyze.errors import NotMeasurable
 from wganalyze_plugins.lipschitz import lower
+from wganalyze_plugins.lipschitz.bounds.products.product import product_bound
+from wganalyze_plugins.lipschitz.bounds.reading.tracing import trace
 from wganalyze_plugins.lipschitz.slopes import flat
-from wganalyze_plugins.lipschitz.tracing import trace
-from wganalyze_plugins.lipschitz.upper import product_bound
 
 
 def activations() -> st.SearchStrategy[nn.Module]:

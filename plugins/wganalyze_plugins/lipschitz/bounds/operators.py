@@ -49,12 +49,13 @@ class Operator:
     shape_in: Shape
     shape_out: Shape
     device: str = "cpu"
+    dtype: torch.dtype = torch.float64
     _zeros: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def _at_zero(self, batch: int) -> tuple[Tensor, Tensor]:
         """A batch of zeros and its value, with the graph between them."""
         if batch not in self._zeros:
-            zero = torch.zeros(batch, *self.shape_in, dtype=torch.float64, device=self.device, requires_grad=True)
+            zero = torch.zeros(batch, *self.shape_in, dtype=self.dtype, device=self.device, requires_grad=True)
             with torch.enable_grad():
                 self._zeros[batch] = zero, self.apply(zero)
         return self._zeros[batch]
@@ -68,7 +69,9 @@ class Operator:
     def adjoint(self, y: Tensor) -> Tensor:
         """(b, n_out) -> (b, n_in): the vector-Jacobian product, which for a linear map is its adjoint."""
         zero, value = self._at_zero(len(y))
-        (x,) = torch.autograd.grad(value, zero, y.reshape(value.shape), retain_graph=True)
+        with torch.enable_grad():
+            product = (value * y.reshape(value.shape)).sum()  # with a vector autograd imports sympy: a second
+        (x,) = torch.autograd.grad(product, zero, retain_graph=True)
         return x.reshape(len(y), -1)
 
     @property

@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations
 from wganalyze.networks.norms import fold
 from wganalyze.testing import check_analyzer
 from wganalyze_plugins.lipschitz import Lipschitz
-from wganalyze_plugins.lipschitz.upper import UpperBound
+from wganalyze_plugins.lipschitz.bounds.products.product import UpperBound
 
 Call = Callable[..., Any]
 """What a fixture of the conftest is: called in the test."""

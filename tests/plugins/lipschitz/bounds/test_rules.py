@@ -14,13 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from wganalyze_plugins.lipschitz import rules
-from wganalyze_plugins.lipschitz.rules import Stretch, stretch_of_function, stretch_of_module
+from wganalyze_plugins.lipschitz.bounds import rules
+from wganalyze_plugins.lipschitz.bounds.rules import (
+    Stretch,
+    activations,
+    affine,
+    stretch_of_function,
+    stretch_of_module,
+)
 
 FINE = torch.cat([torch.linspace(-12, 12, 2_400_001, dtype=torch.float64), torch.tensor([1e-12, -1e-12]).double()])
 
+ARGUED = (nn.PReLU, nn.Threshold, nn.Hardshrink)
+"""Layers that need arguments, or have no largest slope by default."""
+
 LAYERS: dict[str, nn.Module] = {
-    **{kind.__name__: kind() for kind in rules.ACTIVATIONS if kind is not nn.PReLU},
+    **{kind.__name__: kind() for kind in activations.MODULES if kind not in ARGUED},
     "LeakyReLU .2": nn.LeakyReLU(0.2),
     "LeakyReLU 3": nn.LeakyReLU(3.0),
     "LeakyReLU -2": nn.LeakyReLU(-2.0),
@@ -34,8 +43,10 @@ LAYERS: dict[str, nn.Module] = {
     "GELU tanh": nn.GELU("tanh"),
     "Softplus 2": nn.Softplus(2.0),
     "Softplus 20": nn.Softplus(20.0),
-    "Hardtanh": nn.Hardtanh(-3.0, 0.5),
-    "Softshrink": nn.Softshrink(2.0),
+    "Hardtanh -3, .5": nn.Hardtanh(-3.0, 0.5),
+    "Softshrink 2": nn.Softshrink(2.0),
+    "Threshold at its value": nn.Threshold(-0.7, -0.7),
+    "Hardshrink of nothing": nn.Hardshrink(0.0),
 }
 FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
     "relu": (F.relu, (), {}),
@@ -60,6 +71,22 @@ FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
     "softsign": (F.softsign, (), {}),
     "logsigmoid": (F.logsigmoid, (), {}),
     "relu6": (F.relu6, (), {}),
+    "celu": (F.celu, (2.0,), {}),
+    "hardsigmoid": (F.hardsigmoid, (), {}),
+    "tanhshrink": (F.tanhshrink, (), {}),
+    "softshrink": (F.softshrink, (0.3,), {}),
+    "hardshrink of nothing": (torch.hardshrink, (-0.5,), {}),
+    "threshold": (F.threshold, (0.5, 0.5), {}),
+    "rrelu": (F.rrelu, (1.0, 3.0), {}),
+    "prelu": (F.prelu, (torch.tensor([-1.5]).double(),), {}),
+    "clamp": (torch.clamp, (-1, 2), {}),
+    "clamp named": (torch.clamp, (), {"max": 2.5}),
+    "clip": (torch.clip, (0.0,), {}),
+    "sin": (torch.sin, (), {}),
+    "erf": (torch.erf, (), {}),
+    "atan": (torch.atan, (), {}),
+    "asinh": (torch.asinh, (), {}),
+    "power 1": (torch.pow, (1,), {}),
 }
 
 
@@ -121,24 +148,28 @@ def test_every_channel_of_a_prelu_counts() -> None:
     [
         (nn.CELU(-1.0), "no largest slope"),  # grows like exp
         (nn.Softplus(threshold=1.0), "no largest slope"),  # jumps at its threshold
-        (nn.Hardshrink(), "no rule for Hardshrink"),  # jumps
-        (nn.Threshold(1.0, 0.0), "no rule for Threshold"),  # jumps
-        (nn.Softmax(dim=1), "no rule for Softmax"),
+        (nn.Hardshrink(), "Hardshrink has no largest slope: it jumps"),
+        (nn.Threshold(1.0, 0.0), "Threshold has no largest slope: it jumps"),
+        (nn.Softmax(dim=0), "mixes the samples of a batch"),
+        (nn.Softmax(), "without a dim"),
+        (nn.GLU(), "over a box"),
         (nn.LSTM(3, 3), "no rule for LSTM"),
         (nn.MultiheadAttention(4, 2), "no rule for MultiheadAttention"),
         (nn.Bilinear(3, 3, 1), "no rule for Bilinear"),
         (nn.LayerNorm(3, eps=0.0), "without eps"),
-        (nn.MaxPool2d(3, dilation=2), "dilated"),
-        (nn.AdaptiveMaxPool2d(2), "no rule"),
-        (nn.LPPool2d(2, 2), "no rule"),
+        (nn.AdaptiveMaxPool2d(2), "unknown shape"),
+        (nn.LPPool2d(3, 2), "p = 3 has no largest slope"),
+        (nn.LPPool2d(1.5, 2), "p = 1.5 has no largest slope"),
+        (nn.LPPool1d(math.inf, 2), "p = inf has no largest slope"),
+        (nn.LocalResponseNorm(2, k=0.0), "k <= 0"),
     ],
 )
 def test_a_layer_that_no_slope_bounds_is_refused(layer: nn.Module, reason: str) -> None:
     found = stretch_of_module(layer.eval())
     assert isinstance(found, str)
     assert reason in found
-    assert not rules.is_affine(layer)
-    assert not rules.is_reshaping(layer)
+    assert not affine.is_affine(layer)
+    assert not affine.is_reshaping(layer)
 
 
 @pytest.mark.parametrize("layer", [nn.CELU(-1.0), nn.Softplus(threshold=1.0), nn.Threshold(1.0, 0.0), nn.Hardshrink()])
@@ -148,18 +179,18 @@ def test_the_refused_are_steep_indeed(layer: nn.Module) -> None:
 
 @pytest.mark.parametrize("make", [nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d])
 def test_batch_norm_is_affine_in_eval_mode_with_statistics_only(make: Any) -> None:
-    assert rules.is_affine(make(3).eval())
+    assert affine.is_affine(make(3).eval())
     for layer in (make(3), make(3, track_running_stats=False).eval()):
-        assert not rules.is_affine(layer)
+        assert not affine.is_affine(layer)
         found = stretch_of_module(layer)
         assert isinstance(found, str)
         assert "statistics of the batch" in found
 
 
 def test_instance_norm_is_affine_with_running_statistics_and_else_vacuous() -> None:
-    assert rules.is_affine(nn.InstanceNorm2d(3, track_running_stats=True).eval())
+    assert affine.is_affine(nn.InstanceNorm2d(3, track_running_stats=True).eval())
     plain = nn.InstanceNorm2d(3).eval()
-    assert not rules.is_affine(plain)
+    assert not affine.is_affine(plain)
     found = stretch_of_module(plain)
     assert isinstance(found, Stretch)
     assert found.vacuous
@@ -169,14 +200,14 @@ def test_instance_norm_is_affine_with_running_statistics_and_else_vacuous() -> N
 @pytest.mark.parametrize("layer", [nn.Dropout(), nn.Dropout2d(), nn.AlphaDropout(), nn.RReLU()])
 def test_layers_that_are_random_in_train_mode(layer: nn.Module) -> None:
     assert isinstance(stretch_of_module(layer.train()), str)
-    assert not rules.is_reshaping(layer)
-    assert rules.is_reshaping(layer.eval()) or isinstance(stretch_of_module(layer), Stretch)
+    assert not affine.is_reshaping(layer)
+    assert affine.is_reshaping(layer.eval()) or isinstance(stretch_of_module(layer), Stretch)
 
 
 @pytest.mark.parametrize("layer", [nn.Identity(), nn.Flatten(), nn.PixelShuffle(2)])
 def test_what_reshapes_does_so_in_any_mode(layer: nn.Module) -> None:
-    assert rules.is_reshaping(layer.train())
-    assert rules.is_reshaping(layer.eval())
+    assert affine.is_reshaping(layer.train())
+    assert affine.is_reshaping(layer.eval())
 
 
 def test_functional_dropout_only_where_it_is_off() -> None:
@@ -244,14 +275,14 @@ def test_a_subclass_is_no_layer_of_its_class() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) ** 2
 
-    assert rules.is_affine(nn.Linear(2, 2))
-    assert not rules.is_affine(Squared(2, 2))
-    assert not rules.is_affine(nn.utils.parametrizations.spectral_norm(Squared(2, 2)))
-    assert rules.is_affine(nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)))
+    assert affine.is_affine(nn.Linear(2, 2))
+    assert not affine.is_affine(Squared(2, 2))
+    assert not affine.is_affine(nn.utils.parametrizations.spectral_norm(Squared(2, 2)))
+    assert affine.is_affine(nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)))
 
 
 @pytest.mark.parametrize(
-    ("target", "place", "keywords", "affine"),
+    ("target", "place", "keywords", "expected"),
     [
         (operator.mul, 0, {}, True),
         (operator.mul, 1, {}, True),
@@ -270,17 +301,17 @@ def test_a_subclass_is_no_layer_of_its_class() -> None:
         (F.linear, "weight", {}, False),
     ],
 )
-def test_a_function_is_affine_in_its_operand_only(target: Any, place: Any, keywords: Any, affine: bool) -> None:
-    assert rules.is_affine_call(target, place, keywords) is affine
+def test_a_function_is_affine_in_its_operand_only(target: Any, place: Any, keywords: Any, expected: bool) -> None:
+    assert affine.is_affine_call(target, place, keywords) is expected
 
 
 def test_what_overwrites_its_input() -> None:
-    assert rules.overwrites(nn.ReLU(inplace=True), "0", {})
-    assert not rules.overwrites(nn.ReLU(), "layer_", {})
-    assert rules.overwrites(None, "relu_", {})
-    assert rules.overwrites(None, torch.relu_, {})
-    assert rules.overwrites(None, F.relu, {"inplace": True})
-    assert not rules.overwrites(None, F.relu, {"inplace": False})
+    assert affine.overwrites(nn.ReLU(inplace=True), "0", {})
+    assert not affine.overwrites(nn.ReLU(), "layer_", {})
+    assert affine.overwrites(None, "relu_", {})
+    assert affine.overwrites(None, torch.relu_, {})
+    assert affine.overwrites(None, F.relu, {"inplace": True})
+    assert not affine.overwrites(None, F.relu, {"inplace": False})
 
 
 def test_layers_with_something_put_into_them() -> None:
