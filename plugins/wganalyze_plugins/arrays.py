@@ -71,11 +71,16 @@ def _reason(error: Exception) -> str:
 
 
 def channels_first(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """(n, H, W) grey images get a channel; (n, H, W, C) with C of 1, 3, 4 becomes (n, C, H, W)."""
+    """(n, H, W) grey images get a channel; (n, H, W, C) with C of 1, 3, 4 becomes (n, C, H, W).
+
+    Images whose height could be a number of channels, too, are those that are square.
+    """
     if array.ndim == 3:
         return array[:, None]
-    if array.ndim == 4 and array.shape[-1] in CHANNELS and array.shape[1] not in CHANNELS:
-        return array.transpose(0, 3, 1, 2)
+    if array.ndim == 4 and array.shape[-1] in CHANNELS:
+        _, first, second, last = array.shape
+        if first not in CHANNELS or first == second != last:
+            return array.transpose(0, 3, 1, 2)
     return array
 
 

@@ -142,8 +142,8 @@ def stratified(samples: Samples, m: int, *, clusters: Clustering) -> Points:
 
 
 def first(samples: Samples, n: int) -> Samples:
-    """The first n; their key says so, so that their transports are shared too."""
-    if n == len(samples):
+    """The first n, or all; their key says so, so that transports, scores and gradients are shared too."""
+    if n >= len(samples):
         return samples
     return replace(samples.take(slice(0, n)), key=(*samples.key, "first", n) if samples.key else ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Literal
@@ -28,7 +29,10 @@ NEAR, PILE, PILED = 0.02, 0.002, 8
 BEYOND = 9
 """Samples of one side that reach beyond the other at one end: for equal laws with probability 2^-9 at most, by chance;
 twice two sides and ends are below 1%."""
-BOUNDED = frozenset({"Tanh", "Sigmoid", "Hardtanh", "Hardsigmoid", "Softsign", "ReLU6", "Softmax"})
+BOUNDED = {
+    "Tanh": (-1, 1), "Sigmoid": (0, 1), "Hardsigmoid": (0, 1), "Softsign": (-1, 1), "ReLU6": (0, 6), "Softmax": (0, 1),
+}  # fmt: skip
+"""Functions with the range that none of their values leaves."""
 SHAPING = frozenset({"Flatten", "Unflatten", "Identity", "Dropout", "PixelShuffle", "Upsample"})
 N_WITHOUT_DATA = 500
 BATCH = 256
@@ -130,7 +134,8 @@ def _clash(study: Study, real: Points, fake: Points, outside: float) -> Iterator
         advised = bounded and stuck
         ends = "the generator ends at" if advised else "generated ones"
         span = f"real values span [{real_low:.3g}, {real_high:.3g}], {ends} [{low:.3g}, {high:.3g}]"
-        beyond = f"{100 * outside:.3g}% of the real values lie beyond, and the critic can tell them by range alone"
+        told = ", and the critic can tell them by range alone" if advised else ""
+        beyond = f"{100 * outside:.3g}% of the real values lie beyond{told}"
         evidence = (*EXTREMES, "real_out_of_reach")
     elif high - low > (1 + 2 * CLASH) * (real_high - real_low) and _goes_beyond(fake, real_low, real_high):
         advised = bounded
@@ -155,11 +160,18 @@ def _is_bounded(study: Study, fake: Points) -> bool:
     """Does the generator end with a function that is bounded, or do its values pile up at both ends, as clamped do?"""
     from torch.nn import Module
 
+    low, high = float(fake.min()), float(fake.max())
     generator = study.snapshot.generator
     modules = generator.modules() if isinstance(generator, Module) else ()  # one without gradients is a callable
-    leaves = [type(module).__name__ for module in modules if not any(True for _ in module.children())]
-    last = next((name for name in reversed(leaves) if name.rstrip("123d") not in SHAPING), "")
-    return last in BOUNDED or all(_piles_up(fake, float(end)) for end in (fake.min(), fake.max()))
+    leaves = [module for module in modules if not any(True for _ in module.children())]
+    # The order is that of making, which need not be that of calling: values outside show that it is not the last.
+    last = next((module for module in reversed(leaves) if _name(module).rstrip("123d") not in SHAPING), None)
+    least, most = BOUNDED.get(_name(last), (getattr(last, "min_val", math.inf), getattr(last, "max_val", -math.inf)))
+    return (least <= low and high <= most) or all(_piles_up(fake, end) for end in (low, high))
+
+
+def _name(module: object) -> str:
+    return type(module).__name__
 
 
 def _mode_change(study: Study) -> Measurement:

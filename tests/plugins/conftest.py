@@ -13,7 +13,8 @@ from wganalyze import DataSource, Finding, Latent, Measurement, Snapshot, testin
 from wganalyze.cells.measuring import Outcome
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings.facts import Said
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 
 
 def ready(net: nn.Module) -> nn.Module:

@@ -24,7 +24,8 @@ from wganalyze.contracts.data import DataSource, FiniteSource
 from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.samples import Split, Values
 from wganalyze.statistics import Estimate, of_median, student_t
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import Transport, wasserstein, wasserstein_batch
 from wganalyze.transport.exact import as_problem, certified

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import beta, binom
+from tests.plugins.critics import MinusU
 from torch import Tensor, nn
 
 from wganalyze import Analyzer
@@ -23,6 +24,7 @@ from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import shifted_gaussians
 from wganalyze_plugins.coverage import Coverage
 from wganalyze_plugins.critic_gap import CriticGap
+from wganalyze_plugins.dynamics.critic_training import CriticTraining
 from wganalyze_plugins.dynamics.divergences import Divergences
 from wganalyze_plugins.exact_w import ExactW
 from wganalyze_plugins.funnel import Funnel
@@ -52,6 +54,11 @@ LEVELS = {
         "dual-against-known": 0.01,
         "scores-real-low": 0.01,
         "discriminator": 0.0,
+        "under-scaled": 0.01,
+        "steep-pair": 0.0,
+        "dead-critic": 0.0,
+        "right-value-wrong-direction": 0.0,
+        "penalty-hidden-by-batch-norm": 0.01,
     },
     "lipschitz": {"not-1-lipschitz": 0.0, "penalty-missed": 0.01, "modes-disagree": 0.01, "vacuous-bound": 0.0},
     "kmeans": {"clusters-missing": 0.01, "clusters-overproduced": 0.01, "nearer-than-real": 0.01},
@@ -63,10 +70,11 @@ LEVELS = {
     "divergences": {"supports-apart": 0.0},
     "gradients": {},
     "forgetting": {},
+    "critic-training": {"far-from-maximum": 0.01},
     "snapshot": {"range-clash": 0.01},
 }
 """Of each finding, by analyzer: how often it may be made of a perfect pair; 0: it is proved, no matter of chance."""
-DESERVED = {"not-told-apart", "1-lipschitz"}
+DESERVED = {"not-told-apart", "1-lipschitz", "right-for-the-laws"}
 """What a perfect generator is to hear."""
 OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     ExactW: {"permutations": 39, "sweep": 0},
@@ -79,6 +87,7 @@ OPTIONS: dict[type[Analyzer], dict[str, Any]] = {
     Coverage: {"k": 8},
     Sharpness: {},
     Divergences: {"probe_steps": 50},
+    CriticTraining: {"steps": 30, "samples": 32, "seconds": None},
     SnapshotAnalyzer: {},
 }
 SEEDS = 48
@@ -132,20 +141,6 @@ class Stored(FiniteSource):
         return Values(self.law(torch.from_numpy(z)).reshape(len(z), -1).numpy())
 
 
-class MinusU(nn.Module):
-    """-u of a funnel: an optimal potential of its pair of laws."""
-
-    def __init__(self, funnel: Funnel, scale: float = 1.0) -> None:
-        super().__init__()
-        self.scale = scale
-        self.register_buffer("centres", torch.from_numpy(funnel.centres))
-        self.register_buffer("bias", torch.from_numpy(funnel.bias))
-
-    def forward(self, x: Tensor) -> Tensor:
-        centres, bias = self.get_buffer("centres"), self.get_buffer("bias")
-        return -self.scale * ((x[:, None].double() - centres).norm(dim=2) + bias).amin(dim=1, keepdim=True)
-
-
 def identity(z: Tensor) -> Tensor:
     return z
 
@@ -196,9 +191,18 @@ def perfect(study_of: Call, change: Call, seed: int) -> Iterator[Case]:
     dim = (1, 2, 16, 64)[seed % 4]
     shifted = shifted_gaussians(shift=(0.1, 3.0)[seed // 4 % 2], dim=dim, n=24, replicates=replicates, seed=seed)
     yield Case(change(shifted, orientation=(None, 1)[seed // 8 % 2]), (CriticGap,))
+    # At the maximum of what it was penalised for: slope 1 + W / (2 lambda).
+    distance, penalty = (0.1, 3.0)[seed // 4 % 2], (1.0, 10.0)[seed // 2 % 2]
+    slope = 1 + distance / (2 * penalty)
+    trained = shifted_gaussians(distance, dim, n=24, replicates=replicates, seed=seed, slope=slope)
+    yield Case(change(trained, penalty=penalty), (CriticTraining,))
     funnel = FUNNELS[(2, 8, 32, 128)[seed % 4]]
     study = study_of(funnel, critic=MinusU(funnel), n=32, replicates=replicates, seed=seed)
     yield Case(study, (CriticGap, Lipschitz) if seed % 4 == 0 else (CriticGap,))
+    normed = nn.Sequential(nn.BatchNorm1d(dim, affine=False), Linear(1, dim, seed))  # its statistics are the data's
+    normal = Stored(seed, dim, identity, 128 * (2 * replicates + 1))
+    said = {"latent": (dim,), "n": 128, "replicates": replicates, "seed": seed}
+    yield Case(change(study_of(normal, Map(identity), critic=normed, **said), penalty=10.0), (CriticGap,))
     for law in (identity, clouds):
         source = Stored(seed, 64, law, 32 * (2 * replicates + 1), (1, 8, 8))
         said = {"latent": (1, 8, 8), "n": 24, "replicates": replicates, "seed": seed}
@@ -363,7 +367,8 @@ def test_critic_gap_finds_what_is_wrong_with_a_critic(
     ask: Call, findings: Call, slope: float, code: str, seed: int
 ) -> None:
     study = shifted_gaussians(shift=5, dim=4, n=60, replicates=REPLICATES, seed=seed, slope=slope)
-    assert set(findings(ask(study, CriticGap))) == ({code} if code else set())
+    why = {"under-scaled"} if slope < 1 else set()
+    assert set(findings(ask(study, CriticGap))) == ({code, *why} if code else set())
 
 
 @pytest.mark.parametrize("scale", [0.2, 3.0, 1.0])
@@ -374,6 +379,12 @@ def test_critic_gap_finds_a_loss_that_is_not_the_known_distance(
     found = findings(ask(study_of(funnel, critic=MinusU(funnel, scale), n=200, replicates=REPLICATES), CriticGap))
     assert ("dual-against-known" in found) == (scale != 1)
     assert ("dual-above-w1" in found) == (scale > 1)
+
+
+def test_critic_gap_finds_a_dead_critic_and_a_steep_one(change: Call, ask: Call, findings: Call) -> None:
+    study = shifted_gaussians(shift=0.2, n=60, replicates=REPLICATES, slope=3)
+    assert "steep-pair" in findings(ask(study, CriticGap)) or "dual-above-w1" in findings(ask(study, CriticGap))
+    assert "dead-critic" in findings(ask(change(study, Map(lambda x: 0 * x[:, :1])), CriticGap))
 
 
 def test_critic_gap_finds_a_sign_that_was_turned(change: Call, ask: Call, findings: Call) -> None:

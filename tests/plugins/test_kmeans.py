@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.samples import Values
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins import clustering, kmeans
 from wganalyze_plugins.clustering import Clustering

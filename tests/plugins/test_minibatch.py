@@ -20,7 +20,8 @@ from wganalyze.contracts.measurement import Measurement
 from wganalyze.contracts.samples import Split, Values
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.settings.options import make_options
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze.transport import wasserstein
 from wganalyze_plugins import clustering

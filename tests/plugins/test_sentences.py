@@ -38,6 +38,14 @@ def evidence(numbers: Mapping[str, Any], found: Mapping[str, str] = {}, *, step:
 
 FAR = {"exact-w.w1": 3.3, "exact-w.w1_floor": 3.0}
 LOSS = {"critic-gap.dual_raw": 2.7, "critic-gap.dual_ratio": 0.9, "critic-gap.w1_floors": 1.0}
+STEEP = {"critic-gap.gradient_norm_transport": 5.0}
+KNOWN = {
+    "critic-gap.dual_raw": 0.1,
+    "critic-gap.dual_ratio": 0.01,
+    "critic-gap.dual_ratio_known": 0.5,
+    "critic-gap.best_scale": 3.0,
+    "critic-gap.dual_c_best_scale": 0.19,
+}
 SLOPE = {"lipschitz.lipschitz_lower": 0.75, "lipschitz.lipschitz_upper": 3.0}
 COPIES = {"exact-w.copies_of_training": 0.25, "exact-w.copies_of_training_floor": 0.01}
 MODES = {"coverage.modes_testable": 8.0}
@@ -72,7 +80,7 @@ MODES = {"coverage.modes_testable": 8.0}
         (sentences.memorisation, FAR, {}, "Memorisation is untested (--training-data)."),
         (
             sentences.loss, LOSS, {"critic-gap.dual-above-w1": ""},
-            "The critic's loss overstates the distance: 2.7, 0.9 times the W1 of the same samples.",
+            "The critic's loss, 2.7, is no lower bound of the distance: of one sample it is above W1.",
         ),
         (
             sentences.loss, LOSS, {"critic-gap.dual-below-w1": ""},
@@ -82,7 +90,46 @@ MODES = {"coverage.modes_testable": 8.0}
         (sentences.loss, LOSS, {}, "The critic's loss, 2.7, agrees with a W1 between 2 and 3."),
         (
             sentences.loss, LOSS | {"critic-gap.w1_floors": 5.0}, {},
-            "The critic's loss is 2.7, which 512 samples can neither confirm nor refute.",
+            "The critic's loss is 2.7; whether W1 itself is that small, 512 samples cannot tell.",
+        ),
+        (
+            sentences.loss, LOSS | {"critic-gap.dual_raw": 0.3, "critic-gap.dual_ratio": 0.1}, {},
+            "The critic's loss is 0.3, below what W1 is at least (2), which may be chance.",
+        ),
+        (
+            sentences.loss, {name: LOSS[name] for name in ("critic-gap.dual_raw", "critic-gap.dual_ratio")},
+            {"critic-gap.dual-above-w1": ""},
+            "The critic's loss, 2.7, is no lower bound of the distance: of one sample it is above W1.",
+        ),
+        (
+            sentences.loss, LOSS | STEEP, {},
+            "The critic's loss, 2.7, is not to scale: its mean gradient norm between matched samples is 5, and 1 in a "
+            "critic that computes W1; at slope 1 it would be 0.54.",
+        ),
+        (
+            sentences.loss, LOSS | STEEP | {"critic-gap.gradient_norm_train": 1.25, "critic-gap.w1_floors": 4.0},
+            {"critic-gap.penalty-hidden-by-batch-norm": ""},
+            "The critic's loss, 2.7, is not to scale: its mean gradient norm between matched samples is 5, and 1 in a "
+            "critic that computes W1 (its gradient penalty saw 1.25: that was in train mode, where its BatchNorm makes "
+            "another function of it); at slope 1 it would be 0.54.",
+        ),
+        (
+            sentences.loss, LOSS | STEEP | {"critic-gap.gradient_norm_transport": 1.4}, {},
+            "The critic's loss, 2.7, agrees with a W1 between 2 and 3.",
+        ),
+        (
+            sentences.loss, KNOWN, {"critic-gap.dual-against-known": "", "critic-gap.under-scaled": ""},
+            "The critic's loss is no distance: 0.1, 50% of the true W1 0.2; its scale is too small: 3 times the critic "
+            "certifies 0.19.",
+        ),
+        (
+            sentences.loss, KNOWN, {"critic-gap.right-for-the-laws": ""},
+            "The critic's loss, 0.1, is the W1 of the laws (0.2); that of 512 samples is 10, nearly all of it "
+            "sampling.",
+        ),
+        (
+            sentences.loss, KNOWN | {"critic-gap.dual_ratio_known": 1.02}, {},
+            "The critic's loss, 0.1, is within a tenth of the true W1 0.09804, or within chance.",
         ),
         (
             sentences.slope, SLOPE, {"lipschitz.not-1-lipschitz": ""},
@@ -98,14 +145,28 @@ MODES = {"coverage.modes_testable": 8.0}
             "Whether the critic is 1-Lipschitz is open: its constant is at least 0.75.",
         ),
         (sentences.modes, MODES, {"coverage.modes-lost": "3 of 8 modes are lost"}, "3 of 8 modes are lost."),
-        (sentences.modes, MODES, {}, "No part of the data is seen to be lost."),
-        (sentences.modes, {"coverage.modes_testable": 0.0}, {}, "So few samples show nothing of lost modes."),
+        (
+            sentences.modes, MODES, {},
+            "No part of the data is seen to be lost at step 200, of the 8 that are large enough to tell.",
+        ),
+        (
+            sentences.modes, {"coverage.modes_testable": 0.0}, {},
+            "Whether parts of the data are lost, so few samples cannot tell.",
+        ),
     ],
 )  # fmt: skip
 def test_each_says_what_was_measured(say: Say, numbers: dict[str, Any], found: dict[str, str], text: str) -> None:
     (sentence,) = say(RUN, evidence(numbers, found))
     assert sentence.text == text
     assert not sentence.text[0].islower()
+
+
+def test_a_share_of_the_floor_is_said_where_its_sign_is_known() -> None:
+    known = evidence(FAR, {"exact-w.told-apart": ""})
+    for name, low, high in (("w1", 3.1, 3.5), ("w1_floor", 2.9, 3.2)):
+        known.measurements.loc[known.measurements["metric"] == name, ["ci_low", "ci_high"]] = low, high
+    (sentence,) = sentences.distance(RUN, known)
+    assert sentence.text.endswith("(n = 512).")
 
 
 def test_a_snapshot_without_a_step_is_at_none() -> None:

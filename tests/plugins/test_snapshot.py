@@ -291,7 +291,7 @@ def test_a_pair_has_no_generator_to_clash_with(study_of: Call, values: Call) -> 
 
 def test_the_range_that_was_assumed_is_on_record(filling: Call) -> None:
     (text,) = filling(-1, 1).assumptions
-    assert text.startswith("data brought to [-1, 1]: the generator of snap ends between")
+    assert text.startswith("data brought to [-1, 1]: the samples of the generator of snap lie between")
     assert filling(-1, 1, range=(-1, 1)).assumptions == ()
 
 
@@ -384,3 +384,31 @@ def test_the_defect_of_dcgan_kwdahun_is_seen(study_of: Call, values: Call, field
     # Brought to [-1, 1] instead, they clash as well: it has learnt a background near -.42, not at -1.
     beyond = values(check_analyzer(SnapshotAnalyzer, given(range=(-1, 1))))["real_out_of_reach"]
     assert beyond > 0.75
+
+
+class Hidden(nn.Module):
+    """A linear generator which made its tanh last and calls it first."""
+
+    def __init__(self, scale: float):
+        super().__init__()
+        self.out = nn.Linear(16, 16)
+        self.tanh = nn.Tanh()
+        nn.init.eye_(self.out.weight)
+        self.scale = scale
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        images: torch.Tensor = self.out(self.scale * self.tanh(z) + 0.1 * z)
+        return images.reshape(-1, 1, 4, 4)
+
+
+def test_a_bound_that_values_go_beyond_is_none(study_of: Call) -> None:
+    study = study_of(Bytes(), Hidden(3), latent=(16,), n=60, replicates=2, range=(-1, 1))
+    (finding,) = check_analyzer(SnapshotAnalyzer, study).findings
+    assert (finding.level, "--range" in finding.message, "generator" in finding.message) == ("info", False, False)
+
+
+def test_without_a_bound_a_share_beyond_is_no_reproach(study_of: Call) -> None:
+    """It is how the samples of an untrained generator lie, and no question of scale."""
+    study = study_of(Bytes(), Unbounded(0.05), latent=(16,), n=60, replicates=2, range=(-1, 1))
+    (finding,) = check_analyzer(SnapshotAnalyzer, study).findings
+    assert finding.message.endswith("% of the real values lie beyond")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wganalyze import NotMeasurable, Points, Samples, Split, one_line
+from wganalyze import CheckpointError, NotMeasurable, Points, Samples, Split, one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,14 +28,22 @@ def ends_and_middles(study: Study, replicate: int) -> tuple[Array, Array]:
     """
     import torch
 
-    latent = study.snapshot.latent
-    if latent.classes:
-        raise NotMeasurable("a conditional generator: its samples differ by label, too")
+    labelled = "a conditional generator: its samples differ by label, too"
+    if study.snapshot.latent.classes:
+        raise NotMeasurable(labelled)
+    try:
+        sampler = study.sampler
+    except CheckpointError as error:
+        raise NotMeasurable(f"the generator does not take its latent: {one_line(error, 160)}") from error
+    if sampler.is_conditional:
+        raise NotMeasurable(labelled)
+    if sampler.takes_data:
+        raise NotMeasurable("the generator maps samples to samples, and has no latent")
+    latent = sampler.latent
     rng = Split("interpolation", replicate).rng(study.seed, "latent")
-    shape = (2 * PAIRS, *latent.shape)
-    z = rng.standard_normal(shape) if latent.law == "normal" else rng.uniform(-1, 1, shape)
+    z = latent.draw(2 * PAIRS, rng, np.float64)
     middle = (z[:PAIRS] + z[PAIRS:]) / 2
-    generator: Any = study.snapshot.generator
+    generator: Any = sampler.module
     if study.snapshot.generator_mode == "train":
         generator = copy.deepcopy(generator).train()
     sides: list[Array] = []

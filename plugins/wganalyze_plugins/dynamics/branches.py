@@ -14,6 +14,7 @@ from wganalyze_plugins.batches import conditional, ratio_of_means, student
 from wganalyze_plugins.dynamics.constraints import Constraint
 from wganalyze_plugins.dynamics.gradient import Gradient, gradients
 from wganalyze_plugins.dynamics.held_out import Batches, Reading
+from wganalyze_plugins.dynamics.moments import gained
 from wganalyze_plugins.dynamics.networks import Critic, Generator, contained, stream
 from wganalyze_plugins.dynamics.objectives import LossName, ObjectiveName, Schedule, continued
 from wganalyze_plugins.dynamics.pools import fake_pool, real_pool
@@ -82,20 +83,12 @@ class Branch:
 
     @property
     def rise(self) -> Array:
-        """What the objective gains from the snapshot to its best step, (B,) on the held-out batches.
-
-        For every other batch the best step is chosen on the rest, so that the gain is no maximum of noise.
-        """
+        """What the objective gains from the snapshot to its best step, (B,) on the held-out batches; see ``gained``."""
         estimates = [self.estimate(trained.held) for trained in self.all]
         reached = np.array(
             [t.held.value if e is None else e - t.penalties for t, e in zip(self.all, estimates, strict=True)]
         )
-        rise = np.empty(reached.shape[1])
-        for own, rest in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
-            others = reached[:, rest] if reached.shape[1] > 1 else reached
-            best = int(np.nan_to_num(others.mean(axis=1), nan=-np.inf).argmax())
-            rise[own] = reached[best, own] - reached[0, own]
-        return rise
+        return gained(reached)
 
     @property
     def relative_rise(self) -> Estimate | None:

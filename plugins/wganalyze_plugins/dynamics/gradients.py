@@ -20,6 +20,7 @@ from wganalyze import (
     Yielded,
     hookimpl,
 )
+from wganalyze_plugins.dynamics.moments import decades
 
 if TYPE_CHECKING:
     from wganalyze.transport import Array
@@ -157,7 +158,7 @@ class Gradients(Analyzer):
         from wganalyze_plugins.dynamics.constraints import Constraint
 
         said = self.options
-        constraint = Constraint.of(study, said.penalty)
+        constraint = Constraint.of(study, said.penalty).in_force(study)
         done = continue_all(
             study,
             steps=decades(said.critic_steps),
@@ -208,11 +209,6 @@ class Gradients(Analyzer):
             message = f"noise of deviation {noise.noise:.4g} on both sides, and in the discriminator's training"
             name = f"norm_{loss.replace('-', '')}_noise"
             yield _row(study, name, noise, _over_replicates(study, norms), note=message)
-
-
-def decades(last: int) -> tuple[int, ...]:
-    """0, 10, 100 ... below ``last``, and ``last``."""
-    return (0, *(10**k for k in range(1, 10) if 10**k < last), last)
 
 
 def _gradient_rows(branch: Branch) -> Iterator[dict[str, Scalar]]:

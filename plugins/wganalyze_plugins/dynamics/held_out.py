@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,30 @@ from wganalyze_plugins.dynamics.constraints import Constraint
 from wganalyze_plugins.dynamics.objectives import noisy
 
 if TYPE_CHECKING:
-    from wganalyze import Study
+    from wganalyze import Points, Study
     from wganalyze.transport import Array
 
 BATCHES = 8
 """Of a replicate."""
+
+
+def penalties(
+    critic: nn.Module,
+    constraint: Constraint,
+    x: Iterable[Points],
+    y: Iterable[Points],
+    device: str | torch.device,
+    seed: int = 0,
+) -> Array:
+    """What a constraint takes from the objective between each x (m, d) and y (m, d), (B,); drawn by ``seed``."""
+    draws = torch.Generator().manual_seed(seed)
+    found = []
+    for sides in zip(x, y, strict=True):
+        real, fake = (torch.from_numpy(np.asarray(side, np.float32)).to(device) for side in sides)
+        alpha = torch.rand(len(real), 1, generator=draws).to(device)
+        with torch.enable_grad():
+            found.append(float(constraint.penalty(critic, real, fake, alpha).detach()))
+    return np.array(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +70,7 @@ class Batches:
 
     def penalties(self, critic: nn.Module, constraint: Constraint, seed: int = 0) -> Array:
         """What the constraint takes from the objective on each pair, (B,); interpolates are drawn by ``seed``."""
-        draws = torch.Generator().manual_seed(seed)
-        found = []
-        for x, y in zip(self.x, self.y, strict=True):
-            real, fake = (torch.from_numpy(side).float().to(self.device) for side in (x, y))
-            alpha = torch.rand(len(x), 1, generator=draws).to(self.device)
-            with torch.enable_grad():
-                found.append(float(constraint.penalty(critic, real, fake, alpha).detach()))
-        return np.array(found)
+        return penalties(critic, constraint, self.x, self.y, self.device, seed)
 
     def zero(self) -> Reading:
         """What f = 0 says."""

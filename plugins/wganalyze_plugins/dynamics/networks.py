@@ -5,35 +5,35 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from wganalyze import NotMeasurable, Split, Study
 
-if TYPE_CHECKING:
-    import numpy as np
-
-CONDITIONAL = "a conditional snapshot: its networks are trained further without labels only"
+CONDITIONAL = "a conditional snapshot: its networks are trained further without labels and conditions only"
 
 
 class Critic(nn.Module):
     """A trainable float32 copy of a snapshot's critic: T (n,) of samples (n, d), real high, a logit where it has one.
 
     BatchNorm and dropout stay as they sample: T is a function of one sample. Spectral norm iterates in ``train()``.
+    ``frozen``: which of the two there are, in words.
     A score is known up to a constant only; ``centre`` puts it where D = sigmoid(T) is fair.
     """
 
     def __init__(self, study: Study) -> None:
         super().__init__()
-        if study.head.latent.classes:
+        if study.head.is_conditional:
             raise NotMeasurable(CONDITIONAL)
         self.net = _trainable(study.critic, "critic")
         self.shape, self.inverts, self.sign = study.critic_shape, study.head.invert, study.orientation
         self.is_score, self.middle = study.head.output == "score", 0.0
+        self.frozen = _frozen(self.net)
 
     def forward(self, x: Tensor) -> Tensor:
         """T, (n,)."""
@@ -48,11 +48,16 @@ class Critic(nn.Module):
                 self.middle = float(sum(self(side).mean() for side in (x, y)) / 2)
         return self
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return next(self.parameters()).device
+
     def train(self, mode: bool = True) -> Critic:
         """Train mode, but for layers that would make T depend on its batch or on chance."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, _NormBase | _DropoutNd):
+            if isinstance(module, _NormBase | _DropoutNd) or _hides_batches(module):
                 module.eval()
         return self
 
@@ -62,22 +67,21 @@ class Generator(nn.Module):
 
     def __init__(self, study: Study) -> None:
         super().__init__()
-        if study.snapshot.latent.classes:
+        if study.snapshot.latent.classes or study.sampler.is_conditional:
             raise NotMeasurable(CONDITIONAL)
-        assert study.snapshot.generator is not None
-        self.net = _trainable(study.snapshot.generator, "generator").to(study.device)
+        if study.sampler.takes_data:
+            raise NotMeasurable("the generator maps samples to samples: it is trained further on a latent only")
+        self.net = _trainable(study.sampler.module, "generator").to(study.device)
         self.net.train(study.snapshot.generator_mode == "train")
-        self.latent, self.device = study.snapshot.latent, study.device
+        self.latent, self.device = study.sampler.latent, study.device
 
     def forward(self, z: Tensor) -> Tensor:
         """Samples, (n, d)."""
         return _first(self.net(z)).flatten(1)
 
     def draw(self, n: int, rng: np.random.Generator) -> Tensor:
-        """z (n, *shape) by the latent law (uniform: on [-1, 1])."""
-        shape = (n, *self.latent.shape)
-        z = rng.standard_normal(shape) if self.latent.law == "normal" else rng.uniform(-1, 1, shape)
-        return torch.from_numpy(z).float().to(self.device)
+        """z (n, *shape) by the latent law."""
+        return torch.from_numpy(self.latent.draw(n, rng, np.float64)).to(self.device)
 
 
 def stream(study: Study, *what: str | int) -> np.random.Generator:
@@ -101,6 +105,20 @@ def _trainable(network: nn.Module, role: str) -> nn.Module:
     if not any(True for _ in copied.parameters()):
         raise NotMeasurable(f"the {role} has no parameters that could be trained")
     return copied
+
+
+def _frozen(network: nn.Module) -> str:
+    """What would make a score depend on its batch or on chance in train mode; "": nothing."""
+    modules = list(network.modules())
+    norms = any(isinstance(module, _BatchNorm) or _hides_batches(module) for module in modules)
+    drops = any(isinstance(module, _DropoutNd) and module.p > 0 for module in modules)
+    said = ["BatchNorm keeps the statistics of the snapshot"] if norms else []
+    return " and ".join([*said, *(["dropout is off"] if drops else [])])
+
+
+def _hides_batches(module: nn.Module) -> bool:
+    """A program with BatchNorm among layers that cannot be seen."""
+    return bool(getattr(module, "uses_batch_statistics", False))
 
 
 def _first(output: Any) -> Tensor:

@@ -53,7 +53,8 @@ def c_transform(critic: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 class Schedule:
     """How a critic is trained on: batches of ``batch`` a side, Adam at ``rate``, seen after each of ``steps``.
 
-    ``noise``: deviation of Gaussian noise on both sides. ``constraint``: of the penalised objective.
+    ``noise``: deviation of Gaussian noise on both sides. ``constraint``: of the penalised objective. ``is_over``: asked
+    before every step, whether the time is up.
     """
 
     steps: Sequence[int]
@@ -61,6 +62,7 @@ class Schedule:
     rate: float
     constraint: Constraint
     noise: float = 0.0
+    is_over: Callable[[], bool] = lambda: False
 
 
 def continued(
@@ -68,13 +70,15 @@ def continued(
 ) -> Iterator[int]:
     """Train ``critic`` in place on frozen samples x (n, d), y (m, d); yields each of the steps, in eval mode, on time.
 
-    ``draws``: of batches, noise and interpolation, on the CPU.
+    Where the time is up, the step that was reached is the last one. ``draws``: of batches, noise and interpolation, on
+    the CPU.
     """
     optimiser = torch.optim.Adam(critic.parameters(), schedule.rate, BETAS, fused=True)
     done = 0
     for stop in schedule.steps:
+        before = done
         critic.train()
-        for _ in range(stop - done):
+        while done < stop and not schedule.is_over():
             real, fake = (_batch(side, schedule, draws) for side in (x, y))
             optimiser.zero_grad(set_to_none=True)
             if name == "logistic":
@@ -88,9 +92,12 @@ def continued(
             optimiser.step()
             if name == "penalised":
                 schedule.constraint.after(critic)
-        done = stop
+            done += 1
         critic.eval()
-        yield stop
+        if stop == 0 or done > before:
+            yield done
+        if done < stop:
+            return
 
 
 def noisy(points: Tensor, deviation: float, draws: torch.Generator) -> Tensor:

@@ -119,7 +119,7 @@ def _contours(study: Study, plane: Plane) -> Array | None:
     if plane.axes is not None or not study.has(Need.CRITIC):
         return None
     with suppress(WganalyzeError):
-        if not study.head.latent.classes:
+        if not study.head.is_conditional:
             places = Samples(plane.places(), study.real().shape)
             return study.orientation * study.scores(places, single=True)
     return None

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.samples import Values
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.coverage import Coverage
 from wganalyze_plugins.toys import Grid25, Ring8

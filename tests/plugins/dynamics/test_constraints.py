@@ -82,3 +82,22 @@ def test_it_is_told() -> None:
     assert str(Constraint()) == "gp penalty 10, not known to be the snapshot's"
     assert str(Constraint((("clip", 0.05),), True)) == "weights clipped at 0.05, the snapshot's own"
     assert str(Constraint((), True)) == "spectral norm, the snapshot's own"
+
+
+def test_spectral_norm_that_was_folded_keeps_nothing() -> None:
+    """It is in force where a layer carries it: as a parametrization, as a hook of old, or in somebody's own layer."""
+    wrapped = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2)), nn.Linear(2, 1))
+    hooked = nn.Sequential(nn.utils.spectral_norm(nn.Linear(2, 1)))
+
+    def left(critic: nn.Module, **facts: Any) -> Constraint:
+        base = _study(**facts)
+        ready = critic.eval().requires_grad_(False)
+        study = SnapshotStudy(replace(base.snapshot, make_critic=lambda: ready), base.deal)
+        return Constraint.of(study).in_force(study)
+
+    alone, both = {"constraint": "sn"}, {"config.constraint": "sn+div", "config.weight_div": 2.0}
+    assert left(wrapped, **alone) == left(hooked, **alone) == Constraint((), True)
+    assert left(_linear(1.0), **alone) == Constraint()
+    assert left(wrapped, **both) == Constraint((("div", 2.0),), True)
+    assert left(_linear(1.0), **both) == Constraint((("div", 2.0),), False)
+    assert left(_linear(1.0), constraint="clip", weight_clip=0.05) == Constraint((("clip", 0.05),), True)

@@ -77,3 +77,17 @@ def test_cosine_and_total_variance() -> None:
     assert first.cosine(turned) == pytest.approx(0, abs=1e-12)
     assert turned.deviation == 0
     assert first.cosine(Gradient.of([[torch.zeros(2)] * 2])) is None
+
+
+def test_the_wasserstein_gradient_is_the_sum_of_the_other_two() -> None:
+    """Whether it was taken by itself or added up: log(1 - D) - log D = -T, for any networks."""
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 2)).double()
+    critic = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1), nn.Flatten(0)).double()
+    alone = gradients(generator, critic, ["wasserstein"], LATENTS)["wasserstein"]
+    every = gradients(generator, critic, ["saturating", "non-saturating", "wasserstein"], LATENTS)
+    pair = gradients(generator, critic, ["saturating", "wasserstein"], LATENTS)
+    for other in (every["wasserstein"], pair["wasserstein"]):
+        np.testing.assert_allclose(other.mean, alone.mean, rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(other.deviations, alone.deviations, rtol=1e-9)
+    np.testing.assert_allclose(every["saturating"].mean, pair["saturating"].mean)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.plugins.critics import Turned
 from torch import Tensor, nn
 
 from wganalyze import Latent
@@ -108,18 +109,6 @@ def test_it_is_repeated_and_changes_nothing(shifted: Call, ask: Call, change: Ca
     # A sign that is turned twice, and a penalty that is known.
     known = ask(change(study, penalty=3.0), Gradients, **QUICK)
     assert "gp penalty 3, the snapshot's own; Adam 0.0005" in {row.message for row in known.measurements}
-
-
-class Turned(nn.Module):
-    """-T."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = -self.inner(x)
-        return scores
 
 
 def test_a_critic_that_scores_real_low_is_turned(shifted: Call, ask: Call, mlp: Call, change: Call) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, check_analyzer, shifted_gaussians
 from wganalyze_plugins.quality import Quality, analyzer, distances
 from wganalyze_plugins.quality.distances import frechet, kid

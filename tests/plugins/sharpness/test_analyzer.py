@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from wganalyze import Split
 from wganalyze.contracts.data import DataSource, FiniteSource
 from wganalyze.contracts.samples import Values
-from wganalyze.study.study import Cache
+from wganalyze.study.sharing import Cache
 from wganalyze.testing import check_analyzer, shifted_gaussians
 from wganalyze_plugins.clustering import cluster
 from wganalyze_plugins.digits import Digits

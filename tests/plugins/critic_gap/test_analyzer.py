@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.plugins.critics import MinusU
 from torch import Tensor, nn
 
 from wganalyze.contracts.data import DataSource
@@ -168,19 +169,6 @@ def test_a_bound_above_w1_is_an_error_and_no_number(
 # ---- perfect critics
 
 
-class MinusU(nn.Module):
-    """-u of a funnel: an optimal potential of its pair of laws."""
-
-    def __init__(self, funnel: Funnel) -> None:
-        super().__init__()
-        self.register_buffer("centres", torch.from_numpy(funnel.centres))
-        self.register_buffer("bias", torch.from_numpy(funnel.bias))
-
-    def forward(self, x: Tensor) -> Tensor:
-        centres, bias = self.get_buffer("centres"), self.get_buffer("bias")
-        return -((x[:, None].double() - centres).norm(dim=2) + bias).amin(dim=1, keepdim=True)
-
-
 class PairedFunnel(Funnel):
     """Both sides drawn together, so that sample and population have the same optimal coupling."""
 
@@ -219,7 +207,9 @@ def test_a_perfect_critic_is_never_called_bad(
     found = values(outcome)
     assert found["dual_ratio_known"] == pytest.approx(1, abs=0.15)
     assert found["dual_ratio_known"] == pytest.approx(found["dual_raw"] / funnel.known_w1)
-    assert outcome.findings == []
+    # What it hears, where sample and law are worlds apart, is praise.
+    said = [(finding.level, finding.code) for finding in outcome.findings]
+    assert said == ([("info", "right-for-the-laws")] if dim >= 32 else [])
     if dim == 2:
         assert found["dual_information"] > 0.5
     if dim == 128:
@@ -491,7 +481,7 @@ def test_a_loss_below_w1_is_held_against_what_sampling_explains(ask: Call, value
     assert finding.message.startswith(f"the critic's loss {found['dual_raw']:.4g} is {found['dual_ratio']:.0%} of ")
     assert f"of which at most {found['w1_floors']:.4g} is sampling: the loss understates W1 (p = " in finding.message
     assert finding.evidence == ("dual_raw", "dual_ratio", "gap", "w1_floors")
-    assert set(findings(outcome)) == {"dual-below-w1"}
+    assert set(findings(outcome)) == {"dual-below-w1", "under-scaled"}
     # Up to sampling this loss is right; and a test takes three replicates.
     assert ask(shifted_gaussians(shift=5, n=80, slope=0.97)).findings == []
     assert ask(shifted_gaussians(shift=5, n=80, slope=0.3, replicates=2)).findings == []

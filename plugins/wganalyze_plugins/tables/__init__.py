@@ -1,0 +1,1 @@
+"""Tables as data: typed columns, categories one-hot, scaling that is said."""
