@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from wganalyze.contracts.evidence import Sentence as Sentence
     from wganalyze.contracts.evidence import TrainingRun as TrainingRun
     from wganalyze.contracts.figure import Series as Series
+    from wganalyze.contracts.foreign import Foreign as Foreign
+    from wganalyze.contracts.foreign import Naming as Naming
     from wganalyze.contracts.hooks import hookimpl as hookimpl
     from wganalyze.contracts.loader import Input as Input
     from wganalyze.contracts.loader import Loader as Loader
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from wganalyze.contracts.snapshot import Snapshot as Snapshot
     from wganalyze.contracts.study import CriticHead as CriticHead
     from wganalyze.contracts.study import Need as Need
+    from wganalyze.contracts.study import Sampler as Sampler
     from wganalyze.contracts.study import Study as Study
     from wganalyze.contracts.terms import Role as Role
     from wganalyze.errors import CheckpointError as CheckpointError
@@ -91,6 +94,7 @@ _HOME = {
     "contracts.embedding": ("Embedding",),
     "contracts.evidence": ("Evidence", "Sentence", "TrainingRun"),
     "contracts.figure": ("Series",),
+    "contracts.foreign": ("Foreign", "Naming"),
     "contracts.hooks": ("hookimpl",),
     "contracts.loader": ("Input", "Loader", "Part", "TensorSpec"),
     "contracts.measurement": (
@@ -107,7 +111,7 @@ _HOME = {
     "contracts.picture": ("Picture",),
     "contracts.samples": ("Labels", "Points", "Preprocessing", "Samples", "Scores", "Split", "Values"),
     "contracts.snapshot": ("Latent", "Snapshot"),
-    "contracts.study": ("CriticHead", "Need", "Study"),
+    "contracts.study": ("CriticHead", "Need", "Sampler", "Study"),
     "contracts.terms": ("Role",),
     "errors": ("CheckpointError", "DataError", "NotMeasurable", "TrustError", "UsageError", "WganalyzeError"),
     "files.bounded": ("BoundedFile",),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from wganalyze.contracts.data import Modes
+from wganalyze.cells.derived import DerivedStudy
 from wganalyze.contracts.embedding import Embedding
-from wganalyze.contracts.samples import Points, Samples, Scores, SplitName
+from wganalyze.contracts.samples import Points, Samples, SplitName
 from wganalyze.contracts.study import Need
 from wganalyze.contracts.terms import Mode
 from wganalyze.errors import DataError, NotMeasurable
 from wganalyze.study.calling import rounded
 from wganalyze.study.critic import ReadyCritic
+from wganalyze.study.sharing import Shared
 from wganalyze.study.study import SnapshotStudy
 
 if TYPE_CHECKING:
@@ -48,13 +49,14 @@ def in_space(study: SnapshotStudy, space: Space | None) -> SnapshotStudy:
     return study if space is None else embedded(study, space)
 
 
-class EmbeddedStudy(SnapshotStudy):
+class EmbeddedStudy(DerivedStudy):
     """Samples of another study, embedded. Networks know nothing of the space, so that there are none in it."""
 
     def __init__(self, base: SnapshotStudy, space: Space):
-        super().__init__(base.snapshot, base.deal, base.shared, base.device)
-        self._base = base
+        super().__init__(base)
         self._asked = space
+        if isinstance(self.shared, Shared):  # what an embedding makes is known by its name alone
+            self.shared = self.shared.alone
 
     @property
     def _embedding(self) -> Embedding:
@@ -117,30 +119,6 @@ class EmbeddedStudy(SnapshotStudy):
     def dim(self) -> int:
         """Number of features."""
         return self.real().dim
-
-    @property
-    def known_w1(self) -> float | None:
-        """None: it is known in another space."""
-        return None
-
-    @property
-    def known(self) -> Mapping[str, float]:
-        """Nothing is known of the embedded laws."""
-        return {}
-
-    def log_ratio(self, samples: Samples) -> Scores | None:
-        """None: it is known in another space."""
-        return None
-
-    @property
-    def modes(self) -> Modes | None:
-        """None: they are known in another space."""
-        return None
-
-    @property
-    def assumptions(self) -> tuple[str, ...]:
-        """Those of the snapshot."""
-        return self._base.assumptions
 
     def real(self, n: int | None = None, replicate: int = 0, split: SplitName = "x") -> Samples:
         """Real samples, (n, k)."""

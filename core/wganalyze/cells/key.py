@@ -36,6 +36,7 @@ def cell_key(study: SnapshotStudy, analyzer: type[Analyzer], options: Any, space
         "weights": snapshot.weights,
         "generator_mode": snapshot.generator_mode,
         "output": snapshot.output,
+        "reduce": snapshot.reduce,
         "orientation": snapshot.orientation,
         "penalty": snapshot.penalty,
         "assumptions": snapshot.assumptions,

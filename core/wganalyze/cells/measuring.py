@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from wganalyze.cells.embedded import Space, in_space
+from wganalyze.cells.packed import as_the_critic_sees
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.measurement import Finding, Measurement, Metric, Rows, Status
 from wganalyze.contracts.picture import Picture
@@ -20,8 +21,8 @@ from wganalyze.errors import NotMeasurable, WganalyzeError
 from wganalyze.report.format import bracket, number, spread
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, detail, table_of
 from wganalyze.report.store import CellTables
+from wganalyze.scripts.blame import fault_of, place_of
 from wganalyze.study.study import SnapshotStudy
-from wganalyze.text import reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,15 +73,26 @@ class Outcome:
     shown: str = ""
 
 
+def for_run(question: Question, snapshots: int) -> tuple[Question, BaseException | None]:
+    """A question as a run of so many snapshots asks it, or why it cannot be asked."""
+    try:
+        options = question.analyzer.for_run(question.options, snapshots)
+    except (Exception, SystemExit) as error:  # it is anybody's code
+        return question, error
+    if not isinstance(options, question.analyzer.Options):
+        return question, TypeError(f"{question.analyzer.name}.for_run gave {type(options).__name__}, not its Options")
+    return replace(question, options=options), None
+
+
 def measure(study: SnapshotStudy, question: Question) -> Outcome:
     """Ask one analyzer about one study; whatever it raises stays in its cell."""
     start = time.perf_counter()
     outcome = Outcome("ok")
     try:
-        study = in_space(study, question.space)
-        for need in sorted(question.analyzer.needs, key=lambda need: need.name):
-            if reason := study.lacks(need):
-                raise NotMeasurable(reason)
+        study = _asked(study, question)
+        needs = sorted(question.analyzer.needs, key=lambda need: need.name)
+        if reasons := [*dict.fromkeys(reason for need in needs if (reason := study.lacks(need)))]:
+            raise NotMeasurable("; ".join(reasons))
         analyzer = question.analyzer(question.options)
         for thing in analyzer.measure(study):
             _accept(thing, question.analyzer, outcome)
@@ -89,6 +101,11 @@ def measure(study: SnapshotStudy, question: Question) -> Outcome:
         outcome = failed(error)
     outcome.seconds = time.perf_counter() - start
     return outcome
+
+
+def _asked(study: SnapshotStudy, question: Question) -> SnapshotStudy:
+    """The study in the space of a question, or of the packs that its critic takes for one point."""
+    return as_the_critic_sees(study, question.analyzer) if question.space is None else in_space(study, question.space)
 
 
 def failed(error: BaseException, seconds: float = 0.0) -> Outcome:
@@ -105,7 +122,7 @@ def _reason(error: BaseException) -> str:
         return f"out of memory ({error}); use a smaller --n"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
-    return reason_of(error)
+    return f"{fault_of(error)}{place_of(error)}"
 
 
 def _accept(thing: object, analyzer: type[Analyzer], outcome: Outcome) -> None:
@@ -163,7 +180,7 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
     It may raise what pyarrow raises for values that do not fit the columns that an analyzer declared.
     """
     snapshot, analyzer = study.snapshot, question.analyzer
-    study = in_space(study, question.space)
+    study = _asked(study, question)
     place = {
         "run_id": run_id,
         "snapshot": snapshot.label,
@@ -176,15 +193,15 @@ def tables_of(outcome: Outcome, study: SnapshotStudy, question: Question, run_id
         "step_unit": snapshot.step_unit,
         "analyzer": analyzer.name,
         "seed": study.seed,
-        "n_split": study.n if study.deal else None,
         "plugin": question.distribution,
         "plugin_version": question.release,
         "device": study.device,
         "seconds": outcome.seconds,
     }
-    # A file that is gone, or a source that is broken, does not keep a failed cell from saying so.
+    # A file that is gone, a source that is broken, or too few packs, do not keep a failed cell from saying so.
     facts: dict[str, Callable[[], Any]] = {
         "options": lambda: json.dumps(asdict(question.options), sort_keys=True, default=str),
+        "n_split": lambda: study.n if study.deal else None,
         "dim": lambda: study.dim,
         "digest": lambda: snapshot.digest,
         "data_id": lambda: study.data_id,

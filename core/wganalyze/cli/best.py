@@ -40,5 +40,7 @@ def best(report: Path, by: str, space: str, copy_to: Path | None, form: str) -> 
     else:
         click.echo(answer.frame.to_json(orient="records", indent=1))
     if copy_to is not None:
-        copies = copy_snapshot(opened.run, answer.label, copy_to)
+        rows = opened.measurements
+        measured = {*rows.loc[rows["snapshot"] == answer.label, "digest"].dropna()}
+        copies = copy_snapshot(opened.run, answer.label, copy_to, measured)
         click.echo(f"{answer.label}: {', '.join(map(str, copies))}", err=form != "table")

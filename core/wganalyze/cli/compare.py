@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ from wganalyze.errors import UsageError
 
 if TYPE_CHECKING:
     from wganalyze.report.questions.comparison import At
+
+
+PAGE = Path("comparison.html")
 
 
 @click.command(short_help="Compare runs, or settings over their training seeds: differences with intervals.")
@@ -30,9 +35,11 @@ if TYPE_CHECKING:
 @click.option("--seeds", is_flag=True, help="The runs of each REPORT are training seeds of one setting.")
 @click.option("--pairs", is_flag=True, help="All pairs, in place of each against the first.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "markdown", "latex", "json"]), default="table",
+    "--format", "form", type=click.Choice(["table", "csv", "markdown", "latex", "json", "page"]), default="table",
     show_default=True,
 )  # fmt: skip
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file to write [default: stdout; of a page comparison.html].")  # fmt: skip
 @debug_option
 def compare(
     reports: tuple[Path, ...],
@@ -45,6 +52,7 @@ def compare(
     seeds: bool,
     pairs: bool,
     form: str,
+    out: Path | None,
 ) -> None:
     """Compare the runs of one or several REPORTs: each against the first, with intervals of the differences.
 
@@ -52,6 +60,7 @@ def compare(
     wganalyze compare a/report b/report
     wganalyze compare report --run 'mine*' --run baseline --at best
     wganalyze compare report --group 'lr=*/seed=*' --format latex
+    wganalyze compare a/report b/report --format page --out a-and-b.html
 
     A run is what lies in one folder of a report. Where seed, data and n agree, runs share z and reals, and their
     replicates are pairs; else Welch's t is used, and it is said. With --group (or --seeds) the unit is the training
@@ -61,8 +70,11 @@ def compare(
     from wganalyze.report.questions.comparison_shown import latex, markdown, show_comparison
     from wganalyze.report.reading import open_report
 
+    if out is not None and form == "table":
+        raise UsageError("--out: a table is for the terminal; say --format csv, markdown, latex, json or page")
+    opened = [open_report(report) for report in reports]
     comparison = answer(
-        [open_report(report) for report in reports],
+        opened,
         at=_at(at),
         metrics=metrics,
         space=space,
@@ -74,12 +86,26 @@ def compare(
     )
     if form == "table":
         show_comparison(make_console(), comparison)
+    elif form == "page":
+        from wganalyze.report.page.comparison import comparison_page
+
+        _write(comparison_page(comparison, opened, shlex.join(["wganalyze", *sys.argv[1:]])), out or PAGE)
     elif form == "csv":
-        click.echo(comparison.frame.to_csv(index=False), nl=False)
+        _write(comparison.frame.to_csv(index=False), out)
     elif form == "json":
-        click.echo(comparison.frame.to_json(orient="records", indent=1))
+        _write(f"{comparison.frame.to_json(orient='records', indent=1)}\n", out)
     else:
-        click.echo(markdown(comparison) if form == "markdown" else latex(comparison), nl=False)
+        _write(markdown(comparison) if form == "markdown" else latex(comparison), out)
+
+
+def _write(text: str, out: Path | None) -> None:
+    """To a file, and its name and size to the terminal; without one to stdout."""
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    from wganalyze.report.page.templating import write_text
+
+    click.echo(f"{out}: {max(1, round(write_text(text, out) / 1000))} kB")
 
 
 def _at(text: str) -> At:

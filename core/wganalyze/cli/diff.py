@@ -150,18 +150,22 @@ def _print_table(console: Console, place: str, rows: Iterable[TensorDifference])
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from wganalyze.report.console import Folded, say
     from wganalyze.report.format import number
 
-    table = Table(title=place or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("tensor", overflow="fold", ratio=3)
-    table.add_column("shape", overflow="fold")
+    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("tensor")
+    table.add_column("shape")
     for name in ("relative", "spectral", "largest"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("what", overflow="fold", ratio=2)
+    table.add_column("what")
     for row in rows:
         far = row.distance
         numbers = [number(x) for x in (far.relative, far.spectral_relative, far.largest)] if far else ["-"] * 3
-        table.add_row(row.key, _arrow(_shape(row.a), _shape(row.b)), *numbers, _what(row), style=STYLES[row.status])
+        words = [Folded(text) for text in (row.key, _arrow(_shape(row.a), _shape(row.b)), _what(row))]
+        table.add_row(*words[:2], *numbers, words[2], style=STYLES[row.status])
+    if place:
+        say(console, place, "italic")
     console.print(table)
 
 

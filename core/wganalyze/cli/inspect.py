@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 NETWORKS: tuple[Role, ...] = ("generator", "critic")
-NAMED = 3
-"""Files of which the same is said that are called by their names."""
+NARROW = 110
+"""Columns of a terminal below which a table has no frame, and the keys stand below it."""
 SHOWN = 8
 """Classes that the problem line of a file names by itself."""
 
@@ -51,40 +51,47 @@ def inspect(path: Path, as_json: bool, **texts: Any) -> int:
 
 
 def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
     from rich.table import Table
 
+    from wganalyze.report.console import Folded, say
     from wganalyze.report.format import where
-    from wganalyze.running.description import gathered, missing_by_reason, relative
+    from wganalyze.running.description import gathered, missing_by_reason, not_read, relative
 
     console = make_console()
     files = list(zip(opened.files, description["files"], strict=True))
     known = [described for file, described in files if file.kind is not None]
-    unknown = [described for file, described in files if file.kind is None]
-    table = Table(title=str(path), title_justify="left", header_style="bold", pad_edge=False)
-    for name in ("file", "kind", "role"):
-        table.add_column(name, overflow="fold")
+    narrow = console.width < NARROW
+    table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD if narrow else HEAVY_HEAD, show_edge=not narrow)
+    table.add_column("file")
+    table.add_column("kind")
+    table.add_column("role")
     table.add_column("step", justify="right")
-    table.add_column("parameters", justify="right")
-    table.add_column("keys", overflow="fold", ratio=1)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column("keys", ratio=1)
+    of_keys: dict[str, list[str]] = {}
     for file in known:
         step = "-" if file["step"] is None else str(file["step"])
         name = relative(file["path"], path)
-        keys = "\n".join([*(f"takes {entry}" for entry in file["inputs"]), *file["keys"][:5]])
-        table.add_row(name, file["kind"], file["role"], step, f"{file['parameters']:,}", keys)
+        keys = [*(f"takes {each}" for each in file["inputs"]), *file["keys"][:5]]
+        cells = [Folded(text) for text in (name, file["kind"], file["role"])]
+        last = [] if narrow else [Folded("\n".join(keys))]
+        table.add_row(*cells, step, f"{file['parameters']:,}", *last)
+        of_keys.setdefault(", ".join(keys), []).append(name)
     if known:
+        say(console, str(path), "italic")
         console.print(table)
+    for text, names in of_keys.items() if narrow else ():
+        say(console, f"{where(names)}: {text}", "dim")
     for file in known:
         for problem in file["problems"]:
             console.print(f"{relative(file['path'], path)}: {problem}", style="yellow")
         if len(file["asks_for"]) > SHOWN:
             more = ", ".join(file["asks_for"])
-            console.print(f"{relative(file['path'], path)}: asks for {more}", style="dim", soft_wrap=True)
-    alike: dict[str, list[str]] = {}
-    for file in unknown:
-        alike.setdefault("; ".join(file["problems"]), []).append(relative(file["path"], path))
-    for problem, paths in alike.items():
-        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-        console.print(f"{', '.join(paths[:NAMED])}{more}: {problem}", style="dim")
+            say(console, f"{relative(file['path'], path)}: asks for {more}", "dim")
+    for line in not_read(opened, path):
+        say(console, line, "dim")
     console.print(f"\n{len(opened.snapshots)} snapshots", style="bold")
     snapshots = opened.snapshots
     built = [(s, f"{role} from {s.designs[role]}") for role in NETWORKS for s in snapshots if role in s.designs]
@@ -98,6 +105,6 @@ def _print(opened: Opened, description: dict[str, Any], path: Path) -> None:
         ("missing ", missing_by_reason(opened), "yellow"),
     ):
         for text, labels in texts.items():
-            console.print(f"{where(labels)}: {title}{text}", style=style or None, soft_wrap=True)
+            say(console, f"{where(labels)}: {title}{text}", style)
     if opened.snapshots and "data" not in opened.said:
         console.print("missing data: say --data NAME (wganalyze plugins lists the sources)", style="yellow")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +15,10 @@ from wganalyze.cli.console import make_console
 
 if TYPE_CHECKING:
     from wganalyze.host.registry import Host, Plugin
+
+
+NARROW = 110
+"""Columns of a terminal below which the table has no frame."""
 
 
 @click.command(short_help="List plugins: analyzers, loaders, architectures, data, spaces, claims; and what failed.")
@@ -96,44 +102,58 @@ def _first_line(text: str | None) -> str:
 
 
 def _print_list(chosen: list[Plugin]) -> None:
+    from rich.box import HEAVY_HEAD, SIMPLE_HEAD
     from rich.table import Table
 
+    from wganalyze.report.console import Folded
+
     console = make_console()
-    table = Table(header_style="bold", pad_edge=False)
+    narrow = console.width < NARROW
+    table = Table(header_style="bold", pad_edge=False, box=SIMPLE_HEAD if narrow else HEAVY_HEAD, show_edge=not narrow)
     for column in ("plugin", "provides", "from", "status"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     table.add_column("import", justify="right")
     for plugin in chosen:
-        provides = ", ".join(f"{kind} {name}" for kind, name in plugin.provides)
+        provides = ", ".join(
+            f"{kind} {', '.join(name for _, name in group)}"
+            for kind, group in groupby(plugin.provides, lambda thing: thing[0])
+        )
         status = ": ".join(filter(None, (plugin.status, plugin.reason or plugin.warning)))
         seconds = f"{plugin.seconds * 1e3:.0f} ms"
-        table.add_row(plugin.name, provides, f"{plugin.distribution} {plugin.version}", status, seconds)
+        words = (plugin.name, provides, f"{plugin.distribution} {plugin.version}", status)
+        table.add_row(*map(Folded, words), seconds)
     console.print(table)
     console.print("wganalyze plugins NAME shows metrics, options and their help", style="dim")
 
 
 def _print_one(plugin: dict[str, Any], only: str | None) -> None:
-    click.secho(f"{plugin['name']}  ({plugin['distribution']} {plugin['version']}, {plugin['status']})", bold=True)
+    from wganalyze.report.console import entry, say
+
+    console = make_console()
+    say(console, f"{plugin['name']}  ({plugin['distribution']} {plugin['version']}, {plugin['status']})", "bold")
     if told := plugin["reason"] or plugin["warning"]:
-        click.echo(f"  {told}")
+        entry(console, told, 2)
     for thing in plugin["provides"]:
         if only is not None and thing["name"] != only:
             continue
-        click.echo(f"\n{thing['kind']} {thing['name']}: {thing['help']}")
-        if thing.get("needs"):
-            click.echo(f"  needs {', '.join(thing['needs'])}")
-        if thing.get("on_request"):
-            click.echo(f"  runs on request: --only {thing['name']}")
-        for metric in thing.get("metrics", []):
-            better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric["direction"], "")
-            unit = f" [{metric['unit']}]" if metric["unit"] else ""
-            source = f" ({metric['source']})" if metric["source"] else ""
-            click.echo(f"  metric  {metric['name']}{unit}: {metric['help'].rstrip('.')}{better}{source}")
-        for table in thing.get("tables", []):
-            click.echo(
-                f"  table   {thing['name']}.{table['name']}: {table['help']} Columns: {', '.join(table['columns'])}"
-            )
-        for option in thing.get("options", []):
-            click.echo(
-                f"  option  {thing['name']}.{option['name']}={option['default']}: {option['help']} ({option['type']})"
-            )
+        console.print()
+        say(console, f"{thing['kind']} {thing['name']}: {thing['help']}")
+        for line in _lines(thing):
+            entry(console, line, 2)
+
+
+def _lines(thing: dict[str, Any]) -> Iterator[str]:
+    """What there is to say of one thing that a plugin provides."""
+    if thing.get("needs"):
+        yield f"needs {', '.join(thing['needs'])}"
+    if thing.get("on_request"):
+        yield f"runs on request: --only {thing['name']}"
+    for metric in thing.get("metrics", []):
+        better = {"lower": ", lower is better", "higher": ", higher is better"}.get(metric["direction"], "")
+        unit = f" [{metric['unit']}]" if metric["unit"] else ""
+        source = f" ({metric['source']})" if metric["source"] else ""
+        yield f"metric  {metric['name']}{unit}: {metric['help'].rstrip('.')}{better}{source}"
+    for table in thing.get("tables", []):
+        yield f"table   {thing['name']}.{table['name']}: {table['help']} Columns: {', '.join(table['columns'])}"
+    for option in thing.get("options", []):
+        yield f"option  {thing['name']}.{option['name']}={option['default']}: {option['help']} ({option['type']})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
@@ -26,8 +27,9 @@ class Lines:
     def __init__(self, *, debug: bool):
         self.debug = debug
         self.total = self.finished = self.computed = 0
-        self.spent = 0.0
-        self.place = ""
+        self.begun = monotonic()
+        self.place = self.snapshot = ""
+        self.told: set[tuple[str, str]] = set()
 
     def note(self, line: str) -> None:
         """A line of its own."""
@@ -35,10 +37,11 @@ class Lines:
 
     def begin(self, cells: int) -> None:
         """Remember how many cells there are."""
-        self.total, self.finished, self.computed, self.spent = cells, 0, 0, 0.0
+        self.total, self.finished, self.computed, self.begun = cells, 0, 0, monotonic()
 
     def cell(self, snapshot: str, analyzer: str) -> None:
         """Remember which cell comes."""
+        self.snapshot = snapshot
         self.place = f"{snapshot} {analyzer}"
 
     def done(self, outcome: Outcome | None) -> None:
@@ -47,8 +50,7 @@ class Lines:
         if outcome is None:
             return
         self.computed += 1
-        self.spent += outcome.seconds
-        said = outcome.message or outcome.shown
+        said = self.once(outcome.message) or outcome.shown
         left = self.left()
         line = (
             f"[{self.finished}/{self.total}] {self.place} {SIGNS[outcome.status]} "
@@ -58,11 +60,17 @@ class Lines:
         if self.debug and outcome.trace:
             click.echo(outcome.trace, err=True)
 
+    def once(self, message: str) -> str:
+        """A message, which of one snapshot is told in full once: a network that is broken is so for all analyzers."""
+        repeated = (self.snapshot, message) in self.told
+        self.told.add((self.snapshot, message))
+        return "the same" if message and repeated else message
+
     def left(self) -> str:
-        """Time left, from the mean time of the cells computed so far."""
+        """Time left, from how fast cells were computed until now, by however many processes."""
         if not self.computed or self.finished == self.total:
             return ""
-        seconds = self.spent / self.computed * (self.total - self.finished)
+        seconds = (monotonic() - self.begun) / self.computed * (self.total - self.finished)
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
@@ -90,9 +98,8 @@ class Bars(Lines):
         self.finished += 1
         if outcome is not None:
             self.computed += 1
-            self.spent += outcome.seconds
             if outcome.status != "ok":
-                self.note(f"{self.place} {SIGNS[outcome.status]}: {outcome.message}")
+                self.note(f"{self.place} {SIGNS[outcome.status]}: {self.once(outcome.message)}")
             elif outcome.shown:
                 self.note(f"{self.place}: {outcome.shown}")
             if self.debug and outcome.trace:

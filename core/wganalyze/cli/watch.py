@@ -23,14 +23,17 @@ if TYPE_CHECKING:
 @click.option("--every", metavar="TIME", default="2s", show_default=True, help="Time from one look to the next.")
 @click.option("--until", metavar="N", type=click.IntRange(1), help="End when N snapshots have been analysed.")
 @click.option("--idle", metavar="TIME", help="End when there was nothing new for this time.")
+@click.option("--page", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep a page of the report current in this file.")  # fmt: skip
 @options_for(opening=False)
 @debug_option
-def watch(folder: Path, every: str, until: int | None, idle: str | None, **texts: Any) -> int:
+def watch(folder: Path, every: str, until: int | None, idle: str | None, page: Path | None, **texts: Any) -> int:
     """Follow DIR: analyse what is there and what is written into it, the newest first, until Ctrl-C.
 
     \b
     wganalyze watch ckpt/ --data NAME --generator train:Generator --critic train:Critic
     wganalyze watch ckpt/ --idle 10m          # for a script: ends when the training has
+    wganalyze watch ckpt/ --page run.html     # a page that an open browser loads anew
 
     A file is opened when it is whole: as large and as old as at the look before. One that is damaged is a line, and is
     tried again when it changes; one that is deleted leaves its numbers in the report. Options are those of run, but
@@ -38,32 +41,39 @@ def watch(folder: Path, every: str, until: int | None, idle: str | None, **texts
     failed, or nothing was analysed; 2: usage.
     """
     from wganalyze.cli.show import print_report
+    from wganalyze.errors import UsageError
     from wganalyze.report.reading import open_report
 
     request = make_request(folder, texts, ["wganalyze", *sys.argv[1:]])
+    if "jobs" in request.said:
+        raise UsageError("--jobs: watch analyses one snapshot after the other, as they come; leave it out")
     poll, quiet = _seconds("--every", every), None if idle is None else _seconds("--idle", idle)
 
     def enough(watching: Watch, since: float) -> bool:
         return len(watching.analysed) >= (until or sys.maxsize) or (quiet is not None and since >= quiet)
 
     debug = click.get_current_context().find_root().meta.get(DEBUG, False)
-    with _watching(request, poll, debug=debug) as watching:
+    with _watching(request, poll, page, debug=debug) as watching:
         watching.progress.note(f"watching {folder}, every {poll:g} s; Ctrl-C ends")
         with suppress(KeyboardInterrupt):
             watching.follow(poll, enough)
     if watching.report is not None:
         print_report(open_report(watching.report.path))
+        if page is not None and page.exists():
+            watching.progress.note(f"page: {page}")
+    else:
+        watching.progress.note(f"{folder}: nothing was analysed; wganalyze inspect {folder} says what is in it")
     return watching.exit_code
 
 
 @contextmanager
-def _watching(request: Request, poll: float, *, debug: bool) -> Iterator[Watch]:
+def _watching(request: Request, poll: float, page: Path | None, *, debug: bool) -> Iterator[Watch]:
     """The watch, shown as it fits: a table that is kept current on a terminal, plain lines in a log."""
     from wganalyze.cli.progress import Lines
     from wganalyze.monitoring.watching import watched
 
     if not sys.stdout.isatty():
-        yield watched(request, Lines(debug=debug), poll)
+        yield watched(request, Lines(debug=debug), poll, page)
         return
     from rich.live import Live
 
@@ -72,7 +82,7 @@ def _watching(request: Request, poll: float, *, debug: bool) -> Iterator[Watch]:
     console = make_console()
     with Live(console=console, transient=True, refresh_per_second=4) as live:
         board = _Board(live)
-        watching = watched(request, board, poll)
+        watching = watched(request, board, poll, page)
         board.watching = watching
         yield watching
 

@@ -48,6 +48,7 @@ class DataSource(ABC):
     stored.
     ``classes``: number of labels, where the samples have them.
     ``held_out``: False: generators are known to be trained on these samples; True: they are not; None: unknown.
+    ``notes``: what was done to what is stored (scaled, coded, left out), a line each; a run says them as assumptions.
     ``modes``: of a law that is known to have some, in its own values.
     ``known``: of a pair: true divergences of its two laws p (``draw``) and q (``draw_pair``) in nats, of these names:
     "js", "tv", "kl" (of p from q), "reverse_kl".
@@ -62,6 +63,7 @@ class DataSource(ABC):
     value_range: tuple[float, float] | None
     classes: int | None = None
     held_out: bool | None = None
+    notes: tuple[str, ...] = ()
     modes: Modes | None = None
     known: Mapping[str, float] = {}
 

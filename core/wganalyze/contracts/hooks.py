@@ -23,6 +23,7 @@ from wganalyze.contracts.architecture import Architecture
 from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.embedding import Embedding
+from wganalyze.contracts.foreign import Foreign
 from wganalyze.contracts.loader import Loader
 
 NAMESPACE = "wganalyze"
@@ -39,6 +40,11 @@ def wganalyze_analyzers() -> Iterable[type[Analyzer]]:  # type: ignore[empty-bod
 @hookspec
 def wganalyze_loaders() -> Iterable[type[Loader]]:  # type: ignore[empty-body]
     """Loaders: one instance for the run, without arguments; each knows one kind of file."""
+
+
+@hookspec
+def wganalyze_foreign() -> Iterable[type[Foreign]]:  # type: ignore[empty-body]
+    """Names of files that no loader reads: one instance for the run, without arguments."""
 
 
 @hookspec

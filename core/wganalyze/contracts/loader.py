@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -76,14 +76,17 @@ class Part:
     ``runs_code``: does ``read_module`` run code of the file? Then core calls it only with the user's trust.
     ``asks_for``: classes and functions, as "module.name", that reading the file in full would import and call.
     ``read_allowed``: ``read_module`` for a reader that admits these names of ``asks_for`` and refuses all others.
+    ``read_weights``: its weights by key, read without running it, for the factory that the user names.
     ``inputs``: what the program takes, where its file says so.
 
     And further:
 
+    ``read_some``: the weights of these keys alone, where that takes less than all of them.
     ``value_range``: of stored samples that are not yet in the critic's space: the lowest and the highest value that
     can occur, (0, 255) for bytes; None: they are as the critic sees them.
     ``numbered``: may a number in the file's name be its step? False where the format numbers something else.
     ``others``: further files that the content lies in.
+    ``refused``: why the content is not read although the file could be described, with what mends that; "" where it is.
     """
 
     path: Path
@@ -101,10 +104,13 @@ class Part:
     runs_code: bool = True
     asks_for: tuple[str, ...] = ()
     read_allowed: Callable[[Sequence[str]], Module] | None = None
+    read_weights: Callable[[], Mapping[str, Tensor]] | None = None
     inputs: tuple[Input, ...] = ()
     value_range: tuple[float, float] | None = None
     numbered: bool = True
     others: tuple[Path, ...] = ()
+    refused: str = ""
+    read_some: Callable[[Collection[str]], Mapping[str, Tensor]] | None = None
 
     @property
     def parameters(self) -> int:
@@ -113,8 +119,13 @@ class Part:
 
     @property
     def is_program(self) -> bool:
-        """Does it bring its own architecture? One that can also ``fill`` leaves the choice to the user."""
+        """Does it bring its own architecture? One that also takes a factory leaves the choice to the user."""
         return self.read_module is not None and self.read_tensors is None
+
+    @property
+    def takes_factory(self) -> bool:
+        """Can its weights go into what a factory makes?"""
+        return any((self.read_tensors, self.fill, self.read_weights))
 
     @property
     def has_content(self) -> bool:

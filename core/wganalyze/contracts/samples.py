@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +34,7 @@ class Samples:
     ``points``: (n, d), flattened.
     ``shape``: the shape of one sample before flattening.
     ``labels``: (n,), or None.
+    ``conditions``: what else belongs to each sample and is given to networks beside it, by name, (n, ...) float32.
     ``key``: what the points are (side, split, replicate ...), so that work on them can be shared.
     ``shared``: True where they do not depend on the snapshot.
     """
@@ -43,6 +44,7 @@ class Samples:
     labels: Labels | None = None
     key: tuple[object, ...] = ()
     shared: bool = False
+    conditions: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -55,7 +57,8 @@ class Samples:
     def take(self, index: slice | Sequence[int] | npt.NDArray[np.integer[Any]]) -> Samples:
         """The samples at ``index``, in that order; the result has no key, so that nothing is shared by mistake."""
         labels = None if self.labels is None else self.labels[index]
-        return replace(self, points=self.points[index], labels=labels, key=())
+        conditions = {name: values[index] for name, values in self.conditions.items()}
+        return replace(self, points=self.points[index], labels=labels, key=(), conditions=conditions)
 
     def with_points(self, points: Points) -> Samples:
         """Other points of the same shape, with the same labels (interpolates, for example)."""
@@ -63,12 +66,17 @@ class Samples:
 
     @staticmethod
     def concatenate(parts: Sequence[Samples]) -> Samples:
-        """All parts one after the other; labels are kept where every part has them."""
+        """All parts one after the other; labels and conditions are kept where every part has them."""
         labels = [p.labels for p in parts if p.labels is not None]
         return Samples(
             np.concatenate([p.points for p in parts]),
             parts[0].shape,
             np.concatenate(labels) if len(labels) == len(parts) else None,
+            conditions={
+                name: np.concatenate([p.conditions[name] for p in parts])
+                for name in parts[0].conditions
+                if all(name in p.conditions for p in parts)
+            },
         )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from wganalyze.contracts.measurement import Finding
 from wganalyze.contracts.samples import Preprocessing, Samples
-from wganalyze.contracts.terms import Encoding, Law, Mode, Output, Role, Weights
+from wganalyze.contracts.terms import Encoding, Law, Mode, Output, Reduce, Role, Weights
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 class Latent:
     """What a generator eats.
 
-    ``law``: of z: standard normal, or uniform on [-1, 1].
+    ``law``: of z: "normal" (standard), "uniform" (on [-1, 1]), or "uniform:LOW,HIGH".
     ``shape``: of z, without the batch axis.
     ``classes``: number of labels; 0: none are passed.
     ``encoding``: "index": an int64 vector as second argument; "onehot": a float (n, classes) as second argument;
@@ -32,6 +35,24 @@ class Latent:
     shape: tuple[int, ...] = ()
     classes: int = 0
     encoding: Encoding = "index"
+
+    def draw(
+        self, n: int, rng: np.random.Generator, dtype: type[np.float32 | np.float64] = np.float32
+    ) -> npt.NDArray[np.float32]:
+        """z, (n, *shape), float32, by its law; normal numbers are drawn in ``dtype``."""
+        if self.law == "normal":
+            return rng.standard_normal((n, *self.shape), dtype).astype(np.float32)
+        low, high = (float(end) for end in (self.law.partition(":")[2] or "-1,1").split(","))
+        return rng.uniform(low, high, (n, *self.shape)).astype(np.float32)
+
+
+def content_digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the content of files, in their order; OSError where one cannot be read."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +70,7 @@ class Snapshot:
     ``weights``: which copy of the generator samples.
     ``latent``: what the generator eats, and the labels of a conditional critic.
     ``output``: what the critic's output means, where it is known.
+    ``reduce``: how several scores of one sample become one, where it was said.
     ``orientation``: +1 where the critic scores real high, -1 where it scores real low, None to find it from data.
     ``preprocessing``: the map from data to the critic's input; None until the run has decided it.
     ``penalty``: the weight lambda of a gradient penalty, where it is known.
@@ -72,6 +94,7 @@ class Snapshot:
     weights: Weights = "raw"
     latent: Latent = field(default_factory=Latent)
     output: Output | None = None
+    reduce: Reduce | None = None
     orientation: Literal[1, -1] | None = None
     preprocessing: Preprocessing | None = None
     penalty: float | None = None
@@ -104,11 +127,7 @@ class Snapshot:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the content of all its files."""
-        digest = hashlib.sha256()
-        for path in self.files:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        return digest.hexdigest()
+        return content_digest(self.files)
 
     def release(self) -> None:
         """Forget networks and samples; they are read again when asked for."""

@@ -69,8 +69,42 @@ class CriticHead(Protocol):
         """How labels are passed to it; ``classes`` 0: it takes none."""
         ...
 
+    @property
+    def is_conditional(self) -> bool:
+        """Does its score depend on labels or conditions beside the sample?"""
+        ...
+
+    @property
+    def packed(self) -> int:
+        """Samples that it looks at together; each pack of so many is then one point of the study."""
+        ...
+
     def inputs(self, samples: Samples, rows: slice) -> list[Any]:
-        """The arguments of one call of ``module``: points in the critic's shape, and labels where it takes them."""
+        """The arguments of one call of ``module``: points in the critic's shape, labels and conditions it takes."""
+        ...
+
+
+class Sampler(Protocol):
+    """A generator made ready: its answer is one tensor of samples."""
+
+    @property
+    def module(self) -> Module:
+        """Takes z (n, *latent.shape) where it is not conditional; gives (n, ...)."""
+        ...
+
+    @property
+    def latent(self) -> Latent:
+        """What is drawn for it."""
+        ...
+
+    @property
+    def takes_data(self) -> bool:
+        """Is it given samples in place of a latent?"""
+        ...
+
+    @property
+    def is_conditional(self) -> bool:
+        """Do its samples depend on labels or conditions?"""
         ...
 
 
@@ -187,6 +221,11 @@ class Study(Protocol):
     @property
     def training(self) -> Samples | None:
         """What the generator was trained on, (m, d) in the critic's input space; None where that was not said."""
+        ...
+
+    @property
+    def sampler(self) -> Sampler:
+        """The generator made ready."""
         ...
 
     # The critic

@@ -10,6 +10,9 @@ Role = Literal["generator", "critic"]
 Output = Literal["score", "logit", "probability"]
 """What the number that a critic gives means."""
 
+Reduce = Literal["mean", "sum", "first", "min", "difference"]
+"""How several scores of one sample become one; "difference": of two logits, the second minus the first."""
+
 Weights = Literal["raw", "ema"]
 """The weights of the last training step, or their running average."""
 
@@ -19,8 +22,8 @@ Encoding = Literal["index", "onehot", "concat"]
 Mode = Literal["eval", "train"]
 """The mode of a network: what BatchNorm and dropout do."""
 
-Law = Literal["normal", "uniform"]
-"""Of a latent: standard normal, or uniform on [-1, 1]."""
+Law = str
+"""Of a latent: "normal", "uniform" on [-1, 1], or "uniform:LOW,HIGH"."""
 
 PIXELS = "pixels"
 """The space of the critic's input, which needs no embedding."""

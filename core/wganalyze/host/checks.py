@@ -19,6 +19,7 @@ from wganalyze.contracts.architecture import Architecture, Proposer
 from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.embedding import Embedding
+from wganalyze.contracts.foreign import Foreign
 from wganalyze.contracts.loader import Loader
 from wganalyze.contracts.measurement import Metric, Table
 from wganalyze.contracts.study import Need
@@ -30,6 +31,7 @@ DISTRIBUTION = "wganalyze"
 KINDS: Mapping[str, str] = {
     "wganalyze_analyzers": "analyzer",
     "wganalyze_loaders": "loader",
+    "wganalyze_foreign": "foreign",
     "wganalyze_architectures": "architecture",
     "wganalyze_data": "data",
     "wganalyze_embeddings": "embedding",
@@ -40,6 +42,7 @@ KINDS: Mapping[str, str] = {
 BASES: Mapping[str, type[Any]] = {
     "analyzer": Analyzer,
     "loader": Loader,
+    "foreign": Foreign,
     "architecture": Architecture,
     "data": DataSource,
     "embedding": Embedding,

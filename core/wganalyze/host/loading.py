@@ -28,7 +28,7 @@ from wganalyze.host.former import class_of, former_addresses
 from wganalyze.host.registry import Host, Plugin
 from wganalyze.text import reason_of
 
-ONCE = ("loader", "architecture", "claim")
+ONCE = ("loader", "foreign", "architecture", "claim")
 """Kinds of which the host makes one instance each."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from wganalyze.contracts.analyzer import Analyzer
@@ -11,6 +12,7 @@ from wganalyze.contracts.architecture import Architecture
 from wganalyze.contracts.claim import Claim
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.embedding import Embedding
+from wganalyze.contracts.foreign import Foreign
 from wganalyze.contracts.loader import Loader
 from wganalyze.errors import DataError, UsageError, WganalyzeError
 from wganalyze.text import reason_of
@@ -43,6 +45,7 @@ class Host:
     plugins: list[Plugin] = field(default_factory=list)
     analyzers: dict[str, type[Analyzer]] = field(default_factory=dict)
     loaders: dict[str, Loader] = field(default_factory=dict)
+    foreign: dict[str, Foreign] = field(default_factory=dict)
     architectures: dict[str, Architecture] = field(default_factory=dict)
     data: dict[str, type[DataSource]] = field(default_factory=dict)
     embeddings: dict[str, type[Embedding]] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class Host:
         shelves: dict[str, dict[str, Any]] = {
             "analyzer": self.analyzers,
             "loader": self.loaders,
+            "foreign": self.foreign,
             "architecture": self.architectures,
             "data": self.data,
             "embedding": self.embeddings,
@@ -100,8 +104,14 @@ class Host:
             raise WganalyzeError(f"--data {text}: {fault}")
         if name not in self.data:
             there = ", ".join(sorted(self.data))
-            raise DataError(f"--data {text}: no data source is called {name!r}; there are: {there}")
+            hint = self._source_of_file(text)
+            raise DataError(f"--data {text}: no data source is called {name!r}{hint}; there are: {there}")
         return self._made("data", self.data, "--data", text)
+
+    def _source_of_file(self, text: str) -> str:
+        """For a path in the place of a source: the source that is called as its name ends, if there is one."""
+        kind = Path(text).suffix.removeprefix(".").lower()
+        return f"; for a file say --data {kind}:{text}" if kind in self.data else ""
 
     def embedding(self, text: str) -> Embedding:
         """The embedding that ``NAME`` or ``NAME:ARGUMENT`` names, which is there; DataError where it cannot be made."""

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-OF_FILES = ("generator", "critic", "roles", "weights", "config", "trust", "allow", "infer", "loader")
-"""Facts that say how files are read, which networks in memory are not."""
+OF_FILES = ("generator", "critic", "roles", "weights", "config", "trust", "allow", "infer", "loader", "jobs")
+"""Facts that say how files are read, and by how many processes, which networks in memory are not."""
 UNNAMED = "memory"
 """The label of networks of which no step is known."""
 

@@ -19,7 +19,7 @@ from wganalyze.monitoring.session import Session
 from wganalyze.report.reading import Report, open_report
 from wganalyze.report.store import CellStore
 from wganalyze.report.views import Views
-from wganalyze.running.execute import Basis
+from wganalyze.running.basis import Basis
 from wganalyze.running.given import in_words
 from wganalyze.running.opened import Opened
 from wganalyze.running.run_json import conclude

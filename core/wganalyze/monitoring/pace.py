@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from wganalyze.cells.measuring import Question, measure
+from wganalyze.cells.measuring import Question, for_run, measure
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.report.store import write_atomically
+from wganalyze.running.basis import Basis
 from wganalyze.running.budget import FEW, FIRST, GROWTH, SMALLEST, SPARE, Cost, asked_for, choose
-from wganalyze.running.choosing import for_run
-from wganalyze.running.execute import Basis
 from wganalyze.running.sizes import largest_n
 from wganalyze.settings.facts import Said
 from wganalyze.study.study import SnapshotStudy

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.monitoring.memory import state_of
+from wganalyze.processes import draft_of
 from wganalyze.report.store import write_atomically
 from wganalyze.running.opened import Opened
 from wganalyze.running.template import to_toml
@@ -22,7 +24,7 @@ def save_state(network: Module, path: Path) -> None:
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = draft_of(path)
     try:
         with draft.open("wb") as file:
             torch.save(state_of(network), file)
@@ -44,4 +46,6 @@ def write_facts(opened: Opened, folder: Path) -> None:
 
 def _can_be_written(name: str, value: object) -> bool:
     """Data in memory have no name under which they are found again."""
-    return name not in ("data", "training_data") or isinstance(value, str)
+    if name == "condition":
+        return isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values())
+    return name not in ("data", "training_data", "input") or isinstance(value, str)

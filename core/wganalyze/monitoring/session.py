@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from wganalyze.cells.computing import Forbids, nothing_forbidden
 from wganalyze.contracts.terms import Role
 from wganalyze.errors import UsageError
 from wganalyze.host.loading import load_host
 from wganalyze.monitoring.memory import OF_FILES, InMemory, device_of, snapshot_of
 from wganalyze.report.reading import Report
+from wganalyze.running.basis import Basis, find_basis
 from wganalyze.running.choosing import choose_analyzers
-from wganalyze.running.execute import Basis, find_basis, run_on
+from wganalyze.running.execute import run_on
 from wganalyze.running.given import find_source
 from wganalyze.running.opened import Opened
 from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
-from wganalyze.running.run import Forbids, nothing_forbidden
 from wganalyze.settings.facts import Said
 from wganalyze.snapshots.assembly import Assembled
 from wganalyze.study.undisturbed import undisturbed

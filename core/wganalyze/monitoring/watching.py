@@ -14,12 +14,14 @@ from wganalyze.errors import CheckpointError, TrustError, UsageError, WganalyzeE
 from wganalyze.exit_codes import ExitCode
 from wganalyze.files.opening import files_of
 from wganalyze.host.loading import load_host
+from wganalyze.monitoring.keeping import KeptPage
 from wganalyze.networks.draft import Draft
 from wganalyze.report.reading import Report
 from wganalyze.report.store import CellStore
 from wganalyze.report.views import Views
+from wganalyze.running.basis import Basis, find_basis
 from wganalyze.running.choosing import choose_analyzers
-from wganalyze.running.execute import Basis, find_basis, run_on
+from wganalyze.running.execute import run_on
 from wganalyze.running.opened import Opened, everything_said, open_request
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
@@ -40,6 +42,7 @@ class Watch:
 
     ``progress``: told how it goes, each line once. ``settle``: seconds for which what is whole has not changed.
     ``analysed``: labels of snapshots, in the order of their analysis. ``report``: as it was after the last one.
+    ``page``: the file of a page of the report, written anew after each analysis.
     """
 
     request: Request
@@ -47,6 +50,7 @@ class Watch:
     settle: float
     analysed: list[str] = field(default_factory=list)
     report: Report | None = None
+    page: Path | None = None
     _done: dict[str, tuple[tuple[Path, Stamp], ...]] = field(default_factory=dict)
     _quiet: Mapping[Path, Stamp] | None = None
     _basis: Basis | None = None
@@ -54,9 +58,10 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.progress = _Once(self.progress)
+        self._page = None if self.page is None else KeptPage(self.page, self.progress.note)
         said = self.request.said
         host = load_host(said.get("no_plugins", ()))
-        self._loaders = host.loaders_for(said.get("loader"))
+        self._loaders, self._foreign = host.loaders_for(said.get("loader")), host.foreign
         self._analyzers = [*host.analyzers.values()]
         self._files: _Calm[Path, Stamp] = _Calm(self.settle)
         self._snapshots: _Calm[str, tuple[tuple[Path, Stamp], ...]] = _Calm(self.settle)
@@ -91,25 +96,35 @@ class Watch:
         return self._analysed(newest, opened, made[newest.label])
 
     def follow(self, poll: float, enough: Callable[[Watch, float], bool]) -> None:
-        """Look every ``poll`` seconds until it is ``enough``; that is told the seconds since the last analysis."""
+        """Look every ``poll`` seconds until it is ``enough``; that is told the seconds since there was something new.
+
+        New is an analysis, and a file or a snapshot that is not yet whole.
+        """
         last = time.monotonic()
         try:
             while not enough(self, time.monotonic() - last):
-                if self.look() is None:
-                    time.sleep(poll)
-                else:
+                found = self.look()
+                if found is not None or self._files.unsettled or self._snapshots.unsettled:
                     last = time.monotonic()
+                if found is None:
+                    time.sleep(poll)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Bring the report's files up to date, and reach its verdicts anew."""
+        """Bring the report's files and its page up to date, and reach its verdicts anew."""
+        self._bring_up_to_date(more=False)
+
+    def _bring_up_to_date(self, *, more: bool) -> None:
+        """``more``: is more to come?"""
         if self._basis is not None and self._basis.views is not None:
             try:
                 self._basis.views.refresh(force=True)
                 conclude(Report(self.request.report_path), self._analyzers, self.progress.note)
             except OSError as error:
                 self.progress.note(f"{self.request.report_path}: the views could not be written ({error.strerror})")
+            if self._page is not None:
+                self._page.write(self.request.report_path, more=more)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -119,7 +134,7 @@ class Watch:
     def _whole(self) -> Mapping[Path, Stamp]:
         """The files that have not changed for a while."""
         try:
-            there = files_of(self.request.path, self._loaders)
+            there = files_of(self.request.path, self._loaders, self._foreign)
         except (UsageError, OSError) as error:
             self.progress.note(f"{one_line(error)}; it is waited for")
             there = []
@@ -146,7 +161,7 @@ class Watch:
                 self._basis.views = Views(CellStore(self.request.report_path))
             self._basis.many = len(opened.snapshots)
             report = run_on(self._basis, self.request, alone, [found], self.progress)
-            self.close()
+            self._bring_up_to_date(more=True)
         except TrustError:
             raise
         except CheckpointError as error:
@@ -168,10 +183,10 @@ class Watch:
         return snapshot.label
 
 
-def watched(request: Request, progress: Progress, settle: float) -> Watch:
+def watched(request: Request, progress: Progress, settle: float, page: Path | None = None) -> Watch:
     """A watch of the request's path; UsageError where what is asked cannot be."""
     everything_said(request)  # a file beside the checkpoints that is damaged is said at once
-    return Watch(request, progress, settle)
+    return Watch(request, progress, settle, page=page)
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -13,6 +13,7 @@ from wganalyze.networks.norms import encodings
 from wganalyze.networks.piece import Piece, shapes_of
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission, forbidden_factory, forbidden_program, may_be_rebuilt
+from wganalyze.networks.wrappers import is_counted
 from wganalyze.text import reason_of
 
 
@@ -50,14 +51,22 @@ def find_design(
     piece: Piece, net: Net | None, role: Role, recognition: Recognition, permission: Permission
 ) -> Design | Unknown:
     """The design for a piece, or why there is none: what was said goes before what is recognised."""
-    named = net is not None and net.factory is not None
-    if piece.part.is_program and not (named and piece.part.fill is not None):
+    if piece.part.refused:
+        return Unknown(piece.part.refused)
+    factory = net.factory if net is not None else None
+    if piece.part.is_program and not (factory and piece.part.takes_factory):
         forbidden = forbidden_program(piece.part, permission)
         allow = permission.allow if may_be_rebuilt(piece.part, permission) else None
-        return Unknown(forbidden) if forbidden else Design(allow=allow)
+        if forbidden:
+            return Unknown(forbidden)
+        unused = f"{role}: {piece.place} ({piece.part.kind}) runs as its own program, which {factory} cannot take apart"
+        return Design(assumptions=(unused,) if factory else (), allow=allow)
     if net is not None and net.factory is not None:
         forbidden = forbidden_factory(net, role)
-        return Unknown(forbidden) if forbidden else Design(net)
+        ordered = (
+            (f"{role}: {piece.place} names no tensors; they are taken in order",) if is_counted(piece.keys) else ()
+        )
+        return Unknown(forbidden) if forbidden else Design(net, assumptions=ordered)
     if net is not None and net.architecture is not None:
         architecture = recognition.architectures.get(net.architecture)
         if architecture is None:

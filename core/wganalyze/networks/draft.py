@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.contracts.terms import Role
+from wganalyze.networks.factories import Net
 from wganalyze.networks.piece import Piece
 
 
@@ -14,7 +15,9 @@ from wganalyze.networks.piece import Piece
 class Draft(Snapshot):
     """A snapshot as it was opened.
 
-    ``unbuilt``: networks of unknown architecture that --infer may try to rebuild, by role.
+    ``unbuilt``: networks of unknown architecture that --infer may try to rebuild, by role. ``nets``: the factories that
+    its networks are built by.
     """
 
     unbuilt: Mapping[Role, Piece] = field(default_factory=dict)
+    nets: Mapping[Role, Net] = field(default_factory=dict)

@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import io
 import re
-import sys
-import types
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import TrustError, UsageError
+from wganalyze.scripts.modules import UNREAD, filed, left_of, named
 from wganalyze.text import reason_of
 
 Factory = Callable[..., Any]
+_SHOWN = 8
+_NAMED = re.compile(r"(?P<where>.+?):(?P<call>[A-Za-z_][\w.]*(?:\(.*\))?)", re.DOTALL)
 
 
 def import_factory(net: Net, option: str) -> tuple[Factory, tuple[Any, ...], dict[str, Any]]:
-    """The callable that ``net.factory`` names, with its positional and keyword arguments; this runs its module.
+    """The callable that ``net.factory`` names, with its positional and keyword arguments.
 
+    Of a script, and of modules beside it, imports, classes, functions and constants are taken: what it does, as
+    training, is left alone. Installed modules are imported as Python does.
     TrustError where the text lay beside the checkpoints; UsageError where it cannot be imported.
     """
-    target, arguments, keywords, _ = import_named(net, option)
+    target, arguments, keywords, _ = import_named(net, option, whole=False)
     if not callable(target):
         name = (net.factory or "").rpartition(":")[2].partition("(")[0]
         raise UsageError(f"{option} {net.factory}: {name} cannot be called")
     return target, arguments, keywords
 
 
-def import_named(net: Net, option: str) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool]:
-    """As ``import_factory``, of anything that a module holds; and whether the text calls it."""
+def import_named(net: Net, option: str, *, whole: bool = True) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool]:
+    """As ``import_factory``, of anything that a module holds; and whether the text calls it.
+
+    ``whole``: all of the module is run, for data are what its statements make.
+    """
     text = net.factory or ""
     if not net.trusted:
         raise TrustError(
             f"the {CONFIG_NAME} beside the checkpoints names the factory {text}; "
-            f"it is imported only with --trust (or pass {option} {text})"
+            f"it is imported only with --trust (or pass {option} {from_here(net)})"
         )
-    match = re.fullmatch(r"(?P<where>.+?):(?P<call>[A-Za-z_][\w.]*(?:\(.*\))?)", text.strip(), re.DOTALL)
+    match = _NAMED.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"{option} {text}: write MODULE:NAME or FILE.py:NAME, for example train:Generator(64)")
     name, arguments, keywords = _call(match["call"], option, text)
-    target: Any = _module(match["where"], net.folder, option)
+    target: Any = _module(match["where"], net.folder, option, whole=whole)
     for attribute in name.split("."):
         if not hasattr(target, attribute):
-            raise UsageError(f"{option} {text}: {match['where']} has no {attribute!r}")
+            raise UsageError(f"{option} {text}: {match['where']} has no {attribute!r}{_missing(target, attribute)}")
         target = getattr(target, attribute)
     return target, arguments, {**keywords, **net.arguments}, match["call"].endswith(")")
 
@@ -70,16 +72,14 @@ def _call(text: str, option: str, whole: str) -> tuple[str, tuple[Any, ...], dic
         ) from None
 
 
-def _module(where: str, folder: Path | None, option: str) -> Any:
+def _module(where: str, folder: Path | None, option: str, *, whole: bool) -> Any:
     try:
-        if not where.endswith(".py"):
-            return _named(where, Path.cwd())
-        path = Path(where).expanduser()
-        if folder is not None and not path.is_absolute() and not path.exists():
-            path = folder / path
+        path = _file(where, folder)
+        if path is None:
+            return named(where, Path.cwd(), whole=whole)
         if not path.is_file():
             raise UsageError(f"{option}: there is no file {path}")
-        return _filed(path.resolve(), path.read_bytes())
+        return filed(path.resolve(), path.read_bytes(), whole=whole)
     except UsageError:
         raise
     except SystemExit as error:  # it parses the command line, or trains, when it is imported
@@ -95,64 +95,40 @@ def _module(where: str, folder: Path | None, option: str) -> Any:
         raise UsageError(f"{option}: importing {where} failed ({reason_of(error)})") from error
 
 
-def forget_modules() -> None:
-    """Import factories anew from here on, from their source as it is then: it may have been edited."""
-    _named.cache_clear()
-    _filed.cache_clear()
+def from_here(net: Net) -> str:
+    """The factory as the command line would have it in the working folder, wherever its configuration lies."""
+    text = (net.factory or "").strip()
+    match = _NAMED.fullmatch(text)
+    file = None if match is None else _file(match["where"], net.folder)
+    return text if match is None or file is None else f"{file}:{match['call']}"
 
 
-@cache
-def _named(name: str, here: Path) -> Any:
-    if str(here) not in sys.path:
-        sys.path.insert(0, str(here))
-    with _as_on_disk(here, name.partition(".")[0]):
-        return importlib.import_module(name)
+def folders_of(net: Net) -> tuple[Path, ...]:
+    """Where the code of a factory looks for modules beside it."""
+    match = _NAMED.fullmatch((net.factory or "").strip())
+    file = None if match is None else _file(match["where"], net.folder)
+    return (Path.cwd(),) if file is None else (file.resolve().parent, Path.cwd())
 
 
-@cache
-def _filed(path: Path, source: bytes) -> Any:
-    module = types.ModuleType(f"_wganalyze_factory_{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    sys.path.insert(0, str(path.parent))
-    try:
-        with _as_on_disk(path.parent):
-            exec(compile(source, str(path), "exec"), module.__dict__)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
+def _file(where: str, folder: Path | None) -> Path | None:
+    """The file that a text names, which is looked for beside the configuration too; None for a module."""
+    if not where.endswith((".py", ".ipynb")):
+        return None
+    path = Path(where).expanduser()
+    return folder / path if folder is not None and not path.is_absolute() and not path.exists() else path
 
 
-@contextmanager
-def _as_on_disk(folder: Path, package: str = "") -> Iterator[None]:
-    """Inside, modules in ``folder``, and those of a package below it, are imported anew, and from source.
-
-    A cached .pyc cannot tell two versions of the same size and second apart. What was imported before is put back.
-    """
-    known = {name: module for name, module in sys.modules.items() if _lies_in(module, name, folder, package)}
-    for name in known:
-        del sys.modules[name]
-    before = sys.dont_write_bytecode, sys.pycache_prefix
-    sys.dont_write_bytecode, sys.pycache_prefix = True, str(folder / ".no-such-cache")
-    importlib.invalidate_caches()
-    arguments = sys.argv
-    sys.argv = [str(folder)]  # ours are not meant for a script that parses them
-    try:
-        with redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        sys.argv = arguments
-        sys.dont_write_bytecode, sys.pycache_prefix = before
-        sys.modules.update(known)
-
-
-def _lies_in(module: Any, name: str, folder: Path, package: str) -> bool:
-    file = getattr(module, "__file__", None)
-    if not file or name == "__main__":
-        return False
-    path = Path(file)
-    below = name.partition(".")[0] == package and folder in path.parents and "site-packages" not in path.parts
-    return below or path.parent == folder
+def _missing(target: Any, name: str) -> str:
+    """Why there is no such name: what was left alone, what cannot be read, or what there is instead."""
+    left = left_of(target).get(name)
+    if left is not None:
+        return f": {left}; name a class or a function that makes the network"
+    own = getattr(target, "__name__", "")
+    there = [key for key, value in vars(target).items() if getattr(value, "__module__", None) == own]
+    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+    has = f"; it has {', '.join(there[:_SHOWN])}{more}" if there else "; it defines no class and no function"
+    advice = "; copy the class to a .py file" if str(getattr(target, "__file__", "")).endswith(".ipynb") else ""
+    return has + "".join(f"; {line}" for line in getattr(target, UNREAD, ())) + advice
 
 
 @dataclass(frozen=True)

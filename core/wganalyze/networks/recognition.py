@@ -10,6 +10,7 @@ from wganalyze.contracts.loader import TensorSpec
 from wganalyze.contracts.terms import Role
 from wganalyze.networks.norms import folded_keys
 from wganalyze.networks.piece import Piece, layouts, shapes_of
+from wganalyze.networks.wrappers import unwrapped
 
 
 class Recognition:
@@ -50,10 +51,13 @@ class Recognition:
 
 
 def _readings(keys: Mapping[str, TensorSpec]) -> Iterator[dict[str, tuple[int, ...]]]:
-    """Keys and shapes as an architecture may know them: as stored, and folded, behind each shared prefix."""
+    """Keys and shapes as an architecture may know them: as stored, folded, unwrapped, behind each shared prefix."""
     for layout in layouts(keys):
         shapes = shapes_of(layout)
         yield shapes
         folded = folded_keys(shapes)
         if folded != shapes:
             yield folded
+        bare = unwrapped(folded)
+        if bare != folded:
+            yield bare

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wganalyze.contracts.loader import Part
-from wganalyze.networks.factories import Net
+from wganalyze.networks.factories import Net, from_here
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ def forbidden_program(part: Part, permission: Permission) -> str:
     if permission.trust or not part.runs_code or may_be_rebuilt(part, permission):
         return ""
     allow = ", or --allow its classes one by one (see its line)" if part.read_allowed is not None else ""
-    return f"{part.path.name} is a program ({part.kind}); --trust runs it{allow}"
+    factory = ", or name a factory, which takes its weights alone" if part.takes_factory else ""
+    return f"{part.path.name} is a program ({part.kind}); --trust runs it{allow}{factory}"
 
 
 def may_be_rebuilt(part: Part, permission: Permission) -> bool:
@@ -36,5 +37,5 @@ def forbidden_factory(net: Net, role: str) -> str:
         return ""
     return (
         f"wganalyze.toml beside the checkpoints names the factory {net.factory}; "
-        f"--trust imports it (it runs that code), or say --{role} {net.factory}"
+        f"--trust imports it (it runs that code), or say --{role} {from_here(net)}"
     )

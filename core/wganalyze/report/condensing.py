@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +15,7 @@ RANKS = {"fault": 0, "warning": 1, "info": 2}
 
 @dataclass(frozen=True)
 class Told:
-    """One line for a reader: whom it is about, and how many earlier snapshots have a finding of the same code."""
+    """One line for a reader: whom it is about, and how many earlier snapshots say the same with other numbers."""
 
     level: str
     labels: tuple[str, ...]
@@ -26,7 +27,8 @@ class Told:
 def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
     """Findings about ``labels`` (in their order), by level; assumptions, which are told apart, left out.
 
-    Snapshots with a step that share a folder are a trajectory: for each code only its last one speaks.
+    Snapshots with a step that share a folder are a trajectory: of those that say the same by a code, but for the
+    numbers, only the last one speaks.
     """
     place = {label: position for position, label in enumerate(labels)}
     records = cast("list[dict[str, Any]]", findings.to_dict("records"))
@@ -35,7 +37,7 @@ def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
     rows.sort(key=lambda row: (place[row["snapshot"]], not row["analyzer"], row["analyzer"]))
     last: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
-        key = (row["level"], _trajectory(row), row["analyzer"], row["code"])
+        key = (row["level"], _trajectory(row), row["analyzer"], row["code"], _words(row["message"]))
         speaking = last.setdefault(key, [])
         # A snapshot may have several findings of one code (one for each layer, say): they all stay.
         if speaking and speaking[-1]["snapshot"] != row["snapshot"]:
@@ -71,6 +73,10 @@ def assumptions(snapshots: Sequence[Mapping[str, Any]], shown: Collection[str]) 
 def _without(text: str, step: int | None) -> str:
     """The text, but for what is said of each step alike: where it was read from."""
     return "step" if text.startswith(f"step {step} read from ") else text
+
+
+def _words(message: str) -> str:
+    return re.sub(r"[-+]?\d[\d.e+%-]*", "#", message)
 
 
 def _trajectory(row: dict[str, Any]) -> str:

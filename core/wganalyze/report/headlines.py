@@ -94,7 +94,8 @@ def _single(row: Mapping[Hashable, Any], each: Headlined) -> str:
 def summarise(rows: pd.DataFrame, headlines: Sequence[Headlined]) -> pd.DataFrame:
     """One row for each snapshot: label, step, the headline metrics, intervals of those that show one, n and space."""
     order = rows.drop_duplicates("snapshot")[["snapshot", "step", "step_unit"]]
-    order = order.assign(_folder=[str(label).rpartition("/")[0] for label in order["snapshot"]])
+    # Folder by folder: "a/x" comes before "a-b/x".
+    order = order.assign(_folder=[str(label).rpartition("/")[0].replace("/", "\0") for label in order["snapshot"]])
     order = order.sort_values(["_folder", "step", "snapshot"]).drop(columns="_folder").reset_index(drop=True)
     names = [each.metric for each in headlines]
     ends = [f"{each.metric}_ci_{end}" for each in headlines if each.headline.interval for end in ("low", "high")]

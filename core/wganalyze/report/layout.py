@@ -45,9 +45,29 @@ class Layout:
         return self.report / f"{self.mark}{RUN}"
 
     @property
+    def lock(self) -> Path:
+        """The file that whoever writes plan, record or views has made."""
+        return self.report / f"{self.mark}lock"
+
+    @property
     def cells(self) -> Path:
         """The folder of the cells."""
         return self.report / f"{self.mark}cells"
+
+    @property
+    def tasks(self) -> Path:
+        """The plan of a run that was prepared for workers."""
+        return self.report / f"{self.mark}tasks.json"
+
+    @property
+    def board(self) -> Path:
+        """The folder in which workers say what they have."""
+        return self.report / f"{self.mark}board"
+
+    @property
+    def data(self) -> Path:
+        """The folder of what was computed of the data alone, for all processes of a run."""
+        return self.report / f"{self.mark}data"
 
     def view(self, name: str) -> Path:
         """The folder of a view: "measurements", "findings", "tables/ANALYZER.NAME"."""

@@ -13,6 +13,7 @@ from wganalyze.errors import UsageError
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
+from wganalyze.report.joint import joint
 from wganalyze.report.layout import Layout
 from wganalyze.report.plotting import Plots
 from wganalyze.report.questions.best import Best, best
@@ -147,7 +148,7 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        return to_html(str(self.path), self.verdicts, self.summary, self.told)
+        return to_html(str(self.path), joint(self.verdicts), self.summary, self.told)
 
 
 def open_report(path: str | Path) -> Report:
@@ -160,8 +161,13 @@ def open_report(path: str | Path) -> Report:
         raise UsageError(f"{folder}: cannot be read ({error.strerror}); see to its permissions") from None
     if not there and Layout.of(folder / "report").plan.is_file():
         raise UsageError(f"{folder}: no report, but {folder / 'report'} is one")
+    beside = folder.with_name(f"{folder.name}-report") if folder.name else folder
+    if not there and Layout.of(beside).plan.is_file():
+        raise UsageError(f"{folder}: no report, but {beside} is one")
     if not there:
-        raise UsageError(f"{folder}: no report (it has no {plan.name}); wganalyze run PATH --out {folder} makes one")
+        taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+        out = "" if taken else f" --out {folder}"
+        raise UsageError(f"{folder}: no report (it has no {plan.name}); wganalyze run PATH{out} makes one")
     return Report(folder)
 
 

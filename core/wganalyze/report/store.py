@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
+from wganalyze.processes import draft_of, is_left
+from wganalyze.report.claims import locked
 from wganalyze.report.layout import Layout
 
 if TYPE_CHECKING:
@@ -62,17 +64,19 @@ class CellStore:
     def commit(self, name: str, tables: CellTables) -> None:
         """Write a cell under a dot-name, sync it to disk, and make it visible by one rename."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f".{name}.{os.getpid()}"
+        draft = draft_of(self.folder / name)
         shutil.rmtree(draft, ignore_errors=True)
         try:
-            (draft / "tables").mkdir(parents=True)
+            draft.mkdir()
             write_table(tables.measurements, draft / MEASUREMENTS_FILE, few=True)
             write_table(tables.findings, draft / FINDINGS_FILE, few=True)
             if tables.pictures is not None:
                 write_table(tables.pictures, draft / PICTURES_FILE, few=True)
-            for detail, table in tables.details.items():
-                write_table(table, draft / "tables" / f"{detail}.parquet", few=True)
-            sync_folder(draft / "tables")
+            if tables.details:
+                (draft / "tables").mkdir()
+                for detail, table in tables.details.items():
+                    write_table(table, draft / "tables" / f"{detail}.parquet", few=True)
+                sync_folder(draft / "tables")
             sync_folder(draft)
             try:
                 draft.rename(self.folder / name)
@@ -87,7 +91,10 @@ class CellStore:
     def choose(self, slots: Mapping[str, str]) -> None:
         """Say which keys count for these slots from now on; what other runs said of other slots stays."""
         self.plan = self._read_plan()
-        if any(self.plan.get(slot) != key for slot, key in slots.items()):
+        if all(self.plan.get(slot) == key for slot, key in slots.items()):
+            return
+        with locked(self.layout.lock):  # other runs write other slots
+            self.plan = self._read_plan()
             self.plan.update(slots)
             text = json.dumps({"slots": self.plan}, indent=0, sort_keys=True)
             write_atomically(self.layout.plan, text.encode())
@@ -109,8 +116,7 @@ class CellStore:
         beside = self.report.glob(".*.json.*")
         views = [self.report.glob("*/.*.parquet.*"), self.layout.view("tables").glob("*/.*.parquet.*")]
         for draft in chain(beside, self.folder.glob(".*.*"), *views):
-            pid = draft.name.rpartition(".")[2]
-            if pid.isdigit() and not _alive(int(pid)):
+            if is_left(draft):
                 if draft.is_dir():
                     shutil.rmtree(draft, ignore_errors=True)
                 else:
@@ -153,7 +159,7 @@ def write_table(table: pa.Table, path: Path, *, few: bool = False) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content`` in one rename."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = draft_of(path)
     try:
         with draft.open("wb") as file:
             file.write(content)
@@ -174,18 +180,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _alive(pid: int) -> bool:
-    """Does another process of this number run? A draft of a live process is left alone."""
-    if pid == os.getpid():
-        return False
-    if os.name == "nt":  # where the signal 0 is Ctrl-C
-        return True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

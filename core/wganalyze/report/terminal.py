@@ -12,9 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from wganalyze.report.condensing import Told, assumptions
+from wganalyze.report.console import Folded, make_console, say
 from wganalyze.report.format import LOG_WIDTH, number, spread, where
+from wganalyze.report.gathering import troubles
 from wganalyze.report.headlines import by_column, entry
 from wganalyze.report.holm import corrected_name, families
+from wganalyze.report.joint import joint
+from wganalyze.report.verdict import RunVerdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +27,10 @@ if TYPE_CHECKING:
 
 STYLES = {"fault": "bold red", "warning": "yellow", "info": "cyan"}
 LEAST_WIDTH = 80
-NAME_WIDTH = 12
+NAME_WIDTH, LEAST_OF = 12, {"message": 40}
+"""What a column of words gives up first."""
+MOST = 8
+"""Metrics that a message names."""
 NAMES = ("snapshot", "analyzer", "metric")
 
 
@@ -32,15 +39,21 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
 
     ``whole``: with the findings and what was assumed, which are only counted under a verdict.
     """
-    console = Console(highlight=False)
+    console = make_console()
     # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     frame = report.select(metrics, snapshots)
     if metrics:
-        console.print(_fitting(console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]))
+        table, narrow = _fitting(
+            console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]
+        )
+        console.print(table)
+        if narrow:
+            _messages(console, frame)
         return
-    told = _verdicts(console, report, set(frame["snapshot"]))
-    console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]]))
+    told = _verdicts(console, report.verdicts if whole else joint(report.verdicts), set(frame["snapshot"]))
+    say(console, Text(str(report.path), style="italic"))
+    console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])[0])
     console.print(Text(_legend(frame, report), style="dim"))
     if report.spaces[1:]:
         others = f"{', '.join(report.spaces[1:])} (wganalyze show {report.path} --space NAME)"
@@ -58,9 +71,9 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
 
 
-def _verdicts(console: Console, report: Report, shown: set[Any]) -> bool:
-    """A paragraph on each training run of which snapshots are shown; were there any?"""
-    verdicts = [verdict for verdict in report.verdicts if shown & {*verdict.labels}]
+def _verdicts(console: Console, verdicts: Sequence[RunVerdict], shown: set[Any]) -> bool:
+    """A paragraph on each training run, or setting, of which snapshots are shown; were there any?"""
+    verdicts = [verdict for verdict in verdicts if shown & {*verdict.labels}]
     for verdict in verdicts:
         console.print(Text.assemble((f"{verdict.run}: ", "bold"), verdict.text))
     if verdicts:
@@ -78,28 +91,36 @@ def _folded(console: Console, report: Report, labels: Sequence[str]) -> None:
     parts = [f"findings: {', '.join(texts)}"] if texts else []
     parts += [f"assumptions: {len(assumed)}"] if assumed else []
     if parts:
-        console.print(Text(f"{'; '.join(parts)} (wganalyze show {report.path} --all)", style="dim"), soft_wrap=True)
+        console.print(
+            Text(f"{'; '.join(parts)} (wganalyze show {report.path} --all)", style="dim"),
+            soft_wrap=not console.is_terminal,
+        )
 
 
 def latest(report: Report, console: Console, most: int) -> Table:
     """The table of the summary, its last ``most`` snapshots, as wide as the console."""
     frame = report.summary.tail(most)
-    return _fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])
+    table, _ = _fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])
+    table.title, table.title_justify = Text(str(report.path)), "left"
+    return table
 
 
-def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> Table:
-    """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can."""
+def _fitting(console: Console, make: Callable[[bool], Table], folding: pd.DataFrame) -> tuple[Table, bool]:
+    """The table, or its narrow form where columns would be cut although those of ``folding`` give what they can.
+
+    Is it narrow?
+    """
     wide = make(False)
     full = console.measure(wide, options=console.options.update(width=10_000)).maximum
     texts = ([str(cell or "") for cell in folding[name]] for name in folding)
-    spare = sum(max([0, *(len(text) - NAME_WIDTH for text in column)]) for column in texts)
-    return wide if full - spare <= console.width else make(True)
+    least = [LEAST_OF.get(str(name), NAME_WIDTH) for name in folding]
+    spare = sum(max([0, *(len(text) - few for text in column)]) for few, column in zip(least, texts, strict=True))
+    narrow = full - spare > console.width
+    return (make(True), True) if narrow else (wide, False)
 
 
-def _table(narrow: bool, title: str | None = None) -> Table:
+def _table(narrow: bool) -> Table:
     return Table(
-        title=Text(title) if title else None,
-        title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD if narrow else HEAVY_HEAD,
         padding=0 if narrow else (0, 1),
@@ -109,9 +130,9 @@ def _table(narrow: bool, title: str | None = None) -> Table:
 
 
 def _summary(frame: pd.DataFrame, report: Report, narrow: bool) -> Table:
-    table = _table(narrow, str(report.path))
+    table = _table(narrow)
     columns = by_column(report.headlines)
-    table.add_column("snapshot", overflow="fold")
+    table.add_column("snapshot")
     for title in ("step", *columns):
         table.add_column(_stacked(title.replace("/", " /"), narrow) if narrow else title, justify="right", no_wrap=True)
     for row in frame.to_dict("records"):
@@ -129,9 +150,9 @@ def _stacked(text: str, narrow: bool) -> Text:
     return Text(text.replace(" ", "\n") if narrow else text)
 
 
-def _text(value: object) -> Text:
+def _text(value: object) -> Folded:
     """A label or message as it is: brackets in it are no markup; nothing where there is none."""
-    return Text(value if isinstance(value, str) else "")
+    return Folded(value if isinstance(value, str) else "")
 
 
 def _legend(frame: pd.DataFrame, report: Report) -> str:
@@ -151,21 +172,21 @@ def _trouble(console: Console, report: Report, shown: set[Any]) -> None:
     rows = rows[(rows["status"] != "ok") & (rows["metric"] == "") & rows["snapshot"].isin(shown)]
     # A message that begins with its snapshot is the same for all of them.
     rows = rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
-    for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False, dropna=False):
-        place = where(list(dict.fromkeys(group["snapshot"])))
+    for status, analyzers, labels, reason in troubles(rows):
         style = "bold red" if status == "failed" else "dim"
-        console.print(Text.assemble((f"{status} ", style), f"{analyzer} on {place}: {message}"), soft_wrap=True)
+        line = f"{', '.join(analyzers)} on {where(labels)}: {reason}"
+        console.print(Text.assemble((f"{status} ", style), line), soft_wrap=not console.is_terminal)
     headlines = [each.metric for each in report.headlines]
     numbers = report.measurements[report.measurements["snapshot"].isin(shown)]
     pvalues = numbers[(numbers["correction"] == "holm") & (numbers["status"] == "ok")]
     pvalues = pvalues[[corrected_name(str(name)) in headlines for name in pvalues["metric"]]]
     for family in families(pvalues.to_dict("records")):  # type: ignore[arg-type]
         if family.note:
-            console.print(Text(family.note, style="yellow"), soft_wrap=True)
+            console.print(Text(family.note, style="yellow"), soft_wrap=not console.is_terminal)
     absent = numbers[(numbers["status"] == "skipped") & numbers["metric"].isin(headlines)]
     for (metric, message), group in absent.groupby(["metric", "message"], sort=False, dropna=False):
         line = f"{metric} of {where(list(group['snapshot']))}: {message}"
-        console.print(Text.assemble(("no ", "dim"), line), soft_wrap=True)
+        console.print(Text.assemble(("no ", "dim"), line), soft_wrap=not console.is_terminal)
 
 
 def _findings(console: Console, report: Report, labels: Sequence[str]) -> None:
@@ -204,13 +225,15 @@ def _assumptions(console: Console, report: Report, shown: set[Any]) -> None:
 
 
 def _rows(frame: pd.DataFrame, narrow: bool) -> Table:
+    """``narrow``: without the messages, for which there is no room."""
     table = _table(narrow)
     for name in NAMES:
-        table.add_column(name, overflow="fold")
+        table.add_column(name)
     for name in ("value", "95% CI", "n"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("certificate", overflow="fold")
-    table.add_column("message", overflow="fold", ratio=1)
+    table.add_column("certificate")
+    if not narrow:
+        table.add_column("message", ratio=1)
     for row in frame.to_dict("records"):
         table.add_row(
             *(_text(row[name]) for name in NAMES),
@@ -218,6 +241,18 @@ def _rows(frame: pd.DataFrame, narrow: bool) -> Table:
             _stacked(spread(row["ci_low"], row["ci_high"]), narrow),
             "" if math.isnan(row["n"]) else str(int(row["n"])),
             _text(row["certificate"]),
-            _text(row["message"]),
+            *([] if narrow else [_text(row["message"])]),
         )
     return table
+
+
+def _messages(console: Console, frame: pd.DataFrame) -> None:
+    """What a narrow table leaves out, each once with the metrics that it is about."""
+    said = frame[frame["message"].fillna("") != ""]
+    for message, group in said.groupby("message", sort=False):
+        names = [*dict.fromkeys(str(name) for name in group["metric"] if name)] or [*dict.fromkeys(group["analyzer"])]
+        say(console, Text.assemble((f"{', '.join(names[:MOST])}{_more(names)}: ", "bold"), str(message)))
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" and {len(names) - MOST} more" if len(names) > MOST else ""

@@ -27,8 +27,9 @@ def training_runs(record: Mapping[str, Any], report: str, prefix: str = "") -> d
         entries.sort(key=lambda entry: entry.get("step") or 0)
         by_step = {int(entry["step"]): _named(entry) for entry in entries if entry.get("step") is not None}
         name = "/".join(filter(None, (prefix, folder))) or report
-        if folders.count(folder) > 1:
-            name += f" ({method}, seed {seed})"
+        apart = [f"{method}"] * (method is not None) + [f"seed {seed}"] * (seed is not None)
+        if folders.count(folder) > 1 and apart:
+            name += f" ({', '.join(apart)})"
         run = TrainingRun(name, _named(entries[-1]), by_step)
         runs |= {str(entry["label"]): run for entry in entries}
     return runs

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
+from wganalyze.processes import draft_of
+from wganalyze.report.claims import locked
 from wganalyze.report.holm import corrected_rows
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, SCHEMA_VERSION, arrow
 from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, PICTURES_FILE, CellStore, sync_folder, write_table
@@ -44,7 +45,8 @@ class Views:
         """Bring the files up to date; without ``force`` at most every 30 s. Were they?"""
         due = force or time.monotonic() - self._written >= INTERVAL_S
         if due:
-            self._write(self.store.current())
+            with locked(self.layout.lock):
+                self._write(self.store.current())
             self._written = time.monotonic()
         return due
 
@@ -131,7 +133,7 @@ class Views:
         table = table.replace_schema_metadata({"wganalyze_schema": SCHEMA_VERSION, "cells": stamp})
         folder = self.layout.view(view)
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{_PART}.{os.getpid()}"
+        draft = draft_of(folder / _PART)
         try:
             write_table(table, draft)
             draft.replace(folder / _PART)

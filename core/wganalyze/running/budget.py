@@ -13,7 +13,8 @@ from wganalyze.errors import WganalyzeError
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 
 SMALLEST, FIRST, LATER = 64, 250, 1000
 """Samples of the trials."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.analyzer import Analyzer
@@ -44,17 +43,6 @@ def choose_analyzers(said: Said, host: Host) -> tuple[list[Question], list[str]]
         asked = made[name] if name in made else make_options(analyzer, {})
         questions.append(Question(analyzer, asked, origin.distribution, origin.version))
     return questions, [*lost.values()]
-
-
-def for_run(question: Question, snapshots: int) -> tuple[Question, BaseException | None]:
-    """A question as a run of so many snapshots asks it, or why it cannot be asked."""
-    try:
-        options = question.analyzer.for_run(question.options, snapshots)
-    except (Exception, SystemExit) as error:  # it is anybody's code
-        return question, error
-    if not isinstance(options, question.analyzer.Options):
-        return question, TypeError(f"{question.analyzer.name}.for_run gave {type(options).__name__}, not its Options")
-    return replace(question, options=options), None
 
 
 def _place(analyzer: type[Analyzer]) -> tuple[int, str]:

@@ -10,7 +10,8 @@ from typing import Any
 from wganalyze.contracts.loader import Input, Part, TensorSpec
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.contracts.terms import Role
-from wganalyze.running.opened import Opened
+from wganalyze.files import unread
+from wganalyze.running.opened import Opened, was_followed
 
 _KEYS_SHOWN = 4
 UNKNOWN = "unknown"
@@ -31,7 +32,10 @@ def describe(opened: Opened) -> dict[str, Any]:
             "facts": {key: _json(value) for part in file.parts[:1] for key, value in part.facts.items()},
             "inputs": [_input(entry) for part in file.parts for entry in part.inputs],
             "asks_for": list(dict.fromkeys(name for part in file.parts for name in part.asks_for)),
-            "problems": [*file.problems, *assembled.notes.get(file.path, ())],
+            "problems": [
+                *(p for p in file.problems if not was_followed(p, opened.said)),
+                *assembled.notes.get(file.path, ()),
+            ],
         }
         for file in opened.files
     ]
@@ -119,6 +123,11 @@ def gathered(lines: Iterable[tuple[Snapshot, str]]) -> dict[str, list[str]]:
             kind = kind.replace(path.name, "FILE")
         labels.setdefault(first.setdefault(kind, text), []).append(snapshot.label)
     return labels
+
+
+def not_read(opened: Opened, root: Path) -> list[str]:
+    """What is said of the files that no loader reads, a line for each thing."""
+    return unread.lines(opened.files, root)
 
 
 def relative(path: str, root: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any, cast
 
 from wganalyze.contracts.terms import CONFIG_NAME
 from wganalyze.errors import UsageError
+from wganalyze.files import unread
 from wganalyze.files.opening import OpenedFile, open_path
 from wganalyze.host.loading import load_host
 from wganalyze.host.registry import Host
 from wganalyze.networks.draft import Draft
-from wganalyze.networks.factories import forget_modules
 from wganalyze.networks.recognition import Recognition
 from wganalyze.networks.trust import Permission
+from wganalyze.running.real_files import real_files
 from wganalyze.running.request import Request
+from wganalyze.scripts.modules import forget_modules
 from wganalyze.settings.config import over
 from wganalyze.settings.facts import Said, facts
 from wganalyze.settings.toml import read_config
@@ -24,6 +27,9 @@ from wganalyze.snapshots.assembly import Assembled, assemble
 
 SCALES = ("range", "normalize")
 """Facts of which a run has one for all its snapshots."""
+
+MOST_NAMED = 3
+"""Lines on files that no loader reads, in an error."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +64,13 @@ def open_request(request: Request, among: Container[Path] | None = None) -> Open
             there = ", ".join(plugin.name for plugin in host.plugins)
             raise UsageError(f"--no-plugin {name}: no plugin is called so; there are: {there}")
     said = everything_said(request)
-    files = open_path(request.path, host.loaders_for(request.said.get("loader")), among)
+    files = open_path(request.path, host.loaders_for(request.said.get("loader")), among, host.foreign)
     below = said_below(request, files)
     said = over(said, agreed_on(below, said))
     allow = tuple(request.said.get("allow", ()))
     permission = Permission(request.said.get("trust", False), allow, request.said.get("infer", False))
-    assembled = assemble(files, request.path, said, Recognition(host.architectures), permission, below)
+    real = real_files(said, host, files)
+    assembled = assemble(files, request.path, said, Recognition(host.architectures), permission, below, real)
     return Opened(files, assembled, said, host)
 
 
@@ -126,15 +133,34 @@ def _beside(folder: Path, request: Request) -> Said:
     return read_config(beside, trusted=request.said.get("trust", False))
 
 
+def was_followed(problem: str, said: Said) -> bool:
+    """Does a problem of a program advise what has been said already: --trust, or --allow of all that it names?"""
+    named = [name.replace(":", ".") for name in re.findall(r"--allow ([^\s,;]+)", problem)]
+    given = [name.replace(":", ".") for name in said.get("allow", ())]
+    # MODULE stands for the script that defined a class.
+    by_any_module = {f"MODULE.{name.rpartition('.')[2]}" for name in given}
+    allowed = bool(named) and {*named} <= {*given, *by_any_module}
+    return "--trust" in problem and (said.get("trust", False) or allowed)
+
+
 def nothing_found(path: Path, opened: Opened) -> str:
     """Why there is no snapshot under ``path``, in one line."""
     files, notes = opened.files, opened.assembled.notes
     problems = [problem for file in files for problem in file.problems if file.kind is not None]
     problems += [f"{file}: {line}" for file, lines in notes.items() for line in lines]
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return f"{path}: nothing could be opened: {problems[0]}{more}"
+        return f"{path}: nothing could be opened: {problems[0]}{_more(problems[1:])}"
     if not files:
         return f"{path}: the folder holds no checkpoint; give the folder or file that your trainer saved"
-    reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
+    named = unread.lines(filter(unread.is_named, files), path)
+    if named:
+        return f"{path}: nothing could be opened: {'; '.join(named[:MOST_NAMED])}{_more(named[MOST_NAMED:])}"
+    if all(map(unread.is_counted, files)):
+        reason = unread.counted(files)
+    else:
+        reason = files[0].problems[0] if len(files) == 1 and files[0].problems else "no loader knows any of its files"
     return f"{path}: nothing could be opened: {reason}; give the files that your trainer saved"
+
+
+def _more(left: Sequence[str]) -> str:
+    return f" (and {len(left)} more)" if left else ""

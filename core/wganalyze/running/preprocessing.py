@@ -24,7 +24,7 @@ def choose_preprocessing(
     if source.value_range is None:
         note = f"data used as stored, in [{own[0]:.4g}, {own[1]:.4g}] (set --range or --normalize)" if own else ""
         return Preprocessing(), (note,) if note else ()
-    low, high, why = _range_of_generator(first)
+    low, high, why = _range_of_generator(first, source.shape)
     note = f"data brought to [{low:g}, {high:g}]: {why} (set --range or --normalize)"
     return Preprocessing.to_range(source.value_range, low, high), (note,)
 
@@ -56,12 +56,15 @@ def _span(source: DataSource) -> tuple[float, float] | None:
     return (low, high) if high > low else None
 
 
-def _range_of_generator(first: Snapshot | None) -> tuple[float, float, str]:
-    """The range that the first generator's samples fill: [-1, 1] or [0, 1]."""
+def _range_of_generator(first: Snapshot | None, shape: tuple[int, ...]) -> tuple[float, float, str]:
+    """The range that the first generator's samples, of this shape, fill: [-1, 1] or [0, 1]."""
+    from wganalyze.study.making import prepare_generator
+
     stored = first.samples if first is not None and first.samples_range is None else None
     if first is not None and first.make_generator is not None:
-        points: Points = generate(first, 64, Split("x"), seed=0, device="cpu")[0].points
-        seen = f"the generator of {first.label} ends"
+        ready = prepare_generator(first, wanted=shape)
+        points: Points = generate(first, 64, Split("x"), seed=0, device="cpu", ready=ready)[0].points
+        seen = f"the samples of the generator of {first.label} lie"
     elif first is not None and stored is not None:
         points, seen = stored.points, f"the samples of {first.label} lie"
     else:

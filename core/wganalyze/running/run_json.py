@@ -18,6 +18,8 @@ from wganalyze.cells.measuring import Question
 from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
+from wganalyze.files.unread import is_named
+from wganalyze.report.claims import locked
 from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.layout import Layout
 from wganalyze.report.reading import Report
@@ -106,17 +108,27 @@ class RunRecord:
     def write(self, **more: Any) -> None:
         """Replace the file in one rename."""
         self.content |= more
-        declared = {"metrics": self.metrics, "series": self.series}
-        document = {**self.content, "snapshots": [*self.snapshots.values()], **declared}
-        write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
+        with locked(Layout.of(self.path.parent).lock):
+            snapshots = {**self._of_others(), **self.snapshots}
+            declared = {"metrics": self.metrics, "series": self.series}
+            document = {**self.content, "snapshots": [*snapshots.values()], **declared}
+            write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
+
+    def _of_others(self) -> dict[str, dict[str, Any]]:
+        """The snapshots that another run, which goes on beside this one, has taken in."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return {entry["label"]: entry for entry in json.loads(self.path.read_text())["snapshots"]}
+        return {}
 
 
 def conclude(report: Report, analyzers: Iterable[type[Analyzer]], tell: Callable[[str], None]) -> None:
     """Put what these analyzers say of the report as it stands into its record; ``tell``: what fails of it."""
-    path = Layout.of(report.path).run
-    document: dict[str, Any] = json.loads(path.read_text())
-    document["verdicts"] = to_records(verdicts_of(report, analyzers, tell))
-    write_atomically(path, json.dumps(document, indent=1).encode())
+    layout = Layout.of(report.path)
+    verdicts = to_records(verdicts_of(report, analyzers, tell))
+    with locked(layout.lock):
+        document: dict[str, Any] = json.loads(layout.run.read_text())
+        document["verdicts"] = verdicts
+        write_atomically(layout.run, json.dumps(document, indent=1).encode())
 
 
 def earlier_plan(report: Path) -> Plan | None:
@@ -154,7 +166,7 @@ def describe_run(
         "plugins": [vars(plugin) for plugin in opened.host.plugins],
         "data": data,
         "plan": None if plan is None else asdict(plan),
-        "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind is not None],
+        "problems": [f"{f.path}: {p}" for f in opened.files for p in f.problems if f.kind or is_named(f)],
     }
 
 

@@ -5,30 +5,39 @@ from __future__ import annotations
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError, UsageError
+from wganalyze.running.feeds import in_words
 from wganalyze.running.given import name_of
 from wganalyze.running.preprocessing import choose_preprocessing
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
+from wganalyze.study.feeding import Feed
 
 ENDLESS = 50_000
 """Samples a split of a law, at most: what exact transport holds in memory, whatever the dimension."""
 
 
-def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: int | None = None) -> Deal:
+def make_deal(
+    source: DataSource, said: Said, first: Snapshot | None, stored: int | None = None, feed: Feed | None = None
+) -> Deal:
     """Sizes, seed and preprocessing of a run; what is unsaid is found or set by default, and said so.
 
     ``first``: its generator may show the range of the data. ``stored``: the fewest samples that a snapshot stores in
-    place of a generator, which bound the default of n too.
+    place of a generator, which bound the default of n too. ``feed``: data that networks are given beside the samples.
     """
     text = name_of(source, said.get("data"))
     replicates = said.get("replicates", defaults.REPLICATES)
     parts = 2 * replicates + 1
-    most = defaults.N if source.size is None else source.size // parts
+    real = feed.start if feed is not None and feed.start else source.size
+    given = None if feed is None else feed.start or (None if feed.input is None else feed.input.size)
+    stored = min((size for size in (stored, given) if size is not None), default=None)
+    most = defaults.N if real is None else real // parts
     few = stored is not None and stored // parts < most
     top = stored // parts if stored is not None and few else most
-    owner = f"{stored} samples that are stored" if few else f"{source.size} samples of {text}"
-    preprocessing, assumptions = choose_preprocessing(source, said, first)
+    kept = "given to the generator" if stored == given else "stored"
+    owner = f"{stored} samples that are {kept}" if few else f"{real} samples of {text}"
+    preprocessing, chosen = choose_preprocessing(source, said, first if feed is None else None)
+    assumptions = (*source.notes, *chosen, *in_words(feed))
     note, asked = "", said.get("n")
     if "budget" in said and asked not in (None, "max"):
         raise UsageError("--budget chooses n: leave --n out, or say --n max for more than the usual number")
@@ -39,15 +48,15 @@ def make_deal(source: DataSource, said: Said, first: Snapshot | None, stored: in
     else:
         n = min(defaults.N, top)
         note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < defaults.N else ""
-    if source.size is not None and n > most:
+    if real is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
-            f"{text} has {source.size}: at most --n {most}, or fewer --replicates"
+            f"{text} has {real}{' for reals' if real != source.size else ''}: at most --n {most}, or fewer --replicates"
         )
     if n < defaults.LEAST_N:
         raise DataError(f"--n {n}: at least {defaults.LEAST_N} samples a split are needed; there are {owner}")
     seed, held_out = said.get("seed", defaults.SEED), said.get("held_out", source.held_out)
-    return Deal(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored)
+    return Deal(source, text, preprocessing, n, replicates, seed, held_out, assumptions, note, stored, feed=feed)
 
 
 def _all(text: str, top: int | None, *, timed: bool) -> tuple[int, str]:

@@ -84,11 +84,13 @@ def _net(opened: Opened, role: Role) -> Iterator[str]:
 
 def _files(opened: Opened) -> Iterator[str]:
     yield from (f"{_value(pattern)} = {_value(role)}" for pattern, role in opened.said.get("roles", {}).items())
-    unknown = [path for path, roles in opened.assembled.roles.items() if roles == {None}]
+    assembled = opened.assembled
+    unknown = [path for path, roles in assembled.roles.items() if roles == {None}]
     if not unknown:
         yield '# "method_*.pt" = "critic"  # generator, critic or ignore, where names do not say it'
     for path in unknown:
-        yield f'# {_value(glob.escape(path.name))} = "critic"  # generator, critic or ignore'
+        for pattern in assembled.unknown.get(path, (glob.escape(path.name),)):
+            yield f'# {_value(pattern)} = "critic"  # generator, critic or ignore'
 
 
 def _value(value: Any) -> str:

@@ -7,40 +7,15 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
-from wganalyze.contracts.terms import Encoding, Law, Mode, Output, Weights
+from wganalyze.contracts.terms import Encoding, Law, Mode, Output, Reduce, Weights
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
 from wganalyze.settings import defaults, values
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing that may be said.
-
-    ``help``: what it means, for ``--help`` and ``help()``.
-    ``read``: from a text or a Python value to the value that is meant; None: by its type.
-    ``toml``: its section and key in a ``wganalyze.toml``; a key "" is the section as a whole; None: it stands in none.
-    ``flag``: as the command line writes it; "": ``--name``.
-    ``metavar``: the value's place in ``--help``.
-    ``repeated``: may the command line say it several times?
-    ``opening``: does it decide how a path is opened, so that ``inspect`` and ``init`` take it, too?
-    ``example``, ``remark``: for the commented line that ``init`` writes where it was not said.
-    """
-
-    help: str
-    read: values.Reader | None = None
-    toml: tuple[str, str] | None = None
-    flag: str = ""
-    metavar: str | None = None
-    repeated: bool = False
-    opening: bool = False
-    example: object = None
-    remark: str = ""
+from wganalyze.settings.fact import Fact
 
 
 class Said(TypedDict, total=False):
@@ -180,6 +155,15 @@ class Said(TypedDict, total=False):
         ),
     ]
     device: Annotated[str, Fact("Where networks run [default: auto].", metavar="auto|cpu|cuda[:I]")]
+    jobs: Annotated[
+        int,
+        Fact(
+            "Compute cells in N processes of one thread each, or as many as there are cores (auto); the numbers are "
+            "the same for any N [default: this process, with all threads].",
+            values.jobs,
+            metavar="N|auto",
+        ),
+    ]
     options: Annotated[
         Mapping[str, Any],
         Fact(
@@ -226,6 +210,30 @@ class Said(TypedDict, total=False):
             opening=True,
         ),
     ]
+    input: Annotated[
+        Any,
+        Fact(
+            "Given to the generator in place of a latent: data (the samples of --data), or another source, row by row "
+            "theirs where it has as many rows.",
+            values.data,
+            toml=("generator", "input"),
+            metavar="DATA",
+            opening=True,
+            example="data",
+        ),
+    ]
+    condition: Annotated[
+        Mapping[str, Any],
+        Fact(
+            "Given to networks beside each sample, row by row that of the data: SOURCE, or PARAMETER=SOURCE.",
+            values.conditions,
+            toml=("data", "condition"),
+            metavar="[NAME=]DATA",
+            repeated=True,
+            opening=True,
+            example={"PARAMETER": "NAME:ARGUMENT"},
+        ),
+    ]
     latent: Annotated[
         Sequence[int],
         Fact(
@@ -241,11 +249,12 @@ class Said(TypedDict, total=False):
     latent_law: Annotated[
         Law,
         Fact(
-            "Law of the latent.",
+            "Law of the latent: normal, uniform (on [-1, 1]), or uniform:LOW,HIGH.",
+            values.law,
             toml=("latent", "law"),
+            metavar="LAW",
             opening=True,
             example="normal",
-            remark="normal, or uniform on [-1, 1]",
         ),
     ]
     classes: Annotated[
@@ -257,7 +266,6 @@ class Said(TypedDict, total=False):
             metavar="N",
             opening=True,
             example=10,
-            remark="of a conditional model",
         ),
     ]
     label_encoding: Annotated[
@@ -298,6 +306,15 @@ class Said(TypedDict, total=False):
             opening=True,
             example="score",
             remark="score, logit, or probability",
+        ),
+    ]
+    reduce: Annotated[
+        Reduce,
+        Fact(
+            "How several scores of a sample become one, of a map or of two logits (default: the mean of a map).",
+            toml=("critic", "reduce"),
+            opening=True,
+            example="mean",
         ),
     ]
     orientation: Annotated[

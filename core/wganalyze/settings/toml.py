@@ -17,7 +17,7 @@ _NET: Mapping[str, type] = {"factory": str, "architecture": str, "arguments": di
 """The keys under which a section names its network."""
 
 _NETWORKS = ("generator", "critic")
-_DATA = ("data", "training_data")
+_DATA = ("data", "training_data", "input")
 
 
 def read_config(path: Path, *, trusted: bool) -> Said:
@@ -40,6 +40,8 @@ def read_config(path: Path, *, trusted: bool) -> Said:
             said[section] = _net(named, section, path, trusted)
         said |= _read_section(section, content, path)
     said |= {name: Named(said[name], trusted, path.parent) for name in _DATA if name in said}
+    if "condition" in said:
+        said["condition"] = {name: Named(text, trusted, path.parent) for name, text in said["condition"].items()}
     return cast(Said, said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import types
 import typing
@@ -46,6 +47,32 @@ def data(value: Any) -> Any:
     return value
 
 
+def law(value: Any) -> str:
+    """ "normal", "uniform", or "uniform:LOW,HIGH"."""
+    name, colon, ends = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if name == "uniform" and colon:
+        low, high = low_high(ends)
+        return "uniform" if (low, high) == (-1, 1) else f"uniform:{low:.12g},{high:.12g}"
+    if value not in ("normal", "uniform"):
+        raise ValueError("choose one of: normal, uniform (on [-1, 1]), uniform:LOW,HIGH")
+    return name
+
+
+def conditions(value: Any) -> dict[str, Any]:
+    """``SOURCE`` or ``NAME=SOURCE`` texts, or a mapping of names to sources, as a mapping; "" names the unnamed one."""
+    if isinstance(value, Mapping):
+        return {str(name): data(source) for name, source in value.items()}
+    if not isinstance(value, str | tuple | list):
+        return {"": data(value)}
+    named: dict[str, Any] = {}
+    for text in _texts(value, "write SOURCE or NAME=SOURCE, as energy=NAME:ARGUMENT"):
+        match = re.fullmatch(r"(?:([A-Za-z_]\w*)=)?(.+)", text, re.DOTALL)
+        if match is None or (match[1] or "") in named:
+            raise ValueError("name each condition once, by the parameter that takes it: NAME=SOURCE")
+        named[match[1] or ""] = match[2]
+    return named
+
+
 def size(value: Any) -> int | Literal["max"]:
     """``300``, or ``max``."""
     if value == "max":
@@ -75,6 +102,15 @@ def seconds(value: Any) -> float:
     if not spent > 0:
         raise ValueError("write a time, as 20s, 2m or 1h")
     return spent
+
+
+def jobs(value: Any) -> int:
+    """A number of processes, or "auto": as many as this process may use cores."""
+    if value == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(value, bool) or not str(value).isdecimal() or int(value) < 1:
+        raise ValueError("write a number of processes from 1 on, or auto")
+    return int(value)
 
 
 def shape(value: Any) -> tuple[int, ...]:

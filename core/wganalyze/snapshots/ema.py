@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wganalyze.settings.facts import Said
-from wganalyze.snapshots.moment import Member, Moment
+from wganalyze.snapshots.moment import Member
 
 
-def choose_generator(moment: Moment, said: Said) -> tuple[Member | None, str, list[str]]:
-    """The EMA copy where there is one, unless the user prefers the raw weights."""
-    members = moment.of("generator")
+def choose_generator(members: Sequence[Member], said: Said) -> tuple[Member | None, str, list[str]]:
+    """Of several generators the EMA copy where there is one, unless the user prefers the raw weights."""
     averaged = [member for member in members if member.averaged]
     raw = [member for member in members if not member.averaged]
     wanted = said.get("weights") or ("ema" if averaged else "raw")
-    chosen = (averaged if wanted == "ema" else raw) or members
+    chosen = (averaged if wanted == "ema" else raw) or [*members]
     if not chosen:
         return None, "raw", []
     notes = []
@@ -22,5 +23,6 @@ def choose_generator(moment: Moment, said: Said) -> tuple[Member | None, str, li
         notes.append(f"there are no {wanted} weights; {chosen[0].piece.place} taken")
     if len(chosen) > 1:
         others = ", ".join(member.piece.place for member in chosen[1:])
-        notes.append(f"generator {chosen[0].piece.place} taken, left out: {others} (choose with --role 'FILE=ignore')")
+        choose = chosen[0].option("ignore")
+        notes.append(f"generator {chosen[0].piece.place} taken, left out: {others} (choose with {choose})")
     return chosen[0], "ema" if chosen[0].averaged else "raw", notes

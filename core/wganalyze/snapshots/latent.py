@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from wganalyze.contracts.snapshot import Latent
+from wganalyze.networks.mapping import is_transposed
 from wganalyze.networks.piece import Piece
 from wganalyze.settings.facts import Said
 from wganalyze.snapshots.moment import Facts, Member
@@ -28,6 +29,8 @@ def number_among(facts: Facts, names: Iterable[str]) -> float | None:
 def guess_latent(generator: Member, said: Said, facts: Facts, assumptions: list[str]) -> Latent:
     """What the generator eats: said, or in the file, or read from the shape of the first layer and recorded."""
     law, shape = said.get("latent_law"), said.get("latent")
+    if "input" in said:  # it is given data in place of a latent
+        return Latent(classes=said.get("classes", 0), encoding=said.get("label_encoding", "index"))
     classes, encoding = said.get("classes"), said.get("label_encoding")
     if law is None:
         stored = next((v for k, v in facts.items() if k.rsplit(".", 1)[-1] == "latent_law"), None)
@@ -73,7 +76,13 @@ def _first_layer(piece: Piece, width: int | None, labels: int = 0) -> tuple[tupl
     """
     # What fills a factory's model has its axes the other way round, as Keras has them: (in, out), (h, w, out, in).
     of_linear, of_convolution = (0, 3) if piece.part.fill is not None else (1, 0)
+    series = [(key, spec.shape) for key, spec in piece.plain_keys.items() if len(spec.shape) == 3]
     for key, spec in piece.plain_keys.items():
+        if len(spec.shape) == 3 and piece.part.fill is None:
+            following = next((shape for name, shape in series if name != key), None)
+            if not is_transposed(spec.shape, following):  # it takes series, of a latent or of data
+                break
+            return (width or spec.shape[0] - labels, 1), f"the first layer of the generator, {key} {spec.shape}"
         if len(spec.shape) == 2:
             return (width or spec.shape[of_linear] - labels,), f"the first layer of the generator, {key} {spec.shape}"
         if len(spec.shape) == 4:

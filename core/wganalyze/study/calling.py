@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 256
+SHAPES = (RuntimeError, TypeError, ValueError, IndexError)
+"""What torch raises where a network does not take what it is given."""
+REFUSALS = (*SHAPES, KeyError, AttributeError, AssertionError)
+"""What networks raise there, too."""
 
 
 def rounded(values: npt.NDArray[Any]) -> str:

@@ -20,14 +20,11 @@ from wganalyze.errors import CheckpointError
 from wganalyze.networks.settling import settled
 from wganalyze.study.calling import BATCH, batches_of, encoded, first_tensor, same_draws
 from wganalyze.study.sigmoid import read_output
-from wganalyze.text import one_line
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
 
     from wganalyze.contracts.snapshot import Snapshot
-    from wganalyze.study.forms import Place
 
 FAST = 128
 """Samples a batch that convolutions in float32 are fastest with on a CPU."""
@@ -44,6 +41,7 @@ class ReadyCritic:
     """A critic made ready for analysis: float64, eval mode, a final sigmoid cut where that is proven safe.
 
     ``shape``: of one input; ``note``: what was cut or inverted; ``invert``: scores are probabilities to be inverted.
+    ``conditions``: the names of those that it takes, in order. ``packed``: samples that are one input together.
     """
 
     module: Module
@@ -54,6 +52,13 @@ class ReadyCritic:
     assumptions: tuple[str, ...]
     device: str
     latent: Latent
+    conditions: tuple[str, ...] = ()
+    packed: int = 1
+
+    @property
+    def is_conditional(self) -> bool:
+        """Does its score depend on labels or conditions beside the sample?"""
+        return bool(self.latent.classes or self.conditions)
 
     def inputs(self, samples: Samples, rows: slice) -> list[Any]:
         """The arguments of one call: points in the critic's shape, and labels for a conditional critic."""
@@ -61,8 +66,8 @@ class ReadyCritic:
 
         if samples.dim != math.prod(self.shape):
             raise CheckpointError(
-                f"the critic takes samples of shape {self.shape}, not {samples.shape}; "
-                "use data of the size that it was trained on"
+                f"the critic takes samples of shape {self.shape}, not {samples.shape}: "
+                "say other --data, or another --critic"
             )
         # A copy: some critics overwrite their input.
         points = torch.from_numpy(samples.points[rows]).to(self.device, torch.float64, copy=True)
@@ -71,6 +76,14 @@ class ReadyCritic:
             raise CheckpointError("a conditional critic needs labels, and the data have none; use data with labels")
         if self.latent.classes and samples.labels is not None:
             arguments.append(encoded(samples.labels[rows], self.latent, self.device, double=True))
+        for name in self.conditions:
+            if name not in samples.conditions:
+                raise CheckpointError(
+                    f"the critic takes the condition {name or '(unnamed)'}, and these samples have none: name one for "
+                    "the reals, and a generator that is given it (stored samples have no conditions)"
+                )
+            condition = torch.from_numpy(samples.conditions[name][rows])
+            arguments.append(condition.to(self.device, torch.float64))
         return arguments
 
     def scores(self, samples: Samples, mode: Mode, batch: int, *, single: bool = False) -> Scores:
@@ -168,52 +181,48 @@ def _is_near(scores: Scores, exact: Scores) -> bool:
     return bool(np.abs(scores - exact).max() <= NEAR * exact.std())  # False for NaN
 
 
-def prepare_critic(snapshot: Snapshot, candidates: list[tuple[int, ...]], device: str) -> ReadyCritic:
-    """The critic of a snapshot, fitted to the samples: the first candidate shape that gives one score a sample."""
-    import torch
+def prepare_critic(
+    snapshot: Snapshot,
+    candidates: list[tuple[int, ...]],
+    device: str,
+    conditions: Mapping[str, tuple[int, ...]] | None = None,
+) -> ReadyCritic:
+    """The critic of a snapshot, fitted to the samples: the first candidate shape that gives one score a sample.
 
-    from wganalyze.study.forms import LabelsJoined, OneScore, tensors_of
+    ``conditions``: shapes of those that there are, by name. CheckpointError, with what was met, where none does.
+    """
+    from wganalyze.study.answers import Reduced, Scores
+    from wganalyze.study.fitting import fit_critic
+    from wganalyze.study.forms import OneScore
 
     assert snapshot.critic is not None
     original = settled(snapshot.critic).double().to(device).eval()
-    failures = []
-    latents = [snapshot.latent, Latent()] if snapshot.latent.classes else [snapshot.latent]
-    for latent, shape in ((latent, shape) for latent in latents for shape in candidates):
-        probe = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).double().to(device)
-        arguments: list[Any] = [probe]
-        if latent.classes:
-            arguments.append(encoded(np.zeros(2, np.int64), latent, device, double=True))
-        critic: Module = LabelsJoined(original) if latent.classes and latent.encoding == "concat" else original
-        try:
-            with torch.no_grad():
-                outputs = dict(tensors_of(critic(*arguments)))
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
-            failures.append(f"{shape}: {one_line(error, 160)}")
-            continue
-        place = next((place for place, output in outputs.items() if output.numel() == 2), None)
-        if place is None:
-            first = next(iter(outputs.values()), None)
-            failures.append(f"{shape}: {0 if first is None else first.numel() // 2} scores a sample")
-            continue
-        out = read_output(critic if not place else OneScore(critic, place), arguments, snapshot.output)
-        guesses = [
-            f"critic input reshaped to {shape}" if shape != candidates[0] else "",
-            "the critic takes no labels" if latent is not snapshot.latent else "",
-            _set_aside(outputs, place),
-            out.assumption,
-        ]
-        return ReadyCritic(out.module, shape, out.note, out.kind, out.invert, (*filter(None, guesses),), device, latent)
-    raise CheckpointError(
-        f"{snapshot.label}: the critic does not take the samples ({'; '.join(dict.fromkeys(failures))}); "
-        "use data of the size that it was trained on"
-    )
-
-
-def _set_aside(outputs: Mapping[Place, Tensor], chosen: Place) -> str:
-    """Which outputs beside the score were left: the head of an auxiliary classifier, features."""
-    others = [
-        f"{'.'.join(map(str, place))} {tuple(out.shape[1:])}" for place, out in outputs.items() if place != chosen
+    fit = fit_critic(original, snapshot, candidates, device, conditions)
+    places, how = fit.reading.places, fit.reading.how
+    critic: Module = Scores(fit.net, places) if how else OneScore(fit.net, places[0]) if places[0] else fit.net
+    out = read_output(critic, fit.arguments, snapshot.output)
+    module, invert = out.module, out.invert
+    if how is not None:
+        sizes = tuple(math.prod(shape) for shape in fit.reading.shapes)
+        module, invert = Reduced(module, sizes, how, inverts=invert), False
+    named = [name or "the condition" for name in conditions or {} if name not in dict(fit.conditions)]
+    guesses = [
+        f"critic input reshaped to {fit.shape}" if fit.packed == 1 and fit.shape != candidates[0] else "",
+        "the critic takes no labels" if fit.latent is not snapshot.latent else "",
+        f"the critic takes no condition {', '.join(named)}" if named else "",
+        *fit.assumptions,
+        fit.reading.assumption,
+        out.assumption,
     ]
-    if not others:
-        return ""
-    return f"critic output {'.'.join(map(str, chosen))} taken as the score, set aside: {', '.join(others)}"
+    return ReadyCritic(
+        module,
+        fit.shape,
+        "; ".join(filter(None, (out.note, fit.reading.note))),
+        out.kind,
+        invert,
+        (*filter(None, guesses),),
+        device,
+        fit.latent,
+        tuple(name for name, _ in fit.conditions),
+        fit.packed,
+    )

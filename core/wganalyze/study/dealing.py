@@ -7,10 +7,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
+import numpy as np
+
 from wganalyze.contracts.data import DataSource, Modes
 from wganalyze.contracts.samples import Points, Preprocessing, Samples, Scores, Split
-from wganalyze.contracts.snapshot import Snapshot
+from wganalyze.contracts.snapshot import Latent, Snapshot
 from wganalyze.errors import DataError
+from wganalyze.study.feeding import Fed, Feed, by_law
 
 MOST_TRAINING = 100_000
 """Samples that were trained on, among which neighbours are looked for."""
@@ -23,7 +26,9 @@ class Deal:
     Splits "x" and "x2" of every replicate hold ``n`` samples each; "fit" holds what is left, at least ``n``.
 
     ``text``: the source as the user named it. ``size_note``: why ``n`` is below the default, where nobody chose it.
-    ``stored``: the fewest samples that a snapshot stores in place of a generator. ``trained_on``: the data of training.
+    ``stored``: the fewest samples that a snapshot stores in place of a generator, or that it is given.
+    ``trained_on``: the data of training.
+    ``feed``: data that networks are given beside the samples; None: nothing.
     """
 
     source: DataSource
@@ -37,6 +42,7 @@ class Deal:
     size_note: str = ""
     stored: int | None = None
     trained_on: DataSource | None = None
+    feed: Feed | None = None
 
     @property
     def space(self) -> str:
@@ -46,7 +52,8 @@ class Deal:
     @property
     def data_id(self) -> str:
         """Digest of the data's content and preprocessing."""
-        content = [self.source.name, self.source.digest, asdict(self.preprocessing)]
+        content: list[object] = [self.source.name, self.source.digest, asdict(self.preprocessing)]
+        content += [] if self.feed is None else self.feed.digest
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
     @property
@@ -74,7 +81,22 @@ class Deal:
         drawn = self.source.draw(n, split, offset=self.offset(split), seed=self.seed)
         points = self.preprocessing.apply(drawn.values, self.source.shape)
         key = ("real", split.name, split.replicate, n)
-        return Samples(points, self.source.shape, drawn.labels, key, shared=True)
+        beside = {} if self.feed is None else self.feed.conditions_at(n, split, self.offset(split), self.seed)
+        return Samples(points, self.source.shape, drawn.labels, key, shared=True, conditions=beside)
+
+    def fed(self, latent: Latent, n: int, split: Split) -> Fed:
+        """What a generator is given for ``n`` samples of a split; samples of data as the critic would see them."""
+        if self.feed is None:
+            return by_law(self.seed)(latent, n, split)
+        fed, source = self.feed.fed(latent, n, split, self.offset(split), self.seed), self.feed.input
+        if source is None:
+            return fed
+        values = fed.z.reshape(n, -1)
+        if source is self.source:
+            values = self.preprocessing.apply(values, source.shape)
+        elif source.value_range is not None:
+            values = self.from_range(values, source.shape, source.value_range)
+        return replace(fed, z=values.astype(np.float32).reshape(fed.z.shape))
 
     def training(self) -> Samples:
         """Samples that the generator was trained on, up to MOST_TRAINING of them."""

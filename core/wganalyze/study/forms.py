@@ -18,9 +18,9 @@ class LabelsJoined(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, x: Tensor, labels: Tensor) -> Any:
+    def forward(self, x: Tensor, labels: Tensor, *others: Tensor) -> Any:
         """``x`` (n, d) gets the labels (n, k) as columns, an image (n, c, h, w) as constant planes."""
-        return self.net(join(x, labels))
+        return self.net(join(x, labels), *others)
 
 
 class OneScore(nn.Module):
@@ -33,10 +33,14 @@ class OneScore(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The output at ``place``."""
-        output = self.net(*inputs)
-        for key in self.place:
-            output = output[key]
-        return output  # type: ignore[no-any-return]
+        return at(self.net(*inputs), self.place)
+
+
+def at(output: Any, place: Place) -> Tensor:
+    """The tensor at a place of what a network returned."""
+    for key in place:
+        output = output[key]
+    return output  # type: ignore[no-any-return]
 
 
 def join(x: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -15,26 +15,27 @@ from wganalyze.contracts.data import Modes
 from wganalyze.contracts.network import notes_of
 from wganalyze.contracts.samples import Samples, Scores, Split, SplitName
 from wganalyze.contracts.study import Need
-from wganalyze.contracts.terms import Mode
+from wganalyze.contracts.terms import Mode, Role
 from wganalyze.errors import CheckpointError, NotMeasurable, WganalyzeError
 from wganalyze.statistics import Estimate, auc, student_t
 from wganalyze.study.critic import ReadyCritic, prepare_critic
 from wganalyze.study.dealing import Deal
+from wganalyze.study.feeding import Feeding, by_law
 from wganalyze.study.fingerprint import fingerprint
 from wganalyze.study.generator import generate
+from wganalyze.study.sharing import Cache, once
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
     from wganalyze.contracts.snapshot import Snapshot
+    from wganalyze.study.making import ReadyGenerator
     from wganalyze.transport import Transport
 
 T = TypeVar("T")
-Cache = dict[Hashable, Any]
-
 
 PROBES = 4
-HEAD, ORIENTATION = "head", "orientation"
+HEAD, ORIENTATION, SAMPLER = "head", "orientation", "sampler"
 """Of the cache: what was looked at has been assumed."""
 
 
@@ -47,6 +48,7 @@ class SnapshotStudy:
         self.device = device
         self.shared: Cache = {} if shared is None else shared
         self._own: Cache = {}
+        self.faults: dict[Role, BaseException] = {}
 
     # What there is
 
@@ -55,7 +57,13 @@ class SnapshotStudy:
         return not self.lacks(need)
 
     def lacks(self, need: Need) -> str:
-        """Why a need is not met, with the option that would meet it; "" where it is met."""
+        """Why a need is not met, with the option that would meet it; "" where it is met.
+
+        A network that was found to be broken raises here what it raised then: nobody works before it raises again.
+        """
+        role: Role = "critic" if need in (Need.SCORES, Need.GRADIENT, Need.CRITIC) else "generator"
+        if need is not Need.REAL and role in self.faults:
+            raise self.faults[role]
         if need is Need.REAL:
             return "" if self.deal else "no data: say --data NAME (wganalyze plugins lists the sources)"
         if need is Need.FAKE and self.snapshot.make_generator is None and self.deal and self.deal.source.is_pair:
@@ -205,18 +213,42 @@ class SnapshotStudy:
             return taken
         return replace(taken, points=self.deal.from_range(taken.points, taken.shape, self.snapshot.samples_range))
 
+    @property
+    def sampler(self) -> ReadyGenerator:
+        """The generator made ready: what it is given, and its answer as one tensor of samples."""
+        if self.snapshot.make_generator is None:
+            raise NotMeasurable(self.lacks(Need.GENERATOR))
+        return self.cached(SAMPLER, self._prepared)
+
+    def _prepared(self) -> ReadyGenerator:
+        from wganalyze.study.making import prepare_generator
+
+        wanted = None if self.deal is None else self.deal.source.shape
+        return prepare_generator(self.snapshot, self.device, wanted, self._feeding(0))
+
+    def _feeding(self, seed: int) -> Feeding:
+        """What generators are given: latents of this seed, or what the deal gives them."""
+        return by_law(seed) if self.deal is None or self.deal.feed is None else self.deal.fed
+
     def _generate(self, n: int, split: Split, mode: Mode) -> Samples:
-        samples, shape = generate(self.snapshot, n, split, seed=self.seed, device=self.device, mode=mode)
-        if self.deal is not None and samples.dim != self.dim:
-            raise CheckpointError(
-                f"{self.snapshot.label}: the generator makes samples of shape {shape}, the data are "
-                f"{self.deal.source.shape}; use data of the size it was trained on"
-            )
-        if self.deal is not None and _axes_differ(samples.shape, self.deal.source.shape):
-            raise CheckpointError(
-                f"{self.snapshot.label}: the generator makes samples of shape {shape}, the data are "
-                f"{self.deal.source.shape}; bring the data's axes into that order"
-            )
+        ready, feeding = self.sampler, self._feeding(self.seed)
+        samples, _ = generate(
+            self.snapshot, n, split, seed=self.seed, device=self.device, mode=mode, ready=ready, feeding=feeding
+        )
+        return self._fitting(samples)
+
+    def _fitting(self, samples: Samples) -> Samples:
+        """Generated samples, where the data are of their shape."""
+        if self.deal is None:
+            return samples
+        both = (
+            f"{self.snapshot.label}: the generator makes samples of shape {samples.shape}, "
+            f"the data are {self.deal.source.shape}"
+        )
+        if samples.dim != self.dim:
+            raise CheckpointError(f"{both}: say other --data, or another --generator")
+        if _axes_differ(samples.shape, self.deal.source.shape):
+            raise CheckpointError(f"{both}; bring the data's axes into that order")
         return samples
 
     # The critic
@@ -226,7 +258,15 @@ class SnapshotStudy:
         """The critic made ready: float64, eval, a final sigmoid cut; and the shape of its input."""
         if self.snapshot.make_critic is None:
             raise NotMeasurable(self.lacks(Need.CRITIC))
-        return self.cached(HEAD, lambda: prepare_critic(self.snapshot, self._input_shapes(), self.device))
+        return self.cached(HEAD, self._fitted_critic)
+
+    def _fitted_critic(self) -> ReadyCritic:
+        return prepare_critic(self.snapshot, self._input_shapes(), self.device, self._condition_shapes)
+
+    @property
+    def _condition_shapes(self) -> dict[str, tuple[int, ...]]:
+        feed = None if self.deal is None else self.deal.feed
+        return {} if feed is None else {name: source.shape for name, source in feed.conditions.items()}
 
     def _input_shapes(self) -> list[tuple[int, ...]]:
         shapes: list[tuple[int, ...]] = []
@@ -240,7 +280,8 @@ class SnapshotStudy:
             raise NotMeasurable("the shape of the critic's input is unknown without data and without a generator")
         flat = [(math.prod(shape),) for shape in shapes]
         squares = [(1, *shape) for shape in shapes if len(shape) == 2]
-        return list(dict.fromkeys([*shapes, *squares, *flat]))
+        volumes = [(1, *shape) for shape in shapes if len(shape) == 3]  # last: most shapes of three axes are images
+        return list(dict.fromkeys([*shapes, *squares, *flat, *volumes]))
 
     @property
     def critic(self) -> Module:
@@ -298,6 +339,8 @@ class SnapshotStudy:
     def assumptions(self) -> tuple[str, ...]:
         """Everything that was guessed about this snapshot, as far as it was needed until now."""
         assumed = list(self.snapshot.assumptions)
+        if SAMPLER in self._own:
+            assumed += self.sampler.assumptions
         if HEAD in self._own:
             assumed += self.head.assumptions
         if ORIENTATION in self._own:
@@ -326,10 +369,7 @@ class SnapshotStudy:
 
     def cached(self, key: Hashable, make: Callable[[], T], scope: Literal["snapshot", "data"] = "snapshot") -> T:
         """``make()``, once for each key: for this snapshot, or (scope "data": no network takes part) for the run."""
-        cache = self.shared if scope == "data" else self._own
-        if key not in cache:
-            cache[key] = make()
-        return cast(T, cache[key])
+        return once(self.shared if scope == "data" else self._own, key, make)
 
     @property
     def data_id(self) -> str:
@@ -339,13 +379,22 @@ class SnapshotStudy:
     @cached_property
     def fingerprint(self) -> str:
         """What the built networks do; new user code changes it."""
-        return fingerprint(self.snapshot, self._probe, lambda: self.head)
+        text = fingerprint(self.snapshot, self._probe, lambda: self.head, self._condition_shapes, self.faults)
+        if self.snapshot.make_generator is not None and "generator" not in self.faults:
+            try:
+                self._fitting(self._probe())
+            except CheckpointError as error:
+                self.faults["generator"] = error
+        return text
 
     def _probe(self) -> Samples:
         """A few samples of the generator, the same of any run: what it does, and of which shape."""
 
         def make() -> Samples:
-            return generate(self.snapshot, PROBES, Split("probe"), seed=0, device=self.device)[0]
+            ready, feeding = self.sampler, self._feeding(0)
+            return generate(
+                self.snapshot, PROBES, Split("probe"), seed=0, device=self.device, ready=ready, feeding=feeding
+            )[0]
 
         return self.cached("probe", make)
 

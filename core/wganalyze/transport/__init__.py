@@ -8,11 +8,11 @@ from wganalyze.transport.duality import (
     best_scaled_dual,
     c_transform_duals,
     dual_bounds,
-    entropic_c_transform,
     information,
     pair_slope,
     penalised_dual,
 )
+from wganalyze.transport.entropic import entropic_c_transform, entropic_c_transforms
 from wganalyze.transport.exact import Transport, wasserstein
 from wganalyze.transport.permutation import PermutationTest, permutation_pvalue, permutation_test
 
@@ -31,6 +31,7 @@ __all__ = [
     "dual_bounds",
     "dual_value",
     "entropic_c_transform",
+    "entropic_c_transforms",
     "feasible_potentials",
     "information",
     "pair_slope",

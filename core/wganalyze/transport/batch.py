@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import prange
 
 from wganalyze.transport.certificate import UNIT, CertificateError, certain, claimed, upper_end, within_rounding
-from wganalyze.transport.costs.compiled import ORDERED, PARALLEL, kernel
+from wganalyze.transport.costs.compiled import ORDERED, in_parallel, kernel
 from wganalyze.transport.costs.metrics import (
     Array,
     Metric,
@@ -93,7 +93,7 @@ def wasserstein_batch(
     value, lower, scale = np.empty(count), np.empty(count), np.empty(count)
     for part in _parts(count, n, chunk_bytes):
         x, y = (_directions(z) if metric == "cosine" else z for z in (xs[part], ys[part]))
-        with PARALLEL:
+        with in_parallel():
             _radii(x, scale[part])
         if metric == "cosine":
             scale[part] = np.minimum(1, 2 * scale[part] ** 2)
@@ -118,7 +118,7 @@ class _Batches:
 
     def solve(self, u: Array, v: Array, columns: npt.NDArray[np.int32], value: Array, lower: Array) -> None:
         """Fill these, as ``Transports`` has them."""
-        with PARALLEL:
+        with in_parallel():
             _solve_all(self.costs, u, v, columns, value, lower)
         value[:], lower[:] = self._bracket(np.arange(len(value)), u, columns, value, lower)
         wanting = np.arange(len(value))
@@ -140,7 +140,7 @@ class _Batches:
         capped = np.minimum(costs, ceiling[:, None, None]) / ceiling[:, None, None]
         new_u, new_v, new_columns = u[wanting], v[wanting], columns[wanting]
         new_value, new_lower = value[wanting], lower[wanting]
-        with PARALLEL:
+        with in_parallel():
             _solve_all(capped, new_u, new_v, new_columns, new_value, new_lower)
         new_u, new_v = new_u * ceiling[:, None], new_v * ceiling[:, None]
         paid = np.take_along_axis(costs, new_columns[..., None], axis=2)[..., 0].mean(axis=1)
@@ -195,7 +195,7 @@ def _costs(x: Array, y: Array, metric: Metric) -> Array:
     if metric not in ("euclidean", "cosine"):
         return np.stack([by_differences(a, b, metric) for a, b in zip(x, y, strict=True)])
     costs = np.empty((len(x), x.shape[1], y.shape[1]))
-    with PARALLEL:
+    with in_parallel():
         _squares(x, y, costs)
     return np.sqrt(costs, out=costs) if metric == "euclidean" else np.divide(costs, 2, out=costs)
 

@@ -206,24 +206,6 @@ def information(bounds: DualBounds, w1: float) -> float | None:
     return None if room <= 1e-9 * abs(w1) else (bounds.best - bounds.zero) / room
 
 
-def entropic_c_transform(
-    f: Array, x: Array, y: Array, epsilon: float, metric: str = "euclidean", block_bytes: int = BLOCK_BYTES
-) -> Array:
-    """f^{c,eps}(y_j) = -eps log((1/n) sum_i exp((f(x_i) - c(x_i, y_j)) / eps)), (m,) (1910.03875, eq. 12).
-
-    0 <= f^{c,eps} - f^c <= eps log n, so that it bounds the entropic cost and is NO lower bound of W1.
-    ``block_bytes``: what a block of costs takes.
-    """
-    from scipy.special import logsumexp
-
-    if not epsilon > 0:
-        raise ValueError(f"epsilon = {epsilon}: choose a number above 0")
-    total = np.full(len(y), -np.inf)
-    for rows, costs in cost_blocks(x, y, metric, block_bytes):
-        total = np.logaddexp(total, logsumexp((f[rows, None] - costs) / epsilon, axis=0))
-    return np.asarray(-epsilon * (total - np.log(len(x))))
-
-
 def penalised_dual(w1: float, penalty: float) -> float:
     """The raw dual W + W^2 / (2 lambda) of a critic penalised by lambda (|grad f| - 1)^2, between two Diracs.
 

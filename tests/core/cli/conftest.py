@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +122,16 @@ def _fresh_verbs() -> Iterator[None]:
     forget_verbs()
     yield
     forget_verbs()
+
+
+def until_closed(front: int) -> bytes:
+    """All that programs write to the other end of a terminal, until they have closed it."""
+    text = b""
+    while True:
+        try:
+            block = os.read(front, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            return text
+        if not block:
+            return text
+        text += block

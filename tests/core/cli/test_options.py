@@ -23,7 +23,7 @@ def request_of(verb: click.Command, *arguments: str) -> Request:
     """What a verb would carry out."""
     # A command keeps the help option of its first context, so that this one has the names of the group's.
     context = verb.make_context(verb.name, [*arguments], help_option_names=["-h", "--help"])
-    texts: dict[str, Any] = context.params
+    texts: dict[str, Any] = {name: value for name, value in context.params.items() if name != "prepare"}
     return make_request(texts.pop("path"), texts)
 
 
@@ -33,7 +33,7 @@ def test_what_is_unsaid_stays_unsaid(verb: click.Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "own"), [(run, {"debug"}), (inspect, {"debug", "as_json"}), (init, {"debug", "force"})]
+    ("verb", "own"), [(run, {"debug", "prepare"}), (inspect, {"debug", "as_json"}), (init, {"debug", "force"})]
 )
 def test_a_verb_has_an_option_for_every_fact_that_it_takes(verb: click.Command, own: set[str]) -> None:
     options = {option.name: option for option in verb.params if isinstance(option, click.Option)}
@@ -50,6 +50,12 @@ SAID: dict[str, tuple[list[str], Any]] = {
     "weights": (["--weights", "raw"], "raw"),
     "generator_mode": (["--generator-mode", "train"], "train"),
     "output": (["--output", "logit"], "logit"),
+    "reduce": (["--reduce", "min"], "min"),
+    "input": (["--input", "npz:a.npz#low"], "npz:a.npz#low"),
+    "condition": (
+        ["--condition", "npz:a.npz#e", "--condition", "mass=npz:a.npz#m"],
+        {"": "npz:a.npz#e", "mass": "npz:a.npz#m"},
+    ),
     "orientation": (["--orientation", "-1"], -1),
     "latent_law": (["--latent-law", "uniform"], "uniform"),
     "latent": (["--latent", "64,1,1"], (64, 1, 1)),
@@ -71,6 +77,7 @@ SAID: dict[str, tuple[list[str], Any]] = {
     "out": (["--out", "report"], Path("report")),
     "space": (["--space", "pixels", "--space", "m:f(1, 2)"], ("pixels", "m:f(1, 2)")),
     "device": (["--device", "cpu"], "cpu"),
+    "jobs": (["--jobs", "3"], 3),
     "options": (["--option", "a.b=1", "--option", "a.c=x=y"], {"a.b": Text("1"), "a.c": Text("x=y")}),
     "config": (["--config", "facts.toml"], Path("facts.toml")),
     "trust": (["--trust"], True),

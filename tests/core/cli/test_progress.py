@@ -11,10 +11,19 @@ from contextlib import contextmanager
 import pytest
 
 from wganalyze.cells.measuring import Outcome
+from wganalyze.cli import progress
 from wganalyze.cli.progress import Bars, Lines, make_progress
 
 
-def follow(lines: Lines) -> None:
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the display takes for the time, its only number."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    return now
+
+
+def follow(lines: Lines, clock: list[float]) -> None:
     """A run of five cells: two are reused."""
     lines.note("read this")
     lines.begin(5)
@@ -27,11 +36,12 @@ def follow(lines: Lines) -> None:
     ]
     for i, outcome in enumerate(outcomes):
         lines.cell(f"step_{i}", "exact-w")
+        clock[0] += outcome.seconds if outcome else 0.0
         lines.done(outcome)
 
 
-def test_a_line_for_each_computed_cell(capsys: pytest.CaptureFixture[str]) -> None:
-    follow(Lines(debug=False))
+def test_a_line_for_each_computed_cell(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    follow(Lines(debug=False), clock)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
@@ -42,18 +52,20 @@ def test_a_line_for_each_computed_cell(capsys: pytest.CaptureFixture[str]) -> No
     ]
 
 
-def test_a_trace_only_with_debug(capsys: pytest.CaptureFixture[str]) -> None:
-    follow(Lines(debug=True))
+def test_a_trace_only_with_debug(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    follow(Lines(debug=True), clock)
     assert "Traceback: here" in capsys.readouterr().err.splitlines()
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(10.0, "10 s"), (89.0, "89 s"), (90.0, "2 min"), (3600.0, "60 min")])
-def test_time_left(seconds: float, left: str) -> None:
+def test_time_left(seconds: float, left: str, clock: list[float]) -> None:
+    """By the time that has passed, whatever cells took: several processes compute several at once."""
     lines = Lines(debug=False)
     lines.begin(2)
     assert lines.left() == ""
     lines.cell("s", "a")
-    lines.done(Outcome("ok", seconds=seconds))
+    clock[0] += seconds
+    lines.done(Outcome("ok", seconds=2 * seconds))
     assert lines.left() == left
     lines.done(None)
     assert lines.left() == ""
@@ -76,13 +88,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     yield stream
 
 
-def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    with terminal(monkeypatch) as stream, make_progress() as progress:
-        assert isinstance(progress, Bars)
-        follow(progress)
-        progress.note("a [red]name[/red]")
-        assert progress.bar.tasks[0].completed == progress.bar.tasks[0].total == 5
-        assert progress.bar.tasks[0].description == "step_4 exact-w, 2 s left"
+def test_a_bar_on_a_terminal(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as stream, make_progress() as bars:
+        assert isinstance(bars, Bars)
+        follow(bars, clock)
+        bars.note("a [red]name[/red]")
+        assert bars.bar.tasks[0].completed == bars.bar.tasks[0].total == 5
+        assert bars.bar.tasks[0].description == "step_4 exact-w, 2 s left"
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
     for line in ("read this", "step_2 exact-w FAILED: it broke", "step_3 exact-w skipped: no critic"):
         assert line in text
@@ -93,6 +105,6 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lines_where_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with make_progress(debug=True) as progress:
-        assert type(progress) is Lines
-        assert progress.debug
+    with make_progress(debug=True) as lines:
+        assert type(lines) is Lines
+        assert lines.debug

@@ -130,3 +130,21 @@ def test_debug_shows_where_a_cell_failed(command: Command, trainer: Any, write_p
     assert debugged.code == 1
     assert debugged.err.count("Traceback") == 2
     assert "breaking.py" in debugged.err
+
+
+def test_what_is_broken_is_told_once(command: Command, trainer: Any) -> None:
+    """In the log for each snapshot, in the report for all analyzers and snapshots."""
+    source = trainer.factories.read_text()
+    trainer.factories.write_text(source.replace("nn.Linear(4, 64)", "nn.Linear(4, 64).nothing"))
+    answer = command(*trainer.run("--only", "snapshot,exact-w,quality", "--range", "-1,1"))
+    assert answer.code == 1
+    reason = "'Linear' object has no attribute 'nothing'"
+    lines = [line for line in answer.err.splitlines() if line.startswith("[")]
+    assert len(lines) == 6
+    assert [reason in line for line in lines] == [True, False, False] * 2
+    assert sum(line.endswith(": the same") for line in lines) == 4
+    assert answer.out.count(reason) == 1
+    (told,) = [line for line in answer.out.splitlines() if reason in line]
+    assert told.startswith("failed ")
+    missing = [name for name in ("snapshot", "exact-w", "quality", "step_2", "step_10") if name not in told]
+    assert (missing, told) == ([], told)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tests.core.cli.conftest import until_closed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter on Windows")
 
@@ -145,10 +146,27 @@ def test_a_script_ends_when_nothing_is_new(watcher: Watcher) -> None:
     assert watcher.said("watching ")
 
 
+def test_a_page_is_kept_current_and_is_whole_at_last(watcher: Watcher, tmp_path: Path) -> None:
+    page = tmp_path / "run.html"
+    process = watcher.start("--page", str(page), "--until", "2")
+    watcher.train("1").wait()
+    watcher.until(page.exists)
+    assert 'http-equiv="refresh"' in page.read_text()
+    watcher.train("2").wait()
+    process.communicate(timeout=120)
+    assert process.returncode == 0, watcher.log.read_text()
+    text = page.read_text()
+    assert 'http-equiv="refresh"' not in text
+    assert "step_1" in text
+    assert "step_2" in text
+    assert watcher.said(f"page: {page}")
+
+
 def test_nothing_to_analyse_is_one(watcher: Watcher) -> None:
     process = watcher.start("--idle", "0.3s")
     out, _ = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
+    assert watcher.said("nothing was analysed; wganalyze inspect")
 
 
 def test_on_a_terminal_there_is_a_table(watcher: Watcher, tmp_path: Path) -> None:
@@ -164,15 +182,7 @@ def test_on_a_terminal_there_is_a_table(watcher: Watcher, tmp_path: Path) -> Non
         [sys.executable, "-c", code, *words, *sizes], stdout=back, stderr=back, text=True, env=environment
     )
     os.close(back)
-    shown = b""
-    while True:
-        try:
-            block = os.read(front, 65536)
-        except OSError:  # Linux's way to say that the other end is closed
-            break
-        if not block:
-            break
-        shown += block
+    shown = until_closed(front)
     assert watcher.process.wait() == 0
     text = shown.decode(errors="replace")
     assert text.count("W1 [95% CI]") >= 2  # the table while it went, and the report at the end
@@ -185,7 +195,9 @@ def test_on_a_terminal_there_is_a_table(watcher: Watcher, tmp_path: Path) -> Non
     [
         (["--every", "soon"], "--every soon: write a time, as 20s, 2m or 1h"),
         (["--idle", "0"], "--idle 0: write a time, as 20s, 2m or 1h"),
+        (["--page", "nowhere/run.html"], "--page nowhere/run.html: there is no folder nowhere"),
         (["--only", "nothing"], "no analyzer is called 'nothing'"),
+        (["--jobs", "2"], "--jobs: watch analyses one snapshot after the other, as they come; leave it out"),
     ],
 )
 def test_what_is_asked_wrongly(trainer: Any, command: Any, option: list[str], problem: str) -> None:

@@ -41,3 +41,20 @@ def test_the_parameters_of_a_part_are_all_elements(shapes: dict[str, tuple[int, 
 def test_what_a_part_holds_is_known_by_its_readers(readers: list[str], program: bool, content: bool) -> None:
     part = Part(Path("a.pt"), "kind", facts={"epoch": 3}, **dict.fromkeys(readers, nn.Identity))  # type: ignore[arg-type]
     assert (part.is_program, part.has_content) == (program, content)
+
+
+@pytest.mark.parametrize(
+    ("readers", "takes"),
+    [
+        (["read_tensors"], True),
+        (["fill"], True),
+        (["read_module"], False),
+        (["read_module", "fill"], True),
+        (["read_module", "read_weights"], True),
+        (["read_samples"], False),
+    ],
+)
+def test_what_a_factory_can_take(readers: list[str], takes: bool) -> None:
+    part = Part(Path("a.pt"), "kind", **dict.fromkeys(readers, nn.Identity))  # type: ignore[arg-type]
+    assert part.takes_factory is takes
+    assert part.is_program == ("read_module" in readers), "and it stays a program"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Trainer:
             torch.save(nets[role].state_dict(), path)
             os.utime(path, (time.time() - age,) * 2)
 
-    def watch(self, **more: Any) -> Watch:
+    def watch(self, page: Path | None = None, **more: Any) -> Watch:
         """Not yet looked."""
         said = {
             "data": "digits",
@@ -74,7 +75,7 @@ class Trainer:
             **more,
         }
         said = {name: value for name, value in said.items() if value is not None}
-        return watched(Request(self.folder, from_python(said)), self.events, SETTLE)
+        return watched(Request(self.folder, from_python(said)), self.events, SETTLE, page)
 
 
 @pytest.fixture
@@ -315,6 +316,46 @@ def test_an_error_of_ours_is_not_hidden(trainer: Trainer, monkeypatch: pytest.Mo
     monkeypatch.setattr(watching, "run_on", broken)
     with pytest.raises(WganalyzeError, match="no way"):
         looks(watch)
+
+
+# A page
+
+
+def test_a_page_is_current_after_each_analysis(trainer: Trainer) -> None:
+    """It lies in the folder that is followed, which has no end of it."""
+    page = trainer.folder / "run.html"
+    trainer.save(1)
+    watch = trainer.watch(page)
+    assert looks(watch) == ["step_1"]
+    assert "step_1" in page.read_text()
+    trainer.save(2)
+    assert looks(watch) == ["step_2"]
+    text = page.read_text()
+    assert "step_2" in text
+    assert text.count('http-equiv="refresh"') == 1
+    watch.follow(SETTLE, lambda _, since: since > 0.3)
+    assert page.read_text() == text.replace(re.search(r'<meta http-equiv="refresh".*\n', text)[0], "").replace(  # type: ignore[index]
+        re.search(r'<p class="line">Kept current.*\n', text)[0],
+        "",  # type: ignore[index]
+    )
+    assert trainer.events.notes == []
+
+
+def test_a_page_that_cannot_be_written_ends_nothing(trainer: Trainer) -> None:
+    page = trainer.folder.parent / "pages" / "run.html"
+    page.parent.mkdir()
+    trainer.save(1)
+    watch = trainer.watch(page)
+    page.parent.rmdir()
+    assert looks(watch) == ["step_1"]
+    trainer.save(2)
+    assert looks(watch) == ["step_2"]
+    (line,) = trainer.events.notes
+    assert line.startswith(f"--page {page}: cannot be written (No such file or directory)")
+    page.parent.mkdir()
+    watch.close()
+    assert "step_2" in page.read_text()
+    assert watch.exit_code == 0
 
 
 # The end

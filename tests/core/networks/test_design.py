@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from wganalyze.contracts.architecture import Architecture
@@ -82,6 +83,37 @@ def test_a_program_that_can_also_fill_a_model_leaves_the_choice_to_the_user(fact
         design = find_design(Piece(both), said, "critic", NONE, Permission(trust=True))
         assert isinstance(design, Design)
         assert isinstance(build(Piece(both), design, "critic"), kind)
+
+
+def test_a_factory_that_is_named_takes_the_weights_of_a_program_which_does_not_run(
+    factory_file: FactoryFile, network: MakeNetwork
+) -> None:
+    def run() -> nn.Module:
+        raise AssertionError("it ran")
+
+    stored = network(3).state_dict()
+    program = Part(Path("c.pt"), "pickled", read_module=run, read_weights=lambda: stored)
+    refused = find_design(Piece(program), None, "critic", NONE, Permission())
+    assert refused == Unknown(
+        "c.pt is a program (pickled); --trust runs it, or name a factory, which takes its weights alone"
+    )
+    layers = "nn.Linear(3, 4), nn.BatchNorm1d(4), nn.LeakyReLU(0.2), nn.Linear(4, 1)"
+    net = factory_file(f"from torch import nn\ndef make():\n    return nn.Sequential({layers})")
+    for permission in (Permission(), Permission(trust=True)):
+        design = find_design(Piece(program), net, "critic", NONE, permission)
+        assert isinstance(design, Design)
+        filled = build(Piece(program), design, "critic").state_dict()
+        assert filled.keys() == stored.keys()
+        assert all(torch.equal(filled[key], stored[key]) for key in stored)
+
+
+def test_a_factory_that_cannot_take_a_program_is_not_left_out_silently() -> None:
+    program = Part(Path("c.onnx"), "onnx", read_module=nn.Identity, runs_code=False)
+    design = find_design(Piece(program), Net("train:Critic"), "critic", NONE, Permission())
+    assert isinstance(design, Design)
+    assert design.text() == "its own program"
+    said = "critic: c.onnx (onnx) runs as its own program, which train:Critic cannot take apart"
+    assert design.assumptions == (said,)
 
 
 def test_an_architecture_that_is_named_is_the_installed_one(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wganalyze.errors import TrustError, UsageError
-from wganalyze.networks.factories import Net, import_factory
+from wganalyze.networks.factories import Net, import_factory, import_named
 
 SOURCE = """
 import helper_of_train
@@ -134,14 +134,18 @@ def test_a_module_that_raises_is_a_usage_error(train: Path, body: str, reason: s
     train.write_text(body + "\n")
     before = list(sys.path)
     with pytest.raises(UsageError, match=rf"--critic: importing .*train\.py failed \({reason}"):
-        import_factory(Net(f"{train}:make"), "--critic")
+        import_named(Net(f"{train}:make"), "--critic")  # as data are: all of it is run
     assert sys.path == before
 
 
 def test_an_untrusted_factory_is_not_imported(train: Path) -> None:
-    train.write_text("import pathlib\npathlib.Path(__file__).with_name('was_run').touch()\nmake = dict\n")
+    train.write_text(
+        "import pathlib\n"
+        "def marked(make):\n    pathlib.Path(__file__).with_name('was_run').touch()\n    return make\n"
+        "@marked\ndef make(): ...\n"
+    )
     net = Net("train.py:make", trusted=False, folder=train.parent)
-    with pytest.raises(TrustError, match=r"names the factory train\.py:make; .*--trust .*--critic train\.py:make"):
+    with pytest.raises(TrustError, match=r"names the factory train\.py:make; .*--trust .*--critic .*train\.py:make"):
         import_factory(net, "--critic")
     assert not (train.parent / "was_run").exists()
     import_factory(Net("train.py:make", folder=train.parent), "--critic")

@@ -75,3 +75,26 @@ def test_layouts_lose_what_all_keys_share() -> None:
 def test_a_long_list_is_cut() -> None:
     assert few([*"abcdef"]) == "a, b, c, d, e, f"
     assert few([*"abcdefgh"]) == "a, b, c, d, e, f and 2 more"
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.bfloat16, torch.complex64, torch.float64])
+def test_nan_of_any_type_is_named(dtype: torch.dtype) -> None:
+    for value, is_good in ((1.0, True), (float("nan"), False)):
+        tensors = {"w": torch.full((2, 2), value).to(dtype), "n": torch.ones(2, dtype=torch.int64)}
+        piece = Piece(Part(Path("g.pt"), "test", read_tensors=lambda tensors=tensors: tensors))  # type: ignore[misc]
+        if is_good:
+            assert piece.tensors() == tensors
+            continue
+        with pytest.raises(CheckpointError, match="NaN or infinity in w"):
+            piece.tensors()
+
+
+def test_plain_keys_are_those_of_the_network_alone() -> None:
+    keys = {
+        "module.main._orig_mod.0.parametrizations.weight.original0": TensorSpec((4, 1), "float32"),
+        "module.main._orig_mod.0.parametrizations.weight.original1": TensorSpec((4, 3), "float32"),
+        "module.main._orig_mod.0.bias": TensorSpec((4,), "float32"),
+        "n_averaged": TensorSpec((), "int64"),
+    }
+    plain = Piece(Part(Path("g.pt"), "test", keys=keys)).plain_keys
+    assert {key: spec.shape for key, spec in plain.items()} == {"main.0.weight": (4, 3), "main.0.bias": (4,)}

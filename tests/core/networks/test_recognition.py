@@ -48,6 +48,23 @@ def test_an_architecture_is_recognised_and_built(
     assert not any(p.requires_grad for p in module.parameters())
 
 
+@pytest.mark.parametrize("wrap", ["_orig_mod", "_fsdp_wrapped_module", "module"])
+def test_wrappers_within_and_counters_beside_hide_nothing(
+    wrap: str,
+    part: MakePart,
+    assert_loaded: AssertLoaded,
+    knowing: Knowing,
+    weights: dict[str, Tensor],
+) -> None:
+    wrapped = {".".join([*key.split(".")[:-1], wrap, key.split(".")[-1]]): t for key, t in weights.items()}
+    averaged = {"n_averaged": torch.tensor(3)} | {f"module.{key}": t for key, t in wrapped.items()}
+    for stored in (wrapped, averaged):
+        piece = Piece(part(stored))
+        design = find_design(piece, None, "critic", knowing("scaled"), Permission())
+        assert isinstance(design, Design)
+        assert_loaded(build(piece, design, "critic"), weights)
+
+
 def raising(error: BaseException) -> Callable[..., Any]:
     """A method of a stranger with a fault."""
 

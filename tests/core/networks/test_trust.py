@@ -84,3 +84,11 @@ def test_a_factory_that_lay_beside_the_checkpoints_is_forbidden() -> None:
     reason = forbidden_factory(Net("a.py:B", trusted=False), "critic")
     assert reason.startswith("wganalyze.toml beside the checkpoints names the factory a.py:B; --trust imports it")
     assert reason.endswith("or say --critic a.py:B")
+
+
+def test_the_advice_on_a_factory_beside_the_checkpoints_works_in_the_working_folder(tmp_path: Path) -> None:
+    """Its file is named as it lies; a copy in the working folder would be another one."""
+    (tmp_path / "a.py").write_text("class B: ...\n")
+    net = Net("a.py:B(3, 'x:y')", trusted=False, folder=tmp_path)
+    assert forbidden_factory(net, "critic").endswith(f"or say --critic {tmp_path / 'a.py'}:B(3, 'x:y')")
+    assert forbidden_factory(Net("a:B", trusted=False, folder=tmp_path), "critic").endswith("--critic a:B")

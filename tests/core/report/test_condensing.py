@@ -32,9 +32,19 @@ def test_the_last_step_of_each_folder_speaks() -> None:
 
 
 def test_the_last_is_the_last_of_those_that_have_the_finding() -> None:
-    rows = [finding("a", 1, "missing", "3 clusters"), finding("b", 2, "other", "x"), finding("c", 3, "other", "y")]
+    rows = [
+        finding("a", 1, "missing", "3 clusters"),
+        finding("b", 2, "other", "x 1"),
+        finding("c", 3, "other", "x 2.5"),
+    ]
     told = condense(pd.DataFrame(rows), ["a", "b", "c"])
-    assert [(line.message, line.earlier) for line in told] == [("3 clusters", 0), ("y", 1)]
+    assert [(line.message, line.earlier) for line in told] == [("3 clusters", 0), ("x 2.5", 1)]
+
+
+def test_no_step_speaks_for_another_that_says_something_else() -> None:
+    rows = [finding("a", 1, "far", "W1 4.1 [4.0, 4.2]: above"), finding("b", 2, "far", "W1 3.4 [3.3, 3.5]: open")]
+    told = condense(pd.DataFrame(rows), ["a", "b"])
+    assert [(line.labels, line.earlier) for line in told] == [(("a",), 0), (("b",), 0)]
 
 
 def test_snapshots_without_a_step_each_speak_and_are_joined_where_they_say_the_same() -> None:
@@ -49,9 +59,9 @@ def test_snapshots_without_a_step_each_speak_and_are_joined_where_they_say_the_s
 
 
 def test_several_findings_of_one_code_in_one_snapshot_all_stay() -> None:
-    rows = [finding(label, step, "layer", f"{label} {i}") for step, label in enumerate("ab") for i in range(2)]
+    rows = [finding(label, step, "layer", f"{step} of {i}") for step, label in enumerate("ab") for i in range(2)]
     told = condense(pd.DataFrame(rows), ["a", "b"])
-    assert [(line.message, line.earlier) for line in told] == [("b 0", 1), ("b 1", 1)]
+    assert [(line.message, line.earlier) for line in told] == [("1 of 0", 1), ("1 of 1", 1)]
 
 
 def test_levels_come_in_order_and_assumptions_are_left_to_their_own_section() -> None:

@@ -105,7 +105,15 @@ def test_what_is_no_report_is_refused(kind: str, tmp_path: Path) -> None:
         (path / "G.pt" if kind == "checkpoints" else path).write_text("x")
     with pytest.raises(UsageError) as caught:
         open_report(path)
-    assert str(caught.value) == f"{path}: no report (it has no _plan.json); wganalyze run PATH --out {path} makes one"
+    out = "" if kind in ("a file", "checkpoints") else f" --out {path}"  # nobody's file is written over
+    assert str(caught.value) == f"{path}: no report (it has no _plan.json); wganalyze run PATH{out} makes one"
+
+
+def test_the_report_beside_checkpoints_is_named(report: Path, write_cell: WriteCell) -> None:
+    write_cell(report)
+    checkpoints = report.with_name(report.name.removesuffix("-report"))
+    with pytest.raises(UsageError, match=f"{checkpoints}: no report, but {report} is one"):
+        open_report(checkpoints)
 
 
 def test_a_report_that_is_planned_and_has_no_cells_yet_is_empty(report: Path, write_cell: WriteCell) -> None:

@@ -35,3 +35,10 @@ def test_of_two_facts_of_a_name_the_one_that_lies_less_deep_counts() -> None:
     facts = {"a.b.seed": 1, "seed": 3, "a.seed": 2}
     (run,) = training_runs({"snapshots": [entry("a/1", 1, **facts)]}, "r").values()
     assert run.seed == 3
+
+
+def test_runs_that_share_a_folder_are_told_apart_by_what_is_known_of_them() -> None:
+    facts = [{"method": "gp", "seed": 0}, {"method": "gp", "seed": 1}, {"seed": 2}, {}]
+    entries = [entry(f"a/{step}", step, **known) for step, known in enumerate(facts)]
+    names = [run.name for run in training_runs({"snapshots": entries}, "r").values()]
+    assert names == ["a (gp, seed 0)", "a (gp, seed 1)", "a (seed 2)", "a"]

@@ -144,7 +144,9 @@ def test_the_first_generator_that_works_shows_the_range(trainer: Any) -> None:
     (failed,) = report.measurements[report.measurements["status"] == "failed"].itertuples()
     assert failed.snapshot == "step_2"
     assert str(failed.message).startswith("G_step_2.pt: NaN or infinity in 0.weight")
-    assert any("the generator of step_10 ends between" in t for t in report.run["snapshots"][0]["assumptions"])
+    assert any(
+        "the samples of the generator of step_10 lie between" in t for t in report.run["snapshots"][0]["assumptions"]
+    )
 
 
 def test_where_no_generator_works_the_run_does_not_start(trainer: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
-from wganalyze.running.opened import everything_said, nothing_found, open_request
+from wganalyze.running.opened import everything_said, nothing_found, open_request, was_followed
 from wganalyze.running.request import Request
 from wganalyze.settings.facts import Said
 
@@ -147,3 +147,26 @@ def test_a_factory_in_one_is_imported_with_trust_alone(side_by_side: Path) -> No
     snapshots = open_request(Request(side_by_side)).snapshots
     (reason,) = {s.missing["generator"] for s in snapshots if s.label.startswith("gan")}
     assert "--trust imports it" in reason
+
+
+@pytest.mark.parametrize(
+    ("said", "followed"),
+    [
+        (Said(), False),
+        (Said(trust=True), True),
+        (Said(allow=("m:G", "m:Block")), True),
+        (Said(allow=("m.G", "m.Block", "other:X")), True),
+        (Said(allow=("m:G",)), False),
+        (Said(allow=("other:G", "m:Block")), False),
+    ],
+)
+def test_advice_that_was_followed_is_not_given_again(said: Said, followed: bool) -> None:
+    problem = "reading it runs code (m.G); give --trust, --allow m:G --allow m:Block if you know this code, or save it"
+    assert was_followed(problem, said) is followed
+    assert not was_followed("it was cut off", said)
+
+
+def test_a_class_of_a_script_is_allowed_by_the_module_that_it_is_in() -> None:
+    problem = "give --trust, --allow MODULE:G (MODULE: the script that defined it) if you know this code"
+    assert was_followed(problem, Said(allow=("train:G",)))
+    assert not was_followed(problem, Said(allow=("train:H",)))

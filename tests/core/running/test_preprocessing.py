@@ -94,7 +94,7 @@ def test_a_map_that_makes_no_sense_is_a_usage_error(bytes_: FiniteSource, said: 
 def test_the_range_is_read_off_the_generator_and_said(bytes_: FiniteSource, last: nn.Module, name: str) -> None:
     mapped, assumptions = choose_preprocessing(bytes_, Said(), ending_in(last))
     assert mapped.name == name
-    assert f"data brought to {name}: the generator of first ends between" in assumptions[0]
+    assert f"data brought to {name}: the samples of the generator of first lie between" in assumptions[0]
 
 
 def test_a_generator_of_no_usual_range_must_be_explained(bytes_: FiniteSource) -> None:

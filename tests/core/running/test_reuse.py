@@ -25,6 +25,19 @@ def test_what_did_not_change_is_reused_and_said(trainer: Any, write_analyzers: W
     assert f"6 of 6 cells were reused from {trainer.report}" in trainer.events.notes
 
 
+def test_good_results_that_a_failed_run_hides_are_kept_and_said(trainer: Any) -> None:
+    good = trainer.run("snapshot", range=(-1, 1)).summary
+    trainer.edit("0.2", "0.2, no_such_argument=1")
+    broken = trainer.run("snapshot", range=(-1, 1))
+    assert broken.run["cells"]["failed"] == 3
+    (note,) = [note for note in trainer.events.notes if "hidden by what failed" in note]
+    assert note.startswith(f"3 earlier results are kept in {trainer.report}")
+    trainer.edit("0.2, no_such_argument=1", "0.2")
+    again = trainer.run("snapshot", range=(-1, 1))
+    assert again.run["cells"] == {"ok": 0, "failed": 0, "skipped": 0, "reused": 3}
+    pd.testing.assert_frame_equal(again.summary, good)
+
+
 def change_slope(trainer: Any) -> None:
     trainer.edit("0.2", "0.1")
 
@@ -75,7 +88,8 @@ def test_a_module_that_was_edited_is_imported_anew(trainer: Any, monkeypatch: py
 
 def test_the_module_of_factories_runs_once_a_run(trainer: Any) -> None:
     log = trainer.factories.with_name("imports.log")
-    trainer.edit("from torch import nn", f"open({str(log)!r}, 'a').write('x')\nfrom torch import nn")
+    definition = f"class Log:\n    open({str(log)!r}, 'a').write('x')"
+    trainer.edit("from torch import nn", f"from torch import nn\n{definition}\n")
     for runs in (1, 2):
         trainer.run()
         assert log.read_text() == "x" * runs

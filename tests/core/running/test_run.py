@@ -207,7 +207,7 @@ def test_nothing_fails_where_nothing_is_wrong(marked: Any) -> None:
 def test_a_critic_that_asserts_the_size_of_its_batch(marked: Any) -> None:
     marked.edit("nn.Sequential(nn.Linear(64", "Picky(nn.Linear(64")
     report = marked.run(*ANALYZERS)
-    assert failures(report) == {("step_10", "scoring"): "AssertionError: tens of samples"}
+    assert failures(report) == {("step_10", "scoring"): "AssertionError: tens of samples, factories.py line 10"}
     assert report.run["cells"]["ok"] == 8
 
 

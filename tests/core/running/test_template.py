@@ -29,7 +29,8 @@ EXAMPLES = Said(
     data="NAME:ARGUMENT", held_out=True, training_data="NAME:ARGUMENT", only=("NAME",), skip=("NAME",), n=2000,
     budget=300.0, replicates=5, seed=0,
     options={"ANALYZER.KEY": "VALUE"}, classes=10, label_encoding="index", generator_mode="eval", weights="raw",
-    output="score", orientation=1, gradient_penalty=10.0,
+    output="score", orientation=1, gradient_penalty=10.0, reduce="mean", input="data",
+    condition={"PARAMETER": "NAME:ARGUMENT"},
 )  # fmt: skip
 
 

@@ -41,6 +41,45 @@ def test_means_and_deviations(value: Any, expected: tuple[tuple[float, ...], tup
     assert values.mean_std(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("normal", "normal"),
+        ("uniform", "uniform"),
+        ("uniform:-1,1", "uniform"),
+        ("uniform:0,1", "uniform:0,1"),
+        ("uniform: 0.5, 2e3", "uniform:0.5,2000"),
+    ],
+)
+def test_a_law_is_read_back(text: str, law: str) -> None:
+    assert values.law(text) == values.law(law) == law
+
+
+@pytest.mark.parametrize("value", ["gauss", "uniform:", "uniform:1", "uniform:1,0", "normal:0,1", "", 5, None])
+def test_what_is_no_law(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"choose one of: normal, uniform|LOW < HIGH"):
+        values.law(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("npz:a.npz#e", {"": "npz:a.npz#e"}),
+        (("npz:a.npz#e", "mass=npz:a=b.npz#m"), {"": "npz:a.npz#e", "mass": "npz:a=b.npz#m"}),
+        ("npy:C:/x=1/e.npy", {"": "npy:C:/x=1/e.npy"}),
+        ({"mass": "npy:m.npy"}, {"mass": "npy:m.npy"}),
+    ],
+)
+def test_conditions(value: Any, expected: dict[str, str]) -> None:
+    assert values.conditions(value) == expected
+
+
+@pytest.mark.parametrize("value", [("npy:a", "npy:b"), ("m=npy:a", "m=npy:b"), "", {"m": 3}, 5])
+def test_what_is_no_condition(value: Any) -> None:
+    with pytest.raises(ValueError, match="name"):
+        values.conditions(value)
+
+
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=4))
 def test_a_shape_is_read_back(shape: list[int]) -> None:
     for value in (",".join(map(str, shape)), shape, tuple(shape), np.array(shape)):

@@ -76,6 +76,8 @@ def saved(content: Any) -> Any:
         return {"weight": torch.full(shape, value), "bias": torch.full(shape[:1], value)}
     if isinstance(content, dict) and content and all(isinstance(key, str) and key.endswith(".") for key in content):
         return {prefix + key: t for prefix, net in content.items() for key, t in saved(net).items()}
+    if isinstance(content, list | tuple):
+        return type(content)(saved(value) for value in content)
     return {key: saved(value) for key, value in content.items()} if isinstance(content, dict) else content
 
 

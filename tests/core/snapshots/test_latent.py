@@ -112,3 +112,37 @@ def test_weights_that_fill_a_model_have_their_axes_as_keras_has_them(
         fill=lambda _: nn.Identity(),
     )
     assert assembled(part, said=Said(generator=Net("a:b"))).only.latent.shape == latent
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ([nn.ConvTranspose1d(100, 8, 4), nn.ConvTranspose1d(8, 1, 4)], (100, 1)),
+        ([nn.Conv1d(80, 8, 7), nn.ConvTranspose1d(8, 4, 4), nn.Linear(4, 3)], ()),
+        ([nn.Linear(6, 8), nn.ConvTranspose1d(8, 1, 4)], (6,)),
+    ],
+)
+def test_the_latent_of_a_network_of_series(opened: Make, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
+    said = Said(generator=Net(factory="torch.nn:Identity"))
+    assert opened(said, **{"G.pt": nn.Sequential(*layers).state_dict()}).only.latent.shape == shape
+
+
+def test_a_generator_of_images_lacks_what_it_is_given(opened: Make) -> None:
+    stored = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3)).state_dict()
+    plain = Said(generator=Net(factory="torch.nn:Identity"))
+    snapshot = opened(plain, **{"G.pt": stored}).only
+    assert snapshot.make_generator is None
+    assert "0.weight, is a Conv2d that takes images of 3 channels" in snapshot.missing["generator"]
+    for more in (Said(input="data"), Said(latent=(3, 8, 8))):
+        given = opened(Said(**{**plain, **more}), **{"G.pt": stored}).only
+        assert given.make_generator is not None
+    assert opened(Said(**plain, input="data"), **{"G.pt": stored}).only.latent.shape == ()
+
+
+def test_a_program_of_images_lacks_them_too(assembled: Make) -> None:
+    snapshot = assembled(program("generator.onnx", Input("picture", (None, 3, 64, 64)))).only
+    assert snapshot.missing["generator"].startswith(
+        "generator.onnx: its input picture takes images (3, 64, 64): it maps"
+    )
+    said = Said(input="data")
+    assert assembled(program("generator.onnx", Input("x", (None, 3, 64, 64))), said=said).only.make_generator

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from wganalyze.snapshots.naming import Named, Step, bare, is_filler, read_name, read_step, words
+from wganalyze.snapshots.naming import (
+    Named,
+    Step,
+    bare,
+    is_filler,
+    names_both,
+    read_name,
+    read_step,
+    series_of,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -160,3 +170,67 @@ def test_a_step_in_a_container_of_networks(container: str) -> None:
 @pytest.mark.parametrize("container", ["args", "config", "hyper_parameters", "params", "opt.G", "model.args"])
 def test_a_setting_is_no_step(container: str) -> None:
     assert read_step({f"{container}.iter": 800_000, f"{container}.step": 9}, "x_5", []) == Step(5, "", "the name 'x_5'")
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        "mp_rank_00_model_states", "zero_pp_rank_0_mp_rank_00_G", "G_shard_3", "model-00001-of-00004", "G_world_size_8",
+        "G_gpu-0", "G_fold_2", "netG_seed-3", "G_trial_7", "run_2_G", "G_v_2", "G_v2", "netG_28x28", "netG_28_x_28",
+        "G_64px", "G_64_px", "ffhq-256", "celeba_64_G", "cifar-10", "stylegan2-ffhq-512", "G_nz_100", "G_lr_1e-4",
+        "wgan.v1.2", "G_lr_0.0002", "2023-05-01_12-30-00_G", "class_3_G",
+    ],
+)  # fmt: skip
+def test_numbers_of_other_things_are_no_steps(stem: str) -> None:
+    assert read_step({}, stem, []) is None
+    step = read_step({}, f"{stem}_step_70", [])
+    assert step is not None
+    assert (step.number, step.unit) == (70, "step")
+
+
+@pytest.mark.parametrize(
+    ("stem", "number"),
+    [
+        ("G_100_loss_0.53", 100),
+        ("cifar_10_G_500", 500),
+        ("shard_3_G_1000", 1000),
+        ("wgan_gp_1000", 1000),
+        ("epoch_10.5000", 10),
+        ("mnist_30", 30),
+        ("x_5", 5),
+    ],
+)
+def test_a_step_stands_among_other_numbers(stem: str, number: int) -> None:
+    step = read_step({}, stem, [])
+    assert step is not None
+    assert step.number == number
+
+
+def test_a_size_that_its_neighbours_count_on_is_a_step() -> None:
+    series = series_of(["celeba_63", "celeba_64", "celeba_65"])
+    assert read_step({}, "celeba_64", [], series) == Step(64, "", "the name 'celeba_64'")
+    assert read_step({}, "celeba_64", [], series_of(["celeba_64", "celeba_128"])) is None
+
+
+def test_deepspeed_states_its_step() -> None:
+    facts = {"global_steps": 500, "dp_world_size": 8, "mp_world_size": 1}
+    assert read_step(facts, "mp_rank_00_model_states", ["global_step7"]) == Step(
+        500, "step", "'global_steps' in the file"
+    )
+    step = read_step({}, "mp_rank_00_model_states", ["run", "global_step7"])
+    assert step is not None
+    assert (step.number, step.unit) == (7, "step")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("generators", "generator"), ("critics", "critic"), ("discriminators", "critic"), ("gens", "generator")],
+)
+def test_plurals_are_roles(name: str, role: str) -> None:
+    assert read_name(name) == Named(role, False, ())  # type: ignore[arg-type]
+
+
+def test_a_name_of_both_speaks_of_neither() -> None:
+    assert names_both("G_and_D")
+    assert names_both("generator_critic_10")
+    assert not names_both("netG_10")

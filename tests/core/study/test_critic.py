@@ -185,7 +185,7 @@ def test_a_critic_that_takes_no_shape_says_what_it_met(ready: Ready) -> None:
 
 def test_samples_of_another_size_than_the_critic_was_made_ready_for(ready: Ready, samples: MakeSamples) -> None:
     head = ready(mlp())
-    with pytest.raises(CheckpointError, match=r"takes samples of shape \(3,\), not \(2,\); use data of the size"):
+    with pytest.raises(CheckpointError, match=r"takes samples of shape \(3,\), not \(2,\): say other --data, or"):
         head.scores(samples(d=2), "eval", 16)
 
 

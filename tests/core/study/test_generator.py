@@ -57,6 +57,16 @@ def test_a_latent_that_does_not_fit_is_explained() -> None:
         generate(snapshot, 4, Split("x"), seed=0, device="cpu")
 
 
+def test_a_generator_that_takes_labels_is_not_said_to_take_no_latent() -> None:
+    class Conditional(nn.Linear):
+        def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(z)
+
+    with pytest.raises(CheckpointError, match=r"takes more than z \(.*'labels'\): say --classes N with") as caught:
+        generate(generator_of(Conditional(2, 3), Latent(shape=(2,))), 4, Split("x"), seed=0, device="cpu")
+    assert "take a latent" not in str(caught.value)
+
+
 def test_samples_that_are_no_numbers_are_refused() -> None:
     net = nn.Linear(2, 3)
     next(net.parameters()).data[1] = math.nan

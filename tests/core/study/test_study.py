@@ -22,7 +22,8 @@ from wganalyze.errors import CheckpointError, DataError, NotMeasurable
 from wganalyze.running.sizes import make_deal
 from wganalyze.settings.facts import Said
 from wganalyze.statistics import auc, student_t
-from wganalyze.study.study import Cache, SnapshotStudy
+from wganalyze.study.sharing import Cache
+from wganalyze.study.study import SnapshotStudy
 from wganalyze.testing import Gaussian, shifted_gaussians
 
 MakeRows = Callable[[int], FiniteSource]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from wganalyze.report.page.drawing import REFERENCE, Drawing, Mark, Series
-from wganalyze.report.page.scales import Scale, domain, tick_labels
+from wganalyze.report.page.scales import Scale, across, domain, tick_labels
 
 Point = tuple[float, float]
 
@@ -18,8 +18,8 @@ MOST_DOTS = 16
 DIGIT, LETTER = 6.6, 7.6
 """Widths in pixels, about: of a digit at a tick, of a bold letter in a label."""
 LINE = 13.0
-LONGEST_LABEL, LONGEST_NAME = 15, 24
-ROW = 18.0
+LONGEST_LABEL, LONGEST_NAME, LONGEST_ABOVE = 15, 24, 52
+ROW, TALL_ROW = 18.0, 34.0
 SMALL = (170.0, 108.0)
 """The size of one of many charts."""
 
@@ -46,7 +46,7 @@ def draw(
     left = 10 + DIGIT * max([2, *map(len, texts)])
     frame = (left, 8.0, width - max(room, 10.0), height - 22.0)
     y = Scale(low, high, frame[3], frame[1], log)
-    x = Scale(*(x_domain or _across(series)), frame[0] + 4, frame[2] - 4)
+    x = Scale(*(x_domain or across([step for each in series for step in each.x])), frame[0] + 4, frame[2] - 4)
     x_ticks = _whole(x.ticks(4)) if len(steps) > 1 else [*steps]
     kept = [_thinned(each) for each in series]
     return Drawing(
@@ -66,31 +66,53 @@ def draw_rows(
     rows: Sequence[tuple[str, float, float, float]],
     *,
     reference: float = math.nan,
+    reference_name: str = "floor",
+    colours: Sequence[int] = (),
+    points: Sequence[Sequence[float]] = (),
+    above: bool = False,
     width: float = 380.0,
     log: bool = False,
     percent: bool = False,
 ) -> Drawing:
-    """A dot with its interval for each (name, number, low, high), one under another; ``reference``: a line across."""
-    names = [_cut(name, LONGEST_NAME) for name, *_ in rows]
-    left = 10 + DIGIT * max([2, *map(len, names)])
-    frame = (left, 8.0, width - 14, 16 + ROW * len(rows))
-    low, high = domain([*(v for _, *values in rows for v in values), reference], log=log)
+    """A dot with its interval for each (name, number, low, high), one under another; ``reference``: a line across.
+
+    ``colours``: of each row. ``points``: of each row what its number is made of, small below it. ``above``: names stand
+    above their rows, where there is more room for them.
+    """
+    names = [_cut(name, LONGEST_ABOVE if above else LONGEST_NAME) for name, *_ in rows]
+    left = 10.0 if above else 10 + DIGIT * max([2, *map(len, names)])
+    row, middle = (TALL_ROW, 0.7) if above else (ROW, 0.6)
+    frame = (left, 8.0, width - 14, 16 + row * len(rows))
+    behind = [*points] or [()] * len(rows)
+    low, high = domain(
+        [*(v for _, *values in rows for v in values), *(v for own in behind for v in own), reference], log=log
+    )
     x = Scale(low, high, frame[0] + 4, frame[2] - 4, log)
     ticks = x.ticks(4)
-    places = [frame[1] + ROW * (at + 0.6) for at in range(len(rows))]
-    across = Mark(REFERENCE, line([(x(reference), frame[1]), (x(reference), frame[3])]))
-    whiskers = [Mark(0, line([(x(low), y), (x(high), y)])) for (_, _, low, high), y in zip(rows, places, strict=True)]
+    places = [frame[1] + row * (at + middle) for at in range(len(rows))]
+    inks = [*colours] or [0] * len(rows)
+    upright = Mark(REFERENCE, line([(x(reference), frame[1]), (x(reference), frame[3])]))
+    whiskers = [
+        Mark(ink, line([(x(low), y), (x(high), y)]))
+        for ink, (_, _, low, high), y in zip(inks, rows, places, strict=True)
+    ]
+    dots = [Mark(ink, x=x(value), y=y) for ink, (_, value, *_), y in zip(inks, rows, places, strict=True)]
+    small = [
+        Mark(ink, x=x(v), y=y + 6, pale=True) for ink, own, y in zip(inks, behind, places, strict=True) for v in own
+    ]
+    shown = upright.path and reference_name
+    labels = [Mark(REFERENCE, text=reference_name, x=x(reference) + 4, y=frame[3] - 4)] if shown else []
+    if above:
+        labels += [Mark(REFERENCE, text=name, x=frame[0] + 4, y=y - 7) for name, y in zip(names, places, strict=True)]
     return Drawing(
         width,
         frame[3] + 22,
         frame,
         [*zip(map(x, ticks), tick_labels(ticks, log=log, percent=percent), strict=True)],
-        [*zip(places, names, strict=True)],
-        lines=[mark for mark in (across, *whiskers) if mark.path],
-        dots=[
-            Mark(0, x=x(value), y=y) for (_, value, *_), y in zip(rows, places, strict=True) if math.isfinite(x(value))
-        ],
-        labels=[Mark(REFERENCE, text="floor", x=x(reference) + 4, y=frame[3] - 4)] if across.path else [],
+        [] if above else [*zip(places, names, strict=True)],
+        lines=[mark for mark in (upright, *whiskers) if mark.path],
+        dots=[mark for mark in (*small, *dots) if math.isfinite(mark.x)],
+        labels=labels,
     )
 
 
@@ -143,13 +165,6 @@ def spaced(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     for position, place in zip(order, places, strict=True):
         found[position] = place
     return found
-
-
-def _across(series: Sequence[Series]) -> tuple[float, float]:
-    steps = [each for one in series for each in one.x]
-    if not steps or min(steps) == max(steps):
-        return domain(steps)
-    return min(steps), max(steps)
 
 
 def _whole(ticks: list[float]) -> list[float]:

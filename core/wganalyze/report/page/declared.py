@@ -8,7 +8,7 @@ from typing import Any
 
 from wganalyze.report.page.chart import SMALL, draw
 from wganalyze.report.page.drawing import REFERENCE, Figure, Key, Panel, Series, described
-from wganalyze.report.page.scales import domain, is_log
+from wganalyze.report.page.scales import across, domain, is_log
 from wganalyze.report.page.view import Trajectory, View
 
 Declared = Mapping[str, Any]
@@ -65,7 +65,7 @@ def _figure(view: View, title: str, group: Sequence[Declared], lines: Mapping[st
                 log=log,
                 labelled=False,
                 y_domain=domain(values, log=log),
-                x_domain=(min(steps), max(steps)),
+                x_domain=across(steps),
                 ticks=5 if alone else 3,
             ),
         )

@@ -11,7 +11,7 @@ from wganalyze.report.format import spread
 from wganalyze.report.headlines import Headlined, by_column
 from wganalyze.report.page.chart import SMALL, draw, draw_rows
 from wganalyze.report.page.drawing import REFERENCE, Figure, Figures, Panel, Series, described, text
-from wganalyze.report.page.scales import domain, is_log
+from wganalyze.report.page.scales import across, domain, is_log
 from wganalyze.report.page.tables import BETTER
 from wganalyze.report.page.view import NOTHING, Trajectory, Value, View, short_names
 
@@ -159,7 +159,6 @@ def _small(
     everything = [each for group_lines in lines.values() for each in group_lines]
     values = [v for each in (*everything, *floor) for v in each.values]
     steps = [step for each in everything for step in each.x]
-    across = (min(steps), max(steps)) if min(steps) < max(steps) else domain(steps)
     pale = [replace(each, pale=True, low=(), high=()) for each in everything]
     quiet = [replace(each, name="") for each in floor]
     return [
@@ -174,7 +173,7 @@ def _small(
                 percent=percent,
                 labelled=False,
                 y_domain=domain(values, log=log),
-                x_domain=across,
+                x_domain=across(steps),
                 ticks=3,
             ),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wganalyze.report.condensing import assumptions
 from wganalyze.report.format import where
+from wganalyze.report.gathering import troubles
 from wganalyze.report.page.view import View
 
 if TYPE_CHECKING:
@@ -60,21 +61,30 @@ def missing(view: View) -> Missing | None:
     """What failed, what was skipped, and why; None where everything is there."""
     rows = view.report.measurements
     rows = rows[(rows["status"] != "ok") & rows["snapshot"].isin(view.labels)]
-    cells, numbers = _grouped(rows[rows["metric"] == ""]), _grouped(rows[rows["metric"] != ""])
+    whole = _told_alike(rows[rows["metric"] == ""])
+    cells = [
+        Said(status, f"{', '.join(analyzers)} on {where(labels)}", message, labels, [])
+        for status, analyzers, labels, message in troubles(whole)
+    ]
+    numbers = _grouped(rows[rows["metric"] != ""])
     cells.sort(key=lambda line: line.level != "failed")
     return Missing(cells, numbers) if cells or numbers else None
 
 
 def _grouped(rows: pd.DataFrame) -> list[Said]:
     """One line for each reason, which may stand for many metrics and snapshots."""
-    # A message that begins with its snapshot is the same for all of them.
-    rows = rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
+    rows = _told_alike(rows)
     lines = []
     for (status, analyzer, message), group in rows.groupby(["status", "analyzer", "message"], sort=False):
         labels = [str(label) for label in dict.fromkeys(group["snapshot"])]
         metrics = [(str(metric), "") for metric in dict.fromkeys(group["metric"]) if metric]
         lines.append(Said(str(status), f"{analyzer} on {where(labels)}", str(message), labels, metrics))
     return lines
+
+
+def _told_alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """A message that begins with its snapshot is the same for all of them."""
+    return rows.assign(message=[str(r.message or "").removeprefix(f"{r.snapshot}: ") for r in rows.itertuples()])
 
 
 def assumed(view: View) -> list[Said] | None:

@@ -76,6 +76,12 @@ def domain(values: Iterable[float], *, log: bool = False, margin: float = 0.06) 
     return low - more, high + more
 
 
+def across(steps: Sequence[float]) -> tuple[float, float]:
+    """The ends of an axis of steps: the first and the last; with room about it where there is only one."""
+    low, high = min(steps, default=0.0), max(steps, default=0.0)
+    return (low, high) if low < high else domain(steps)
+
+
 def spans_decades(values: Iterable[float]) -> bool:
     """Are they all positive, and some of them many times as large as others?"""
     usable = [each for each in values if math.isfinite(each)]

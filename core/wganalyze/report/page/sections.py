@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wganalyze.report.headlines import by_column, entry
+from wganalyze.report.joint import joint
 from wganalyze.report.page.declared import declared_figures
 from wganalyze.report.page.drawing import Figures
 from wganalyze.report.page.figures import figures
@@ -43,9 +44,9 @@ class Verdict:
 
 
 def verdicts(view: View) -> list[Verdict]:
-    """Of each training run of which there is something to say."""
+    """Of each training run, or setting, of which there is something to say."""
     found = []
-    for verdict in view.report.verdicts:
+    for verdict in joint(view.report.verdicts):
         names = [*dict.fromkeys(name for sentence in verdict.sentences for name in sentence.evidence)]
         last = verdict.labels[-1] if verdict.labels else ""
         links = [(name, anchor) for name, anchor in view.evidence(last, names) if anchor]
@@ -76,13 +77,13 @@ def summary(view: View) -> Summary | None:
     columns = by_column(view.report.headlines)
     if frame.empty or not columns:
         return None
-    folders = {label: each.folder for each in view.trajectories for label in each.labels}
+    runs = {label: each.name for each in view.trajectories for label in each.labels}
     groups: dict[str | None, list[Line]] = {}
     for row in frame.to_dict("records"):
         label, step = str(row["snapshot"]), whole(row["step"])
         entries = [entry(row, metrics) for metrics in columns.values()]
-        groups.setdefault(folders.get(label), []).append((label, "-" if step is None else f"{step}", entries))
-    last = [[lines[-1]] if folder is not None else lines for folder, lines in groups.items()]
+        groups.setdefault(runs.get(label), []).append((label, "-" if step is None else f"{step}", entries))
+    last = [[lines[-1]] if run is not None else lines for run, lines in groups.items()]
     legend = [each.headline.legend for each in view.report.headlines if each.headline.legend]
     return Summary([*columns], [*groups.values()], last if len(frame) > AT_A_GLANCE else [], legend, len(frame))
 

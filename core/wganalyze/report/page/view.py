@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from wganalyze.report.headlines import of_one_setting
 from wganalyze.report.page.tables import AnalyzerTable, analyzer_tables
+from wganalyze.report.questions.trajectories import Trajectory as Run
+from wganalyze.report.questions.trajectories import trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,13 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Snapshots with a step that share a folder, by step.
+    """The snapshots of a training run, by step: of one folder, one method, one seed and one critic.
 
-    ``name``: the folder, without what all folders begin with. ``labels`` and ``steps`` are of one length.
+    ``name``: the run's, without the parents that all share. ``labels`` and ``steps`` are of one length.
     """
 
     name: str
-    folder: str
     labels: tuple[str, ...]
     steps: tuple[int, ...]
 
@@ -90,16 +91,22 @@ class View:
 
     @cached_property
     def trajectories(self) -> list[Trajectory]:
-        """The snapshots that have a step, by folder."""
-        found: dict[str, list[tuple[int, str]]] = {}
-        for label, step in zip(self.labels, self.report.summary["step"], strict=True):
-            if (at := whole(step)) is not None:
-                found.setdefault(label.rpartition("/")[0], []).append((at, label))
-        names = short_names([*found], self.name)
-        return [
-            Trajectory(name, folder, tuple(label for _, label in group), tuple(step for step, _ in group))
-            for name, (folder, group) in zip(names, ((f, sorted(g)) for f, g in found.items()), strict=True)
-        ]
+        """The training runs whose snapshots have a step, in the order of the summary."""
+        place = {label: at for at, label in enumerate(self.labels)}
+        found: list[tuple[str, dict[str, int]]] = []
+        for run in trajectories(self.report):
+            steps = {label: step for label, step in run.steps.items() if step is not None and label in place}
+            if steps:
+                found.append((self._place(run), steps))
+        found.sort(key=lambda each: min(place[label] for label in each[1]))
+        names = short_names([where for where, _ in found], self.name)
+        return [Trajectory(name, (*steps,), (*steps.values(),)) for name, (_, steps) in zip(names, found, strict=True)]
+
+    def _place(self, run: Run) -> str:
+        """The folder of a run; where it shares it, what tells it from the others is as a folder in it."""
+        folder = run.last.rpartition("/")[0]
+        apart = run.name.removeprefix(folder or self.report.path.name).strip(" ()").replace(") (", ", ")
+        return "/".join(filter(None, (folder, apart)))
 
     @cached_property
     def tables(self) -> list[AnalyzerTable]:

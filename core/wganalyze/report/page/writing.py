@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wganalyze.errors import UsageError
 from wganalyze.report.page.sections import SECTIONS
+from wganalyze.report.page.templating import render, write_text
 from wganalyze.report.page.view import View, report_names
-from wganalyze.report.store import write_atomically
 
 if TYPE_CHECKING:
     from wganalyze.report.reading import Report
@@ -27,39 +26,22 @@ class Part:
     sections: Sequence[tuple[str, str, str, Any]]
 
 
-def page(reports: Sequence[Report]) -> str:
-    """One HTML document: no script, and nothing that it loads from elsewhere."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page(reports: Sequence[Report], *, refresh: int = 0, verb: str = "page") -> str:
+    """One HTML document: no script, and nothing that it loads from elsewhere.
 
-    environment = Environment(
-        loader=PackageLoader("wganalyze.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    ``refresh``: seconds after which it loads itself anew, for a page that is kept current; 0: it does not. ``verb``:
+    the command that made it.
+    """
     names = report_names([report.path for report in reports])
     views = [View(report, f"r{at}", name) for at, (report, name) in enumerate(zip(reports, names, strict=True), 1)]
     parts = [_part(view) for view in views]
-    return environment.get_template("page.html").render(parts=parts, title=", ".join(names), several=len(parts) > 1)
+    content = {"parts": parts, "title": ", ".join(names), "several": len(parts) > 1}
+    return render("page.html", refresh=refresh, verb=verb, **content)
 
 
 def write_page(reports: Sequence[Report], path: Path) -> int:
     """Write the page to a file, in one rename; returns its size in bytes. UsageError where it cannot be written."""
-    content = page(reports).encode()
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise UsageError(f"--out {path}: cannot be written ({error.strerror}); name another file") from None
-    return len(content)
-
-
-def _printable(value: Any) -> Any:
-    """Text of anybody's without what acts on its surroundings unseen: control characters, turns of direction."""
-    if type(value) is not str or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in value)
+    return write_text(page(reports), path)
 
 
 def _part(view: View) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,8 @@ from wganalyze.report.source import Source
 
 SENSES = {"lower": "lower is better", "higher": "higher is better", "none": "no direction is better"}
 CLOSE = 0.5
+NAMED = 3
+"""Metrics with a word in their descriptions, at most, for that to say what the word means."""
 SHOWN = 12
 
 
@@ -24,7 +27,7 @@ class Known:
     ``spaces``: in which there are rows of it; () for one that is about no space, or that was never measured.
     ``comparable``: is it a number of a snapshot, and no p-value that is corrected over the others?
     ``measured``: are there rows of it?
-    ``headline``: did its analyzer declare it one?
+    ``headline``: did its analyzer declare it one? ``help``: what it says that it is.
     """
 
     analyzer: str
@@ -35,6 +38,7 @@ class Known:
     comparable: bool
     measured: bool
     headline: bool = False
+    help: str = ""
 
     @property
     def full(self) -> str:
@@ -68,7 +72,10 @@ def known(reports: Iterable[Source]) -> list[Known]:
             earlier = found.get(key, each)
             spaces = tuple(dict.fromkeys([*earlier.spaces, *each.spaces]))
             measured, headline = earlier.measured or each.measured, earlier.headline or each.headline
-            found[key] = Known(*key, earlier.direction, earlier.unit, spaces, earlier.comparable, measured, headline)
+            told = earlier.help or each.help
+            found[key] = Known(
+                *key, earlier.direction, earlier.unit, spaces, earlier.comparable, measured, headline, told
+            )
     return list(found.values())
 
 
@@ -89,7 +96,8 @@ def _declared(report: Source) -> Iterator[Known]:
     for analyzer, metrics in (report.run.get("metrics") or {}).items():
         for metric in metrics:
             headline = metric["headline"] is not None
-            yield Known(analyzer, metric["name"], metric["direction"], metric["unit"], (), True, False, headline)
+            told = str(metric.get("help") or "")
+            yield Known(analyzer, metric["name"], metric["direction"], metric["unit"], (), True, False, headline, told)
 
 
 def _said(value: Any) -> str:
@@ -133,14 +141,29 @@ def _in_space(
     return Asked(metric.analyzer, metric.name, chosen, metric.direction, metric.unit, shown)
 
 
+def _names(text: str, name: str) -> bool:
+    """Is ``name`` a word of the text, as FID is where another metric is told by it?"""
+    return bool(name) and re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) is not None
+
+
 def _near(name: str, metrics: Sequence[Known]) -> str:
     names = list(dict.fromkeys([each.name for each in metrics] + [each.full for each in metrics]))
+    told = list(dict.fromkeys(each.name for each in metrics if _names(each.help, name)))
+    if 0 < len(told) <= NAMED:
+        return f"what names it: {', '.join(told)}"
     near = difflib.get_close_matches(name, names, n=4, cutoff=CLOSE)
     if near:
         return f"close to it: {', '.join(near)}"
-    plain = list(dict.fromkeys(each.name for each in metrics))
+    plain = list(dict.fromkeys(each.name for each in sorted(metrics, key=lambda each: not each.headline)))
     more = f" and {len(plain) - SHOWN} more" if len(plain) > SHOWN else ""
     return f"there are: {', '.join(plain[:SHOWN])}{more}" if plain else "it has no numbers"
+
+
+def meanings(reports: Sequence[Source], wanted: Iterable[Asked]) -> list[str]:
+    """What each metric is, a line each: the first sentence of its analyzer; nothing of one that says nothing."""
+    told = {(each.analyzer, each.name): each.help.partition(". ")[0].removesuffix(".") for each in known(reports)}
+    lines = [(each.name, told.get((each.analyzer, each.metric), "")) for each in wanted]
+    return [f"{name}: {text}." for name, text in dict.fromkeys(lines) if text]
 
 
 def all_asked(reports: Sequence[Source], texts: Sequence[str], space: str = "") -> list[Asked]:

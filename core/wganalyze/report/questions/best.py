@@ -189,8 +189,9 @@ def _basis(report: Source, ranking: Ranking, asked: Asked) -> str:
     """What "cannot be told" rests on, or why nothing was tested."""
     if ranking.replicates:
         return (
-            f"As good: cannot be told from the best by a paired t over {ranking.replicates} replicates, corrected for "
-            f"{len(ranking.candidates)} snapshots (Bonferroni for the choice, Holm; level {LEVEL:.0%})."
+            f"Not told apart: its distance from the best may be chance, by a paired t over {ranking.replicates} "
+            f"replicates, corrected for {len(ranking.candidates)} snapshots (Bonferroni for the choice, "
+            f"Holm; level {LEVEL:.0%})."
         )
     if len(ranking.candidates) == 1:
         return "There is no other snapshot with this number."
@@ -201,7 +202,7 @@ def _basis(report: Source, ranking: Ranking, asked: Asked) -> str:
         why = "its snapshots have different numbers of replicates"
     else:
         why = f"{counts[0]} replicates are too few, run with --replicates 5"
-    return f"By value alone: {why}. Nothing says which snapshots are as good."
+    return f"By value alone: {why}. Nothing says which snapshots differ."
 
 
 def _flattery(ranking: Ranking, asked: Asked) -> list[str]:

@@ -16,23 +16,38 @@ MOST = 12
 
 
 def show_best(console: Console, answer: Best, title: str) -> None:
-    """Print the best of each trajectory where there are several, the best of all, those as good, and the notes."""
+    """Print the answer in words, the best of each trajectory and of all, and the notes."""
     asked, overall = answer.asked, answer.overall
     heading = f"{title}: best by {asked.name} ({asked.sense})"
     value = f"{asked.name} [95% CI]" if overall.best.number.low is not None else asked.name
+    words = [in_words(answer)]
     if len(answer.trajectories) > 1:
         columns = [Column("trajectory", name=True), Column("best", name=True), Column("step"), Column(value)]
-        columns.append(Column("as good", name=True))
-        show(console, heading, columns, [_of_trajectory(each, overall) for each in answer.trajectories])
-        heading = "Best of all"
+        columns.append(Column("not told apart", name=True))
+        show(console, heading, columns, [_of_trajectory(each, overall) for each in answer.trajectories], words)
+        heading, words = "Best of all", []
     listed = [overall.best, *overall.alike] if overall.replicates else [*overall.candidates[:MOST]]
     columns = [Column("snapshot", name=True), Column("step"), Column(value), Column("worse by"), Column("p (Holm)")]
     columns.append(Column("", name=True))
-    show(console, heading, columns, [_line(each, overall) for each in listed])
+    show(console, heading, columns, [_line(each, overall) for each in listed], words)
     more = len(overall.candidates) - len(listed)
     verb = ("is", "are")[more > 1] + (" worse" if overall.replicates else " left out")
     told = [f"{more} other{'s' if more > 1 else ''} {verb} (--format csv lists all)."] if more else []
     notes(console, [*told, *answer.notes])
+
+
+def in_words(answer: Best) -> str:
+    """The answer in one sentence: the best snapshot, and how many others may be as good."""
+    overall = answer.overall
+    count = len(overall.candidates) - 1
+    text = f"Best by {answer.asked.name}: {overall.best.label}, {number(overall.best.number.value)}"
+    if count == 0 or not overall.replicates:
+        return f"{text}."
+    alike = len(overall.alike)
+    if alike == 0:
+        return f"{text}; {'the other one is' if count == 1 else f'all {count} others are'} worse."
+    others = "the other one" if count == 1 else f"{alike} of the {count} others"
+    return f"{text}; {others} cannot be told from it."
 
 
 def _of_trajectory(ranking: Ranking, overall: Ranking) -> Sequence[Cell]:
@@ -47,7 +62,7 @@ def _of_trajectory(ranking: Ranking, overall: Ranking) -> Sequence[Cell]:
 def _line(each: Candidate, ranking: Ranking) -> Sequence[Cell]:
     if each is ranking.best:
         return [Text(each.label, style="bold"), _step(each), _value(each), "", "", Text("best", style="bold green")]
-    verdict = "" if each.as_good is None else "as good" if each.as_good else "worse"
+    verdict = "" if each.as_good is None else "not told apart" if each.as_good else "worse"
     return [each.label, _step(each), _value(each), number(each.behind), number(each.pvalue), verdict]
 
 

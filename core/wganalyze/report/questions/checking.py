@@ -11,7 +11,7 @@ from wganalyze.errors import UsageError
 from wganalyze.exit_codes import ExitCode
 from wganalyze.report.format import number
 from wganalyze.report.one_setting import in_setting_of
-from wganalyze.report.questions.asked import Asked, asked, with_direction
+from wganalyze.report.questions.asked import Asked, asked, meanings, with_direction
 from wganalyze.report.questions.best import best
 from wganalyze.report.questions.conditions import Absence, Bound, Condition, Outcome, parse
 from wganalyze.report.questions.numbers import Number, missing, numbers
@@ -123,6 +123,7 @@ def check(
         raise UsageError(f"{report.path}: has no snapshot to check")
     steps = {label: step for run in runs for label, step in run.steps.items()}
     checked = [each for condition, metric in wanted for each in _checked(report, condition, metric, labels, steps)]
+    notes += meanings([report], [metric for _, metric in wanted if metric is not None])
     if any(each.outcome == "undecided" for each in checked):
         notes.append(
             "Undecided: the bound lies within the interval, or a failed cell may hide a finding. It counts as "

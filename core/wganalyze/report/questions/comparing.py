@@ -7,7 +7,7 @@ from itertools import combinations
 
 from wganalyze.errors import UsageError
 from wganalyze.report.holm import LEVEL
-from wganalyze.report.questions.asked import Asked, all_asked, headline_metrics, with_direction
+from wganalyze.report.questions.asked import Asked, all_asked, headline_metrics, meanings, with_direction
 from wganalyze.report.questions.comparison import (
     Answered,
     At,
@@ -15,6 +15,7 @@ from wganalyze.report.questions.comparison import (
     Comparison,
     Contender,
     Entry,
+    Member,
     Setting,
     Verdict,
 )
@@ -75,7 +76,7 @@ def compare(
             "flatters, and more so the more snapshots a run has."
         )
     several = [line for each in wanted for line in which_of_several(each, (measured[run.name][each] for run in runs))]
-    notes = [*senses(wanted), *several, *notes, *absences(answers)]
+    notes = [*senses(wanted), *several, *notes, *absences(answers), *meanings(reports, wanted)]
     return Comparison(names, at, "training seeds" if settings else "replicates", pairs, answers, notes)
 
 
@@ -131,12 +132,16 @@ def _entry(setting: Setting, asked: Asked, values: Sequence[float], measured: Me
     step, n = (next(iter(each)) if len(each) == 1 else None for each in (steps, sizes))
     reasons = [measured[member.name][asked].reason for member in setting.members]
     reason = next(filter(None, reasons), "")
+    members = [
+        Member(each.name, each.snapshot, each.step, each.trajectory.seed, measured[each.name][asked].value)
+        for each in setting.members
+    ]
     if not values:
-        return Entry(setting.name, "", step, n, None, None, None, 0, reason)
+        return Entry(setting.name, "", step, n, None, None, None, 0, reason, members)
     estimate = student_t(values)
     interval = estimate.interval
     low, high = (interval.low, interval.high) if interval else (None, None)
-    return Entry(setting.name, "", step, n, estimate.value, low, high, len(values), reason)
+    return Entry(setting.name, "", step, n, estimate.value, low, high, len(values), reason, members)
 
 
 def _same_seeds(one: list[int] | None, other: list[int] | None, count: int, others: int) -> list[int] | None:

@@ -50,10 +50,22 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A metric of one training seed of a setting; ``seed``: as its trainer states it."""
+
+    name: str
+    snapshot: str
+    step: int | None
+    seed: int | None
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Entry:
     """What is known of a metric of one run, or of one setting over its training seeds.
 
     ``value``: None where there is none, and ``reason`` says why. ``count``: replicates, or training seeds.
+    ``members``: the training seeds; () for a run.
     """
 
     name: str
@@ -65,6 +77,7 @@ class Entry:
     high: float | None
     count: int
     reason: str = ""
+    members: Sequence[Member] = ()
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from wganalyze.contracts.snapshot import content_digest
 from wganalyze.errors import UsageError
 
 
-def copy_snapshot(record: Mapping[str, Any], label: str, target: Path) -> list[Path]:
+def copy_snapshot(record: Mapping[str, Any], label: str, target: Path, measured: Collection[str] = ()) -> list[Path]:
     """Copy the files of a snapshot, as run.json (``record``) names them, into ``target``; the copies' paths.
 
-    Files of several folders keep what tells their folders apart. UsageError where one is gone, or another stands there.
+    ``measured``: digests of the content that was measured, if known. Files of several folders keep what tells their
+    folders apart. UsageError where a file is gone or is not as it was measured, or another stands in its place.
     """
     entries = [entry for entry in record.get("snapshots", []) if entry["label"] == label]
     if not entries or not entries[0].get("files"):
         raise UsageError(f"--copy-to {target}: the report does not say which files {label} was read from")
     files = [_found(Path(name), record, label, target) for name in entries[0]["files"]]
+    if measured and content_digest(files) not in measured:
+        names = ", ".join(map(str, files))
+        raise UsageError(f"--copy-to {target}: {names}: not as measured; run wganalyze run again, then best")
     common = Path(os.path.commonpath([file.parent for file in files]))
     copies = [target / file.relative_to(common) for file in files]
     for file, copy in zip(files, copies, strict=True):

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wganalyze.report.console import Folded, say
 from wganalyze.report.format import LOG_WIDTH, number, spread
 
 LEAST_WIDTH = 80
@@ -33,23 +34,37 @@ Cell = str | Text
 
 @dataclass(frozen=True)
 class Form:
-    """How a table is laid out; ``breaks``: at what a number goes on in the next line."""
+    """How a table is laid out; ``breaks``: at what a number goes on in the next line; ``gap``: between columns."""
 
     framed: bool
     breaks: Literal["", " [", " "] = ""
+    gap: int = 2
 
 
-FORMS = (Form(framed=True), Form(framed=False), Form(framed=False, breaks=" ["), Form(framed=False, breaks=" "))
+FORMS = (
+    Form(framed=True),
+    Form(framed=False),
+    Form(framed=False, breaks=" ["),
+    Form(framed=False, breaks=" [", gap=1),
+    Form(framed=False, breaks=" "),
+)
 """From the widest."""
 
 
-def show(console: Console, title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print a table; where it is too wide, without its frame, and if need be with intervals in lines of their own."""
+def show(
+    console: Console, title: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], words: Sequence[str] = ()
+) -> None:
+    """Print a table under its title and the answer in ``words``.
+
+    Where it is too wide, it is without its frame, and if need be has intervals in lines of their own.
+    """
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     longest = [max(len(str(row[place])) for row in rows) for place in range(len(columns))] if rows else []
     known = zip(columns, longest, strict=False)
     spare = sum(max(0, length - column.least) for column, length in known if column.name)
-    console.print(Text(title, style="italic"), soft_wrap=True)
+    say(console, Text(title, style="italic"))
+    for line in words:
+        say(console, Text(line, style="bold"))
     for form in FORMS:
         table = _table(columns, rows, form)
         full = console.measure(table, options=console.options.update(width=10_000)).maximum
@@ -73,18 +88,18 @@ def _table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], form: Form
     table = Table(
         header_style="bold",
         box=HEAVY_HEAD if form.framed else SIMPLE_HEAD,
-        padding=(0, 1) if form.framed else (0, 1, 0, 0),
+        padding=(0, 1) if form.framed else (0, form.gap - 1, 0, 0),
         pad_edge=False,
         show_edge=form.framed,
     )
     for column in columns:
         if column.name:
-            table.add_column(column.title, overflow="fold")
+            table.add_column(column.title)
         else:
             table.add_column(_laid(column.title, form), justify="right", no_wrap=True)
     for row in rows:
         cells = zip(columns, row, strict=True)
-        table.add_row(*(_laid(cell, FORMS[0] if column.name else form) for column, cell in cells))
+        table.add_row(*(Folded(cell) if column.name else _laid(cell, form) for column, cell in cells))
     return table
 
 

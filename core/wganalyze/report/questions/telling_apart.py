@@ -27,6 +27,7 @@ class Difference:
     ``low``, ``high``: its interval of 95%; None where there is none.
     ``pvalue``: two-sided; None where there is no test.
     ``method``: how it was tested, or why it was not.
+    ``pairs``: were these and those measured on the same samples, or with the same training seeds?
     """
 
     value: float
@@ -34,6 +35,7 @@ class Difference:
     high: float | None
     pvalue: float | None
     method: str
+    pairs: bool = False
 
 
 def paired(these: Sequence[float], those: Sequence[float], of: str = "replicates") -> Difference:
@@ -46,14 +48,15 @@ def paired(these: Sequence[float], those: Sequence[float], of: str = "replicates
         same = abs(mean) <= rounding
         end = 0.0 if same else None
         method = f"sign test over {count} {of}: the differences are all equal"
-        return Difference(mean, end, end, 1.0 if same else 2.0 ** (1 - count), method)
+        return Difference(mean, end, end, 1.0 if same else 2.0 ** (1 - count), method, pairs=True)
     from scipy.stats import t
 
     interval = student_t(gaps.tolist()).interval
     spread = float(np.std(gaps, ddof=1)) / math.sqrt(count)
     pvalue = 2 * float(t.sf(abs(mean) / spread, count - 1))
     assert interval is not None
-    return Difference(mean, interval.low, interval.high, pvalue, f"paired Student t over {count} {of}")
+    method = f"paired Student t over {count} {of}"
+    return Difference(mean, interval.low, interval.high, pvalue, method, pairs=True)
 
 
 def unpaired(these: Sequence[float], those: Sequence[float], of: str = "replicates") -> Difference:

@@ -54,7 +54,12 @@ def trajectories(report: Source) -> list[Trajectory]:
             name += critic[0] if critic else ""
         gathered.setdefault(name, {})[label] = step
         facts.setdefault(name, run.facts if run else {})
-    return [Trajectory(name, _ordered(gathered[name]), facts[name]) for name in sorted(gathered)]
+    return [Trajectory(name, _ordered(gathered[name]), facts[name]) for name in sorted(gathered, key=_parts)]
+
+
+def _parts(name: str) -> list[str]:
+    """Folder by folder: "a/x" before "a-b/x", as loading has them."""
+    return name.split("/")
 
 
 def _ordered(steps: Mapping[str, int | None]) -> dict[str, int | None]:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from numba import njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PARALLEL = threading.RLock()
-"""Held around kernels that run in parallel: numba's plainest threading layer aborts the process on a second entry."""
-
-
+_ENTERED = threading.RLock()
+"""Numba's plainest threading layer aborts the process on a second entry."""
 ORDERED = frozenset({"nnan", "nsz", "reassoc", "contract"})
 """What a minimum over many needs to be vectorised, where infinities may occur."""
+
+
+@contextmanager
+def in_parallel() -> Iterator[None]:
+    """Around kernels that run in parallel: one at a time, on no more threads than torch has, which it has afterwards.
+
+    Both run on one OpenMP, whose number of threads numba sets when it begins, for the rest of the process.
+    """
+    torch = sys.modules.get("torch")
+    with _ENTERED:
+        if torch is None or not hasattr(torch, "set_num_threads"):  # or another thread has just begun to import it
+            yield
+            return
+        threads, most = torch.get_num_threads(), numba.get_num_threads()
+        numba.set_num_threads(min(most, threads))
+        try:
+            yield
+        finally:
+            numba.set_num_threads(most)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
 
 
 def kernel(*, parallel: bool = False, fastmath: bool | frozenset[str] = False) -> Callable[[F], F]:
@@ -29,10 +50,10 @@ def kernel(*, parallel: bool = False, fastmath: bool | frozenset[str] = False) -
         options: dict[str, Any] = {"nogil": True, "parallel": parallel}
         options["fastmath"] = set(fastmath) if isinstance(fastmath, frozenset) else fastmath
         try:
-            return cast(F, njit(cache=True, **options)(function))
+            return cast(F, numba.njit(cache=True, **options)(function))
         except RuntimeError:  # "cannot cache function: no locator available"
             _say_once()
-            return cast(F, njit(cache=False, **options)(function))
+            return cast(F, numba.njit(cache=False, **options)(function))
 
     return compile_
 

@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wganalyze.contracts.measurement import Metric
+from wganalyze.contracts.measurement import Headline, Metric
 from wganalyze.contracts.picture import Picture
+from wganalyze.report.reading import Report, open_report
+from wganalyze.statistics import student_t
 
 WriteCell = Callable[..., str]
 WriteReport = Callable[..., Path]
 VOID = {"meta", "link", "img", "br", "wbr", "path", "circle"}
 STEPS = (10, 3000)
 RUNS = ("lr=1/wgan", "lr=1/gp")
+METRICS = (
+    Metric("ugly", "How ugly.", direction="lower", headline=Headline("ugly")),
+    Metric("size", "How large.", headline=Headline("size")),
+)
+A = [1.0, 1.3, 0.9, 1.1, 0.8]
 
 
 @dataclass
@@ -145,6 +152,34 @@ def write_report(tmp_path: Path, write_cell: WriteCell, wgan_metrics: tuple[Metr
         record = {"command": ["wganalyze", "run", f"a b{said}"], "status": "complete", "versions": {"torch": "2.13.0"},
                   "data": data, "verdicts": verdicts, "series": {"a": series}, **run}  # fmt: skip
         path.write_text(json.dumps({**json.loads(path.read_text()), **record, "snapshots": snapshots}))
+        return report
+
+    return write
+
+
+@pytest.fixture
+def runs(tmp_path: Path, write_cell: WriteCell) -> Callable[..., Report]:
+    """Writes a report of runs: their values by replicate, moved up by about so much."""
+
+    def write(name: str, moved: dict[str, float], seeds: dict[str, int] | None = None, **common: Any) -> Report:
+        folder = tmp_path / name
+        folder.mkdir()
+        entries = []
+        for run, by in moved.items():
+            rows = {}
+            for metric in METRICS:
+                values = [value + by * (1 + at / 10) for at, value in enumerate(A)]
+                ends = student_t(values).interval
+                assert ends is not None
+                rows[metric.name] = {"value": sum(values) / 5, "values": values, "replicates": 5, "n": 50,
+                                     "ci_low": ends.low, "ci_high": ends.high, "direction": metric.direction,
+                                     "plugin": "stranger"}  # fmt: skip
+            setting = {"seed": 0, "data_id": "d", "n_split": 50, "step": 3, "digest": run, **common}
+            write_cell(folder, f"{run}/s3", rows, metrics=METRICS, **setting)
+            facts = {"seed": seeds[run]} if seeds else {}
+            entries.append({"label": f"{run}/s3", "step": 3, "files": [], "assumptions": [], "facts": facts})
+        report = open_report(folder)
+        report.run["snapshots"] = entries
         return report
 
     return write

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from wganalyze.report.page.comparison import comparison_page
+from wganalyze.report.page.templating import write_text
 from wganalyze.report.page.writing import write_page
-from wganalyze.report.reading import open_report
+from wganalyze.report.questions.comparing import compare
+from wganalyze.report.reading import Report, open_report
 
 pytestmark = pytest.mark.browser
 WriteReport = Callable[..., Path]
@@ -81,6 +84,22 @@ def written(made: list[Path], write_report: WriteReport, write_cell: WriteCell, 
     out = tmp_path / "page.html"
     write_page([open_report(report) for report in reports], out)
     made.append(out)
+    return out
+
+
+@pytest.fixture(params=["runs", "pairs", "settings"])
+def compared(request: pytest.FixtureRequest, runs: Callable[..., Report], tmp_path: Path) -> Path:
+    """A page of a comparison: of runs with long names, of all pairs of them, and of settings."""
+    names = {
+        f"lr={lr}/{'a-very-long-setting-' * lr}/seed={seed}": lr * (1 + seed**2 / 9)
+        for lr in (1, 2, 4)
+        for seed in range(3)
+    }
+    report = runs("r", names, {name: int(name[-1]) for name in names})
+    how: dict[str, Any] = {"pairs": request.param == "pairs"}
+    how |= {"groups": ["lr=*/*/seed=*"]} if request.param == "settings" else {}
+    out = tmp_path / "comparison.html"
+    write_text(comparison_page(compare([report], **how), [report], f"wganalyze compare {'r ' * 99}"), out)
     return out
 
 
@@ -185,4 +204,40 @@ def test_strangers_run_nothing(browser: Any, write_report: WriteReport, tmp_path
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"http://127.0.0.1:9/x.png\">')")
     page.wait_for_timeout(200)
     assert any("Content Security Policy" in line for line in told)
+    page.context.close()
+
+
+def test_a_comparison_is_drawn_alike_everywhere(browser: Any, compared: Path) -> None:
+    """As a page of a report: without JavaScript, on a phone and a desk, light and dark."""
+    for width in (360, 768, 1440):
+        for scheme in ("light", "dark"):
+            told: list[str] = []
+            options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+            page = visit(browser, compared, told, java_script_enabled=False, **options)
+            assert page.locator("section#differences figure svg[role=img]").count() == 2
+            assert page.locator("section#verdicts strong").first.is_visible()
+            page.context.close()
+            page = visit(browser, compared, told, **options)
+            page.evaluate(UNFOLD)
+            wide, there = page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.scrollingElement)")
+            assert wide <= there == width
+            assert told == [compared.as_uri()] * 2
+            found: dict[str, float] = page.evaluate(CONTRASTS)
+            assert {name: ratio for name, ratio in found.items() if ratio < BODY_CONTRAST} == {}
+            cut = page.evaluate(
+                "[...document.querySelectorAll('#differences svg[role=img] text')].filter(each => {"
+                "const [a, b] = [each, each.ownerSVGElement].map(e => e.getBoundingClientRect());"
+                "return a.left < b.left - 2 || a.right > b.right + 8; }).map(each => each.textContent)"
+            )
+            assert cut == []
+            page.context.close()
+
+
+def test_a_comparison_is_printed_dark_on_white(browser: Any, compared: Path) -> None:
+    page = visit(browser, compared, [], color_scheme="dark", viewport={"width": 794, "height": 1123})
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("nav").is_visible()
+    found: dict[str, float] = page.evaluate(CONTRASTS)
+    assert {name: ratio for name, ratio in found.items() if ratio < BODY_CONTRAST} == {}
     page.context.close()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from wganalyze.report.page.declared import declared_figures
 from wganalyze.report.page.drawing import REFERENCE, Figure
 from wganalyze.report.page.view import View
@@ -59,3 +61,14 @@ def test_what_was_not_measured_or_stands_alone_or_elsewhere_is_not_drawn(report:
     (figure,) = charts(report, series("lost", "a"))
     assert len(figure.panels) == 1
     assert charts(report, series("lost", "a"), headlines=(figure,)) == []
+
+
+def test_one_step_is_drawn_in_the_middle_of_its_axis(report: Path, write_cell: WriteCell) -> None:
+    """Also where two snapshots claim it."""
+    for label in ("s", "t"):
+        write_cell(report, f"run/{label}", {"lost": 3.0}, step=7)
+    (figure,) = charts(report, series("lost", "not found"))
+    drawing = figure.panels[0].drawing
+    left, _, right, _ = drawing.frame
+    assert [text for _, text in drawing.x_ticks] == ["7"]
+    assert drawing.x_ticks[0][0] == pytest.approx((left + right) / 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from wganalyze.report.page.sections import summary
 from wganalyze.report.page.view import View, report_names, short_names
 from wganalyze.report.reading import open_report
 
@@ -56,6 +58,34 @@ def test_snapshots_with_a_step_that_share_a_folder_are_a_trajectory(report: Path
         ("b", ("b/s1",), (1,)),
     ]
     assert "lone.pt" in view.labels
+
+
+@pytest.mark.parametrize("folder", ["", "ckpt/"])
+def test_methods_and_critics_that_share_a_folder_are_trajectories(
+    folder: str, report: Path, write_cell: WriteCell
+) -> None:
+    """Each is called by what tells it from the others, which the end of a line in a chart has room for."""
+    facts = {"gp_1": ("gp", 1), "gp_2": ("gp", 2), "wgan_1": ("wgan", 1), "wgan_2": ("wgan", 2)}
+    for label, (_, step) in facts.items():
+        write_cell(report, f"{folder}{label}", {"own": 1.0}, step=step)
+    for critic in "DE":
+        write_cell(report, f"two/s1 ({critic})", {"own": 1.0}, step=1)
+    entries = [
+        {"label": f"{folder}{label}", "step": step, "facts": {"run.method": method, "run.seed": 0}}
+        for label, (method, step) in facts.items()
+    ]
+    (report / "_run.json").write_text(json.dumps({"snapshots": entries}))
+    view = View(open_report(report), "r1", "whole")
+    inside = "ckpt/" if folder else ""
+    assert {each.name: each.labels for each in view.trajectories} == {
+        f"{inside}gp, seed 0": (f"{folder}gp_1", f"{folder}gp_2"),
+        f"{inside}wgan, seed 0": (f"{folder}wgan_1", f"{folder}wgan_2"),
+        "two/D": ("two/s1 (D)",),
+        "two/E": ("two/s1 (E)",),
+    }
+    found = summary(view)
+    assert found is not None
+    assert [[label for label, *_ in lines] for lines in found.groups] == [[*each.labels] for each in view.trajectories]
 
 
 def test_evidence_leads_to_the_number_of_that_snapshot(write_report: WriteReport) -> None:

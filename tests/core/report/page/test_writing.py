@@ -37,7 +37,9 @@ def made() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture(params=["everything", "hostile", "two", "empty", "failed", "stranger", "no steps", "one run"])
+@pytest.fixture(
+    params=["everything", "hostile", "two", "empty", "failed", "stranger", "no steps", "one run", "one step"]
+)
 def text(
     request: pytest.FixtureRequest, made: dict[str, str], report: Path, write_report: WriteReport, write_cell: WriteCell
 ) -> str:
@@ -57,8 +59,8 @@ def make(kind: str, report: Path, write_report: WriteReport, write_cell: WriteCe
         write_cell(report, "a", {"": {"message": "ValueError: x"}}, status="failed")
     if kind == "stranger":
         write_cell(report, "a", {"sharp": 3.5, "spread": 1.0}, step=1)
-    if kind == "one run":
-        for step in (1, 2):
+    if kind in ("one run", "one step"):
+        for step in (1, 2) if kind == "one run" else (1,):
             write_cell(report, f"s{step}", {"same": 1.0, "own": step, "other": 2 * step}, step=step, metrics=OWN)
         record = json.loads((report / "_run.json").read_text())
         series = {"figure": "f", "values": "other", "label": "l", "panel": "p", "over": "", "reference": False}

@@ -46,6 +46,13 @@ def test_a_name_of_two_analyzers_needs_one(opened: Report) -> None:
     assert asked([opened], "own").name == "own"
 
 
+def test_a_word_of_a_description_finds_the_metric(report: Path, write_cell: WriteCell) -> None:
+    declared = (Metric("gauss", "The distance of two Gaussians, as FID is."), Metric("kid", "Kernels."))
+    write_cell(report, "s", {"kid": 1.0}, analyzer="a", metrics=declared)
+    with pytest.raises(UsageError, match=r"--by fid: no metric of the report is called so; what names it: gauss$"):
+        asked([Report(report)], "fid", option="--by")
+
+
 def test_a_metric_that_was_only_declared_is_known(opened: Report) -> None:
     assert asked([opened], "never").direction == "lower"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wganalyze.contracts.snapshot import content_digest
 from wganalyze.errors import UsageError
 from wganalyze.report.questions.copying import copy_snapshot
 
@@ -37,6 +38,15 @@ def test_a_file_that_is_gone(record: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         copy_snapshot(record, "7", tmp_path / "best")
     assert not (tmp_path / "best").exists()
+
+
+def test_a_file_that_changed_since_it_was_measured(record: dict[str, Any], tmp_path: Path) -> None:
+    files = [tmp_path / "ckpt" / name for name in ("G/7.pt", "D/7.pt")]
+    measured = content_digest(files)
+    assert copy_snapshot(record, "7", tmp_path / "best", [measured])
+    files[1].write_text("trained on")
+    with pytest.raises(UsageError, match=r"D/7.pt: not as measured; run wganalyze run again, then best"):
+        copy_snapshot(record, "7", tmp_path / "best", [measured])
 
 
 def test_nothing_is_overwritten(record: dict[str, Any], tmp_path: Path) -> None:

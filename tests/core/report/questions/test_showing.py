@@ -17,6 +17,7 @@ from wganalyze.report.reading import Report
 WriteReport = Callable[..., Report]
 A = [123456.0, 123999.0, 123111.0, 123777.0, 123222.0]
 B = [0.0001234, 0.0001334, 0.0001434, 0.0001134, 0.0001034]
+LOW, ALIKE, HIGH = [0.9, 1.0, 1.1, 0.95, 1.05], [1.1, 0.95, 1.0, 1.05, 0.95], [4.9, 5.0, 5.1, 5.05, 4.95]
 LONG = "wgan-gp/some_run_of_mine/with_a_long_name"
 
 
@@ -57,3 +58,25 @@ def test_no_number_of_the_best_is_cut(width: int, write_report: WriteReport) -> 
 def test_names_are_no_markup(write_report: WriteReport) -> None:
     best = write_report("r", {"[red]x[/]/s1": {"ugliness": A}, "[red]x[/]/s2": {"ugliness": B}}).best()
     assert "[red]x[/]/s2" in drawn(120, lambda console: show_best(console, best, "[b]r[/b]"))
+
+
+def test_the_best_is_answered_in_words(write_report: WriteReport) -> None:
+    def told(**snapshots: list[float]) -> str:
+        name = str(hash(str(snapshots)))
+        best = write_report(name, {f"r/{n}": {"ugliness": v} for n, v in snapshots.items()}).best()
+        return drawn(160, lambda console: show_best(console, best, "r")).splitlines()[1].strip()
+
+    assert told(s1=LOW, s2=HIGH) == "Best by ugliness: r/s1, 1.000; the other one is worse."
+    assert told(s1=LOW, s2=ALIKE, s3=HIGH) == "Best by ugliness: r/s1, 1.000; 1 of the 2 others cannot be told from it."
+    assert told(s1=LOW, s2=HIGH, s3=HIGH) == "Best by ugliness: r/s1, 1.000; all 2 others are worse."
+    assert told(s1=LOW) == "Best by ugliness: r/s1, 1.000."
+
+
+def test_a_comparison_is_answered_in_words_and_its_metrics_are_explained(write_report: WriteReport) -> None:
+    report = write_report("r", {f"{name}/s1": {"ugliness": values, "size": LOW} for name, values in
+                                (("a", HIGH), ("b", LOW), ("c", [*reversed(HIGH)]))})  # fmt: skip
+    lines = drawn(160, lambda console: show_comparison(console, compare([report]))).splitlines()
+    assert lines[1].startswith("By ugliness, b is better than a: a difference of -4.000 [")
+    assert lines[2].startswith("By ugliness, c cannot be told from a: the difference 0.000 [")
+    assert "ugliness: How ugly." in [line.strip() for line in lines]
+    assert "size: How large." in [line.strip() for line in lines]

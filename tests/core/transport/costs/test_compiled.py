@@ -107,3 +107,14 @@ def test_with_nowhere_to_write_one_line_says_so(tmp_path: Path) -> None:
     assert "cannot be cached" not in helped.stderr
     assert "value=1" in helped.stdout
     assert list((tmp_path / "cache").rglob("*.nbi"))
+
+
+def test_threads_are_as_many_afterwards_as_before() -> None:
+    """Numba and torch share OpenMP: a process that was given one core keeps to it."""
+    code = (
+        "import numpy as np, torch; from wganalyze.transport import wasserstein_batch; torch.set_num_threads(1); "
+        "x = np.random.default_rng(0).normal(size=(4, 8, 2)); wasserstein_batch(x, x + 1); "
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

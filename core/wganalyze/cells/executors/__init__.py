@@ -1,0 +1,1 @@
+"""Who computes the cells of a run: this process, or several."""

@@ -1,0 +1,1 @@
+"""From a script of the user's to the definitions in it."""
