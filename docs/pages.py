@@ -33,11 +33,15 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """The navigation: what is written by hand, and what is installed."""
     config.nav = [
         {"Start": "index.md"},
+        {"Questions": "questions.md"},
         {"Reports": "reports.md"},
+        {"Many checkpoints": "many.md"},
+        {"Files": "files.md"},
+        {"Data": "data.md"},
         {"Verbs": [{name: f"verbs/{name}.md"} for name in verbs()]},
         {"Analyzers": ["analyzers/index.md", *({name: f"analyzers/{name}.md"} for name in analyzers())]},
         {"Plugins": [{"Guide": "plugins.md"}, {"Contracts": "contracts.md"}]},
-        {"Notebook": "notebook.md"},
+        {"Gallery": [*(f"gallery/{path.stem}.md" for path in sorted((DOCS / "gallery").glob("*.py"))), "notebook.md"]},
         {"Claims": "claims.md"},
         {"The house": "architecture.md"},
     ]
