@@ -294,16 +294,28 @@ def test_a_pickle_that_needs_code(house: House, zipped: bool) -> None:
 
 
 def test_a_whole_pickled_network(house: House) -> None:
-    """A program: the run says so with the option, and goes on with the rest."""
-    torch.save(nn.Sequential(nn.Linear(4, 64), nn.Tanh()), house.ckpt / "G_step_2.pt")
-    answer = house.run()
+    """A program without weights that a factory could take: the run says so with the option, and goes on."""
+    net = nn.Sequential(nn.Tanh(), nn.Unflatten(1, (1, 4)), nn.Upsample(64), nn.Flatten())
+    torch.save(net, house.ckpt / "G_step_2.pt")
+    answer = house.run("--latent", 4)
     assert answer.code == 0
     assert "G_step_2.pt: a whole pickled object: reading it runs code (" in answer.err
     assert "give --trust if you know who wrote it, or save its state_dict() instead" in answer.err
     assert "step_2: no generator: G_step_2.pt is a program (torch-module-pickle); --trust runs it" in answer.err
     assert ("step_2", "fake_max") not in house.numbers()
-    assert house.run("--trust").code == 0
+    assert house.run("--latent", 4, "--trust").code == 0
     assert ("step_2", "fake_max") in house.numbers()
+
+
+def test_the_weights_of_a_whole_pickled_network_fill_the_factory_that_is_named(house: House) -> None:
+    """Nothing of the file runs, and the numbers are those of the same weights in a state dict."""
+    net = nn.Sequential(nn.Linear(4, 64), nn.Tanh())
+    torch.save(net.state_dict(), house.ckpt / "G_step_2.pt")
+    assert house.run().code == 0
+    expected = house.numbers()["step_2", "fake_max"]
+    torch.save(net, house.ckpt / "G_step_2.pt")
+    assert house.run().code == 0
+    assert house.numbers()["step_2", "fake_max"] == expected
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -323,15 +335,20 @@ def test_weights_that_are_no_numbers(house: House, value: float) -> None:
     assert failed["step_2", "snapshot"].startswith("G_step_2.pt: NaN or infinity in 0.weight, 0.bias;")
 
 
-def test_a_critic_of_another_image_size(house: House) -> None:
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_critic_of_another_image_size(house: House, paired: bool) -> None:
+    """By their sizes the two are no pair, unless somebody says so."""
     critic = nn.Sequential(nn.Flatten(), nn.Linear(784, 1))
     save(house.ckpt, 2)
     torch.save(critic.state_dict(), house.ckpt / "D_step_2.pt")
     (house.ckpt / "D_step_1.pt").rename(house.root / "D_step_1.pt")
-    failed = failed_cells(house.run(critic="Critic(784)"), house)
+    said = ("--role", "G_*=generator", "--role", "D_*=critic") if paired else ()
+    failed = failed_cells(house.run(*said, critic="Critic(784)"), house)
     (message,) = {message for (_, analyzer), message in failed.items() if analyzer == "scoring"}
-    assert message.startswith("step_2: the critic does not take the samples (")
-    assert message.endswith("; use data of the size that it was trained on")
+    label, shape = ("step_2", "(64,)") if paired else ("step_2 (D_step_2.pt)", "(1, 8, 8)")
+    assert message.startswith(f"{label}: the critic does not take the samples (")
+    assert "its layer 1, Linear(in_features=784, out_features=1, bias=True), met (2, 64)" in message
+    assert message.endswith(f"they have the shape {shape}: say other --data, or another --critic")
     (house.root / "D_step_1.pt").rename(house.ckpt / "D_step_1.pt")
     (house.ckpt / "D_step_2.pt").unlink()
     assert house.run().code == 0
@@ -340,7 +357,8 @@ def test_a_critic_of_another_image_size(house: House) -> None:
 def test_data_of_another_image_size(house: House) -> None:
     critic = (house.ckpt / "D_step_1.pt").rename(house.root / "D_step_1.pt")
     failed = failed_cells(house.run("--data", "ring8"), house)
-    message = "the generator makes samples of shape (64,), the data are (2,); use data of the size it was trained on"
+    both = "the generator makes samples of shape (64,), the data are (2,)"
+    message = f"{both}: say other --data, or another --generator"
     assert failed["step_1", "snapshot"] == f"step_1: {message}"
     critic.rename(house.ckpt / "D_step_1.pt")
     assert house.run().code == 0
@@ -384,6 +402,7 @@ def test_a_file_that_goes_away(house: House) -> None:
         (["--option", "nobody.depth=3"], ["no analyzer is called 'nobody'; there are: ", "scoring"]),
         (["--option", "depth"], ["--option depth: write ANALYZER.KEY=VALUE, for example"]),
         (["--only", "exactw"], ["no analyzer is called 'exactw'; there are: ", "snapshot"]),
+        (["--data", "x.npy"], ["no data source is called 'x.npy'; for a file say --data npy:x.npy; there are: "]),
         (["--data", "mnist"], ["--data mnist: no data source is called 'mnist'; there are: ", "digits"]),
         (["--data", "digits:half"], ["--data digits:half: choose digits, digits:train or digits:held-out"]),
         (["--range", "1,-1"], ["--range 1,-1: write LOW,HIGH with LOW < HIGH, as -1,1"]),

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import psutil
 
+LIPSCHITZ = ("eclipse-nn", "orthogonium", "deel-torchlip")
+
 
 def machine() -> str:
     """What it ran on."""
-    names = ("numpy", "scipy", "torch", "numba", "pot", "lapx", "lapjv", "ortools")
+    names = ("numpy", "scipy", "torch", "numba", "pot", "lapx", "lapjv", "ortools", *LIPSCHITZ)
     versions = []
     for name in names:
         with suppress(PackageNotFoundError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from tests.field.measured import EXACT, GAPS, STEEPEST
 
 import wganalyze
 
@@ -25,38 +27,24 @@ ANALYZERS = {
     "snapshot",
 }
 OF_IMAGES = {"sharpness"}
-GAPS = {
-    4: {
-        "wgan": 0.045,
-        "wgan_gp": 0.881,
-        "wgan_lp": 0.877,
-        "wgan_qp": 0.813,
-        "sn_gan": 0.161,
-        "cowgan": 0.829,
-        "lsot_f": 0.436,
-        "3p_wgan": 0.821,
-        "sort_out": 0.760,  # as published
-    },
-    64: {
-        "wgan": 0.011,
-        "wgan_gp": 0.132,
-        "wgan_lp": 0.218,
-        "wgan_qp": 0.185,
-        "sn_gan": 0.017,
-        "cowgan": 0.216,
-        "lsot_f": 0.003,
-        "3p_wgan": 0.263,
-        "sort_out": 0.085,
-    },
-}
-EXACT = {4: 0.822, 64: 0.242}
-STEEPEST = {"wgan": 0.27, "wgan_gp": 1.15, "wgan_lp": 1.13, "sn_gan": 0.61, "3p_wgan": 6.57}
 
 
 def values(report: wganalyze.Report, metric: str) -> pd.DataFrame:
     """The rows of a metric by snapshot."""
     rows = report.measurements
     return rows[(rows["metric"] == metric) & (rows["status"] == "ok")].set_index("snapshot")
+
+
+def akanametov(field: Path, out: Path, **said: Any) -> wganalyze.Report:
+    """A run on the WGAN-GP of akanametov, whose networks are named."""
+    return wganalyze.run(
+        field / "wgan-gp-akanametov",
+        data=f"idx:{field / MNIST}",
+        generator=f"{FACTORIES}:AkanametovGenerator",
+        critic=f"{FACTORIES}:AkanametovCritic",
+        out=out,
+        **said,
+    )
 
 
 def check_complete(report: wganalyze.Report, asked: set[str] = ANALYZERS) -> None:
@@ -97,15 +85,12 @@ def test_critics_of_the_w1_benchmark_without_a_factory(field: Path, width: int, 
 
 
 def test_a_critic_that_batch_norm_contradicts(field: Path, tmp_path: Path) -> None:
-    report = wganalyze.run(
-        field / "wgan-gp-akanametov",
-        data=f"idx:{field / MNIST}",
-        generator=f"{FACTORIES}:AkanametovGenerator",
-        critic=f"{FACTORIES}:AkanametovCritic",
+    report = akanametov(
+        field,
+        tmp_path / "report",
         n=640,
         replicates=3,
         options={"exact-w.permutations": 19, "lipschitz.samples": 128, "lipschitz.steps": 10},
-        out=tmp_path / "report",
     )
     check_complete(report)
     by_mode = {metric: values(report, metric)["value"].iloc[0] for metric in ("auc_eval", "auc_train_separate")}
@@ -114,6 +99,26 @@ def test_a_critic_that_batch_norm_contradicts(field: Path, tmp_path: Path) -> No
     assert values(report, "auc_train_mixed")["value"].iloc[0] > 0.9
     assert values(report, "gradient_norm_interpolate")["value"].iloc[0] == pytest.approx(4.97, rel=0.05)
     assert {"modes-disagree", "not-1-lipschitz"} <= set(report.findings["code"])
+
+
+def test_a_critic_of_batch_norm_that_its_penalty_never_reached(field: Path, tmp_path: Path) -> None:
+    """In eval mode it breaks the penalty of 10 many times over, and what it certifies is no more than f = 0 does."""
+    report = akanametov(
+        field,
+        tmp_path / "report",
+        gradient_penalty=10.0,
+        n=256,
+        replicates=3,
+        only=["critic-training"],
+        options={"critic-training.steps": 20, "critic-training.seconds": None},
+    )
+    steps = report.table("critic-training.steps").set_index(["objective", "critic_steps"]).loc["penalised"]
+    assert steps["penalty"][0] > 100 > steps["penalty"][20]
+    assert (steps["dual_c_best_scale"] <= steps["w1"]).all()
+    assert values(report, "rise_penalised")["value"].iloc[0] > 1
+    assert abs(values(report, "rise_best_scale_penalised")["value"].iloc[0]) < 0.02
+    assert "BatchNorm keeps the statistics of the snapshot" in values(report, "rise_penalised")["message"].iloc[0]
+    assert "far-from-maximum" not in set(report.findings["code"])
 
 
 def test_a_discriminator_whose_data_reach_beyond_its_generator(field: Path, tmp_path: Path) -> None:

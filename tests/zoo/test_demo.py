@@ -275,3 +275,70 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert err.splitlines()[-1] == (
         f"Error: --out {file / 'below'}: cannot be written (Not a directory); name another folder"
     )
+
+
+# ---- with several seeds
+
+
+AT_ONCE = dict.fromkeys(BRIEFLY, (2,))
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A demo with two seeds whose trainings stop after two steps, and keep the second."""
+
+    folder: Path
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> Brief:
+    """One run for the tests below."""
+    folder = tmp_path_factory.mktemp("seeds") / "two seeds"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "SAVE_AT", AT_ONCE)
+        return Brief(folder, *command("demo", "--seeds", "2", "--seed", "5", "--out", str(folder)))
+
+
+def test_each_seed_of_each_method_is_a_run(brief: Brief) -> None:
+    assert brief.code == 0, brief.err
+    report = wganalyze.open_report(brief.folder / "report")
+    folders = {f"{run}/seed={seed}" for run in RUNS for seed in (5, 6)}
+    assert {verdict.run for verdict in report.verdicts} == folders
+    assert set(report.measurements["snapshot"].str.rpartition("/")[0]) == folders
+    for folder in folders:
+        (facts,) = {entry["facts"]["config.seed"] for entry in report.run["snapshots"] if folder in entry["label"]}
+        assert facts == int(folder[-1])
+
+
+def test_a_seed_among_others_is_the_training_that_it_is_alone(brief: Brief, tmp_path: Path) -> None:
+    demo.train_all(tmp_path, seed=6, save_at=AT_ONCE)
+    for run in RUNS:
+        alone = checkpoint_path(tmp_path / run, 2).read_bytes()
+        assert checkpoint_path(brief.folder / "checkpoints" / run / "seed=6", 2).read_bytes() == alone
+
+
+def test_the_commands_that_it_names_answer_the_questions(brief: Brief) -> None:
+    named = [line.partition("wganalyze ")[2] for line in brief.out.splitlines() if line.startswith("  ")]
+    answers = {arguments[0]: command(*arguments) for arguments in map(shlex.split, filter(None, named))}
+    assert [*answers] == ["show", "best", "compare", "check", "page"]
+    for verb, (code, out, err) in answers.items():
+        assert code in (0, 1) if verb == "check" else code == 0, (verb, err)
+        assert err == ""
+        assert out
+    assert "Best by w1: " in answers["best"][1]
+    assert "2 settings, against wgan/seed=*" in answers["compare"][1]
+    assert "lipschitz_lower <= 1" in answers["check"][1]
+    assert (brief.folder / "page.html").stat().st_size > 1000
+
+
+def test_demos_of_one_seed_and_of_several_do_not_mix(brief: Brief, tmp_path: Path) -> None:
+    code, _, err = command("demo", "--out", str(brief.folder))
+    assert code == 2
+    assert err.strip().endswith("is of a demo with several seeds; name another folder")
+    demo.train_all(tmp_path / "checkpoints", seed=0, save_at=BRIEFLY)
+    code, _, err = command("demo", "--seeds", "2", "--out", str(tmp_path))
+    assert code == 2
+    assert err.strip().endswith("is of a demo with one seed; name another folder")

@@ -140,6 +140,34 @@ def test_assumptions_that_make_no_network_are_named(assumptions: dict[str, objec
         rebuild(shapes(net), **assumptions)
 
 
+def test_a_generator_and_a_critic_of_series() -> None:
+    """Of two channels and 16 steps; from a latent, from samples, and from those with an axis too many."""
+    torch.manual_seed(0)
+    maker = nn.Sequential(
+        nn.Linear(5, 24), nn.Unflatten(1, (6, 4)), nn.BatchNorm1d(6), nn.ReLU(),
+        nn.ConvTranspose1d(6, 4, 4, 2, 1, bias=False), nn.BatchNorm1d(4), nn.ReLU(),
+        nn.Upsample(scale_factor=2), nn.Conv1d(4, 2, 3, 1, 1), nn.Tanh(),
+    )  # fmt: skip
+    z = torch.randn(7, 5)
+    rebuilt = assert_same(
+        with_statistics(maker, z), z, activation="relu", strides=[2, 1], paddings=[1, 1], scales=[1, 2], output="tanh",
+    )  # fmt: skip
+    assert str(rebuilt.in_words).startswith(
+        "Linear(5-24) to 6x4 BN relu ConvTranspose(6-4 k4 s2 p1) BN relu nearest x2"
+    )
+    judge = nn.Sequential(nn.Conv1d(2, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv1d(8, 1, 8))
+    x = torch.randn(7, 2, 16)
+    same = assert_same(judge.eval(), x, activation="leaky_relu(0.2)", strides=[2, 1], paddings=[1, 0])
+    torch.testing.assert_close(same(x[:, None]), judge(x))
+
+
+def test_numbers_that_make_no_series_are_refused() -> None:
+    net = nn.Sequential(nn.Linear(3, 14), nn.ReLU(), nn.Unflatten(1, (2, 7)), nn.ConvTranspose1d(2, 1, 4))
+    rebuild(shapes(net))
+    with pytest.raises(ValueError, match="so it is no chain"):
+        rebuild(shapes(net) | {"3.weight": (4, 1, 4)})
+
+
 def test_numbers_that_make_no_square_are_named() -> None:
     net = nn.Sequential(nn.Linear(3, 12), nn.ReLU(), nn.Unflatten(1, (2, 3, 2)), nn.ConvTranspose2d(2, 1, 4))
     with pytest.raises(ValueError, match="12 numbers are no square image of 2 channels"):

@@ -33,6 +33,20 @@ def critic(activation: str, norm: bool) -> nn.Sequential:
     )
 
 
+@pytest.mark.parametrize("sample_shape", [(2, 16), (1, 2, 16)])
+def test_the_truth_of_series_is_among_them(sample_shape: tuple[int, ...]) -> None:
+    judge = nn.Sequential(nn.Conv1d(2, 8, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv1d(8, 16, 4, 2, 1), nn.Conv1d(16, 1, 4))
+    maker = nn.Sequential(
+        nn.ConvTranspose1d(5, 8, 4), nn.ReLU(), nn.ConvTranspose1d(8, 8, 4, 2, 1), nn.ConvTranspose1d(8, 2, 4, 2, 1)
+    )
+    for role, net, strides, paddings in (
+        ("critic", judge, [2, 2, 1], [1, 1, 0]),
+        ("generator", maker, [1, 2, 2], [0, 1, 1]),
+    ):
+        readings = propose(shapes(net), role, sample_shape)
+        assert any(each["strides"] == strides and each["paddings"] == paddings for each in readings), role
+
+
 @settings(max_examples=10)
 @given(st.sampled_from([*FIRST["critic"], *FURTHER]), st.booleans())
 def test_the_truth_is_among_them(activation: str, norm: bool) -> None:

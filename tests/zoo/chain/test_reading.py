@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.zoo.conftest import shapes
 from torch import nn
 
-from wganalyze_zoo.chain.reading import MOST_LAYERS, Link, read, square_side
+from wganalyze_zoo.chain.reading import MOST_LAYERS, Link, read, side_of
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -127,7 +127,7 @@ LINEAR: Mapping[str, tuple[int, ...]] = {"0.weight": (4, 3), "0.bias": (4,)}
         ({**LINEAR, "1.weight": (4,), "1.bias": (4,)}, "1 .* which norm it is cannot be read"),
         ({**LINEAR, "gamma": ()}, "without a layer's name"),
         ({**LINEAR, "attention.gamma": (1,)}, r"attention \(gamma \(1,\)\) is no Linear"),
-        ({**LINEAR, "1.weight": (4, 3, 3)}, "1 .* is no Linear"),
+        ({**LINEAR, "1.weight": (4, 3, 3, 3, 3)}, "1 .* is no Linear"),
         ({**LINEAR, "1.weight": (1, 4, 3, 5)}, "1 .* is no Linear"),
         ({"0.weight": (4, 3), "0.bias": (3,)}, "0 .* is no Linear"),
         ({"0.weight": (4, 0)}, "empty"),
@@ -158,5 +158,18 @@ def test_no_keys_break_it(stored: Shapes) -> None:
 
 @given(st.integers(1, 40), st.integers(2, 40))
 def test_squares(side: int, channels: int) -> None:
-    assert square_side(side * side * channels, channels) == side
-    assert square_side(side * side * channels + 1, channels) == 0
+    assert side_of(side * side * channels, channels, 2) == side
+    assert side_of(side * side * channels + 1, channels, 2) == 0
+
+
+@given(st.integers(1, 40), st.integers(2, 40))
+def test_series(length: int, channels: int) -> None:
+    assert side_of(length * channels, channels, 1) == length
+    assert side_of(length * channels + 1, channels, 1) == 0
+
+
+def test_convolutions_along_one_axis_are_read_and_not_mixed_with_those_along_two() -> None:
+    chain = read({"0.weight": (16, 2, 4), "0.bias": (16,), "2.weight": (1, 16, 4)})
+    assert [(layer.kind, layer.axes, layer.kernel) for layer in chain.layers] == [("conv", 1, 4), ("conv", 1, 4)]
+    with pytest.raises(ValueError, match="along one axis here and along two there"):
+        read({"0.weight": (16, 2, 4), "2.weight": (1, 16, 4, 4)})
