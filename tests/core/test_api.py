@@ -137,6 +137,7 @@ WAYS: dict[str, Way] = {
     "space": Way(["--space", "pixels", "--space", "m:f(1, 2)"], ["pixels", "m:f(1, 2)"], None, ("pixels", "m:f(1, 2)")),
     "device": Way(["--device", "cpu"], "cpu", None, "cpu"),
     "jobs": Way(["--jobs", "3"], 3, None, 3),
+    "dask": Way(["--dask", "local"], "local", None, "local"),
     "config": Way(["--config", "c.toml"], "c.toml", None, Path("c.toml")),
     "trust": Way(["--trust"], True, None, True),
     "allow": Way(["--allow", "m:C"], "m:C", None, ("m:C",)),

@@ -45,8 +45,8 @@ def watch(folder: Path, every: str, until: int | None, idle: str | None, page: P
     from wganalyze.report.reading import open_report
 
     request = make_request(folder, texts, ["wganalyze", *sys.argv[1:]])
-    if "jobs" in request.said:
-        raise UsageError("--jobs: watch analyses one snapshot after the other, as they come; leave it out")
+    for flag in {"jobs", "dask"} & request.said.keys():
+        raise UsageError(f"--{flag}: watch analyses one snapshot after the other, as they come; leave it out")
     poll, quiet = _seconds("--every", every), None if idle is None else _seconds("--idle", idle)
 
     def enough(watching: Watch, since: float) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-OF_FILES = ("generator", "critic", "roles", "weights", "config", "trust", "allow", "infer", "loader", "jobs")
+OF_FILES = ("generator", "critic", "roles", "weights", "config", "trust", "allow", "infer", "loader", "jobs", "dask")
 """Facts that say how files are read, and by how many processes, which networks in memory are not."""
 UNNAMED = "memory"
 """The label of networks of which no step is known."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from wganalyze.cells.embedded import Space
+from wganalyze.cells.executors.others import Others
 from wganalyze.cells.measuring import Question, for_run
 from wganalyze.contracts.data import DataSource
 from wganalyze.contracts.terms import CONFIG_NAME, PIXELS, Role
@@ -46,7 +47,7 @@ class Basis:
     """What the cells of a run stand on, whichever snapshots there are; several runs into one report may share it.
 
     ``lost``: why analyzers that were asked for are left out. ``shared``: what is computed once for the data.
-    ``views``: those of the report, where many runs go into it. ``many``: snapshots of all of these runs. ``jobs``:
+    ``views``: those of the report, where many runs go into it. ``many``: snapshots of all of these runs. ``others``:
     processes that compute cells; None: this one.
     """
 
@@ -58,7 +59,7 @@ class Basis:
     shared: Cache = field(default_factory=dict)
     views: Views | None = None
     many: int = 1
-    jobs: int | None = None
+    others: Others | None = None
 
 
 def tell_problems(opened: Opened, request: Request, progress: Progress) -> None:

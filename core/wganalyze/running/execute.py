@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wganalyze.cells.computing import Forbids, nothing_forbidden
+from wganalyze.cells.executors.others import Others
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
 from wganalyze.exit_codes import ExitCode
@@ -14,6 +15,7 @@ from wganalyze.running.opened import Opened, nothing_found, open_request
 from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
 from wganalyze.running.run import Run
+from wganalyze.settings.values import jobs as read_jobs
 
 
 def execute(request: Request, progress: Progress | None = None) -> Report:
@@ -28,7 +30,7 @@ def execute(request: Request, progress: Progress | None = None) -> Report:
     if not opened.snapshots:
         raise UsageError(nothing_found(request.path, opened))
     basis, snapshots = find_basis(request, opened, progress)
-    basis.jobs = _jobs(request, progress)
+    basis.others = _others(request, progress)
     return run_on(basis, request, opened, snapshots, progress)
 
 
@@ -54,19 +56,26 @@ def run_on(
         forbids=forbids,
         kept=basis.views,
         many=basis.many,
-        jobs=basis.jobs,
+        others=basis.others,
     )
     report = run.execute()
     return Report(report.path, ExitCode.FAILED) if basis.lost else report
 
 
-def _jobs(request: Request, progress: Progress) -> int | None:
-    """How many processes compute the cells; None: this one alone."""
-    jobs = request.said.get("jobs")
-    if jobs is not None and request.said.get("infer", False):
+def _others(request: Request, progress: Progress) -> Others | None:
+    """Who computes the cells; None: this process alone."""
+    said = request.said
+    jobs, cluster = said.get("jobs"), said.get("dask")
+    if jobs is None and cluster is None:
+        return None
+    if said.get("infer", False):
         progress.note(
-            "--jobs: with --infer all cells are computed by this process, which guessed the networks; wganalyze init "
-            "--infer writes the guesses down, and --jobs goes with what it wrote"
+            f"{'--jobs' if cluster is None else '--dask'}: with --infer all cells are computed by this process, which "
+            "guessed the networks; wganalyze init --infer writes the guesses down, and other processes go by these"
         )
         return None
-    return jobs
+    if cluster == "slurm" and jobs is None:
+        raise UsageError("--dask slurm: say with --jobs how many workers")
+    if cluster not in (None, "local", "slurm") and jobs is not None:
+        raise UsageError("--dask ADDRESS: the cluster has the workers that it has; leave --jobs out")
+    return Others(read_jobs("auto") if jobs is None else jobs, cluster)

@@ -6,14 +6,15 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 from wganalyze.cells.computing import Computed, Forbids, Looked, Workplace, nothing_forbidden
 from wganalyze.cells.executors.board import Board
 from wganalyze.cells.executors.claiming import by_claims
 from wganalyze.cells.executors.events import Begun, Event, Lost, Task
-from wganalyze.cells.executors.local import in_processes
+from wganalyze.cells.executors.others import Others
 from wganalyze.cells.executors.single import in_this_process
 from wganalyze.cells.kept import sweep
 from wganalyze.cells.loading import NOBODY, loading_cell
@@ -30,6 +31,7 @@ from wganalyze.running.opened import Opened
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
 from wganalyze.running.run_json import RunRecord, conclude, describe_run, now
+from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.study.sharing import Cache
 
@@ -58,7 +60,7 @@ class Known:
 class Run:
     """One execution of a request.
 
-    ``jobs``: processes that compute its cells; None: this one. ``board``: where workers say what they have, of whom
+    ``others``: processes that compute its cells; None: this one. ``board``: where workers say what they have, of whom
     this process is one. ``forbids``: why a cell is not to be computed now.
     ``kept``: the views of earlier runs into the same report, which know what is in it; they are then written at most
     every 30 s. ``many``: snapshots of the report, where this run has a few of them.
@@ -78,7 +80,7 @@ class Run:
     forbids: Forbids = nothing_forbidden
     kept: Views | None = None
     many: int = 1
-    jobs: int | None = None
+    others: Others | None = None
     board: Board | None = None
     known: dict[str, Known] = field(default_factory=dict)
     shown: tuple[str, str] = ("", "")
@@ -148,7 +150,7 @@ class Run:
     def _events(self) -> Iterator[Event]:
         """The cells, computed by this process or by several."""
         tasks, many = self._tasks, max(self.many, len(self.snapshots))
-        if self.jobs is None:
+        if self.others is None:
             place = Workplace(
                 self.store, self.questions, self.deal, self.device, self.run_id, many, self.shared, self.forbids
             )
@@ -159,8 +161,10 @@ class Run:
         sweep(self.store.layout.data)
         decided = None if self.deal is None else Decided.of(self.deal)
         hurried = self.plan is not None and self.plan.hurried
-        elsewhere = Elsewhere(self.request, decided, self.device, self.run_id, many, hurried)
-        return in_processes(self.jobs, elsewhere, tasks)
+        said = {name: value for name, value in self.request.said.items() if name not in ("jobs", "dask")}
+        request = replace(self.request, said=cast(Said, said))
+        elsewhere = Elsewhere(request, decided, self.device, self.run_id, many, hurried)
+        return self.others.compute(self.run_id, elsewhere, tasks, self.progress.note)
 
     def _snapshots(self) -> None:
         """Have all cells computed, and take in what becomes of them."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from wganalyze.contracts.terms import Encoding, Law, Mode, Output, Reduce, Weights
 from wganalyze.errors import UsageError
 from wganalyze.networks.factories import Net
+from wganalyze.remote.path import location
 from wganalyze.settings import defaults, values
 from wganalyze.settings.fact import Fact
 
@@ -110,7 +111,9 @@ class Said(TypedDict, total=False):
             remark="those to leave out",
         ),
     ]
-    out: Annotated[str | Path, Fact("Report folder [default: PATH-report].", Path, metavar="DIR")]
+    out: Annotated[
+        str | Path, Fact("Report folder, or its address in a store [default: PATH-report].", location, metavar="DIR")
+    ]
     n: Annotated[
         int | Literal["max"],
         Fact(
@@ -162,6 +165,15 @@ class Said(TypedDict, total=False):
             "the same for any N [default: this process, with all threads].",
             values.jobs,
             metavar="N|auto",
+        ),
+    ]
+    dask: Annotated[
+        Any,
+        Fact(
+            "Compute cells on a dask cluster: local (--jobs says how many workers), slurm (as dask-jobqueue's "
+            "configuration says), or the address of a scheduler.",
+            values.cluster,
+            metavar="ADDRESS|local|slurm",
         ),
     ]
     options: Annotated[

@@ -113,6 +113,15 @@ def jobs(value: Any) -> int:
     return int(value)
 
 
+def cluster(value: Any) -> Any:
+    """An address of a dask scheduler, "local", "slurm", or a client of dask's."""
+    if not isinstance(value, str) and not hasattr(value, "scheduler_info"):
+        raise ValueError("write local, slurm, or the address of a scheduler, as tcp://HOST:8786")
+    if isinstance(value, str) and value not in ("local", "slurm") and ":" not in value:
+        raise ValueError("write local, slurm, or the address of a scheduler, as tcp://HOST:8786")
+    return value
+
+
 def shape(value: Any) -> tuple[int, ...]:
     """``64,1,1`` as a shape."""
     numbers = _numbers(value)

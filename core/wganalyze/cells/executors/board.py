@@ -49,10 +49,11 @@ class Board:
 
     def begin(self, task: Task) -> int:
         """How often the cell was begun by now; for whoever has claimed it."""
-        begun = self._file(task, "begun")
-        with begun.open("ab") as file:
-            file.write(b"x")
-        return begun.stat().st_size
+        begun, before = self._file(task, "begun"), b""
+        with suppress(FileNotFoundError):
+            before = begun.read_bytes()
+        write_atomically(begun, before + b"x")
+        return len(before) + 1
 
     def put_back(self, task: Task) -> None:
         """The cell was left by a worker that was asked to stop: it is as if it had not been begun."""

@@ -45,6 +45,11 @@ class Schedule:
             self._left.setdefault(task.snapshot, deque()).append(task)
             self._fresh[task.snapshot] = None
 
+    @property
+    def left(self) -> bool:
+        """Is there a cell that nobody took?"""
+        return any(self._left.values())
+
     def next(self, current: str | None) -> Task | None:
         """For whoever has the snapshot ``current`` loaded; None where nothing is left."""
         if current is not None and self._left.get(current):

@@ -6,37 +6,24 @@ others are done, alone; a process that dies of it again costs that cell and noth
 
 from __future__ import annotations
 
-import pickle
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from wganalyze.cells.computing import Workplace
 from wganalyze.cells.executors.events import Begun, Event, Lost, Schedule, Task
-from wganalyze.contracts.snapshot import Snapshot
-from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.cells.executors.sending import Prepare, There, pickled
 from wganalyze.threads import one_thread_each
 
 SWITCH_S = 0.5
 """Between two looks at whether the user interrupts."""
 
-Prepare = Callable[[], tuple[Workplace, Mapping[str, Snapshot]]]
-"""Makes the workplace of another process there, with the snapshots by label; it is sent as a pickle."""
-
 
 def in_processes(jobs: int, prepare: Prepare, tasks: Sequence[Task]) -> Iterator[Event]:
     """The cells, in the order in which they are done. UsageError where ``prepare`` holds what cannot be sent."""
-    import cloudpickle
-
-    try:
-        prepared = cloudpickle.dumps(prepare)
-    except Exception as error:  # it holds anybody's objects
-        raise UsageError(
-            f"--jobs: what was given in code cannot be sent to another process ({error}); name it as MODULE:NAME"
-        ) from None
+    prepared = pickled(prepare, "--jobs")
     schedule, broken = Schedule(tasks), list[Task]()
     hands = [_Hand(prepared) for _ in range(min(jobs, len(tasks)))]
     at_work: dict[Future[list[Event]], _Hand] = {}
@@ -132,31 +119,21 @@ def _signal(text: str) -> str:
     return next((each.name for each in signal.Signals if each.name in text), "it ended")
 
 
-_place: tuple[Workplace, Mapping[str, Snapshot]] | None = None
+_there: There | None = None
 
 
 def _work(prepared: bytes, task: Task) -> list[Event]:
-    """In the other process: one cell, and before it the snapshot, where that is another one than before.
-
-    ``prepared``: with the first cell of a process; it may be large.
-    """
-    global _place
-    if _place is None:
-        _place = _settled(prepared)
-    workplace, snapshots = _place
-    told: list[Event] = []
-    if task.snapshot != workplace.current:
-        if task.snapshot not in snapshots:
-            raise WganalyzeError(f"{task.snapshot}: its files are gone since the run began")
-        told.append(workplace.look(snapshots[task.snapshot]))
-    return [*told, workplace.compute(task.question)]
+    """In the other process. ``prepared``: with the first cell of a process; it may be large."""
+    global _there
+    if _there is None:
+        _settle()
+        _there = There(prepared)
+    return _there.work(task)
 
 
-def _settled(prepared: bytes) -> tuple[Workplace, Mapping[str, Snapshot]]:
+def _settle() -> None:
     import loky.process_executor
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run ends its processes itself
     # loky replaces a process that has grown by 300 MB, and with it the networks that it has loaded.
     loky.process_executor._USE_PSUTIL = False
-    prepare: Prepare = pickle.loads(prepared)
-    return prepare()
