@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from wganalyze.monitoring.monitor import Monitor as Monitor
     from wganalyze.networks.norms import encodings as encodings
     from wganalyze.networks.norms import folded_keys as folded_keys
+    from wganalyze.remote.path import scan as scan
     from wganalyze.report.questions.best import Best as Best
     from wganalyze.report.questions.checking import Check as Check
     from wganalyze.report.questions.comparison import Comparison as Comparison
@@ -117,6 +118,7 @@ _HOME = {
     "files.bounded": ("BoundedFile",),
     "monitoring.monitor": ("Monitor",),
     "networks.norms": ("encodings", "folded_keys"),
+    "remote.path": ("scan",),
     "report.questions.best": ("Best",),
     "report.questions.checking": ("Check",),
     "report.questions.comparison": ("Comparison",),

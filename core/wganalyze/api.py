@@ -14,6 +14,7 @@ from wganalyze.errors import UsageError
 from wganalyze.host.loading import load_host
 from wganalyze.monitoring.memory import OF_FILES, given_networks
 from wganalyze.monitoring.session import MANY, Session
+from wganalyze.remote.path import location
 from wganalyze.report.questions.checking import Check, Undecided, Which
 from wganalyze.report.questions.checking import check as check_report
 from wganalyze.report.questions.comparing import compare as compare_all
@@ -44,7 +45,7 @@ def run(path: str | Path, *, progress: Progress | None = None, **said: Unpack[Sa
         if name not in facts():
             raise TypeError(f"run() got an unexpected keyword argument {name!r}")
     command = ["wganalyze.run", str(path), *(f"{name}={in_words(value)}" for name, value in given.items())]
-    return execute(Request(Path(path), from_python(given), command), progress)
+    return execute(Request(location(path), from_python(given), command), progress)
 
 
 def analyze(

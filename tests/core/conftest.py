@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.core.stores import _moto, bucket, proxy  # noqa: F401
 
 from wganalyze.contracts.data import FiniteSource
 from wganalyze.contracts.samples import Values

@@ -37,7 +37,7 @@ def read(path: Path, size: int) -> Mapping[str, Array] | None:
             return None
         if not all(name.endswith(".npy") and name.isprintable() for name in names):
             return None
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             found = {info.filename[:-4]: _header(archive, info) for info in infos or ()}
     except _ERRORS:
         return None

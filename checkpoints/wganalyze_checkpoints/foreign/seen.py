@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from wganalyze import Naming
+from wganalyze import Naming, scan
 
 HEAD = 4096
 """Bytes that every probe sees."""
@@ -33,7 +33,7 @@ class Seen:
             return cls(path, b"", 0)
         with path.open("rb") as file:
             head = file.read(HEAD)
-            return cls(path, head, os.fstat(file.fileno()).st_size)
+            return cls(path, head, path.stat().st_size)
 
     @cached_property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class Seen:
     def entries(self, folder: Path | None = None) -> Mapping[str, bool]:
         """The names in a folder (its own, or the one that it lies in), each with: is it a folder?"""
         where = folder or (self.path if self.path.is_dir() else self.path.parent)
-        with os.scandir(where) as entries:
+        with scan(where) as entries:
             return {entry.name: entry.is_dir() for entry in islice(entries, MOST_ENTRIES)}
 
 

@@ -17,7 +17,7 @@ from wganalyze_checkpoints.wording import LONGEST
 MAX_FIELDS = 1_000_000
 """Fields that a file may have; that of a network with ten thousand layers has half of them."""
 LONGEST_NAME = 1000
-_WINDOW = 2**16
+_FIRST_WINDOW, _WINDOW = 2**9, 2**16
 
 
 class DamagedModel(ValueError):
@@ -46,6 +46,7 @@ class Wire:
     def __init__(self, file: BinaryIO, size: int, most: int = MAX_FIELDS) -> None:
         self._file = file
         self._window = b""
+        self._most = _FIRST_WINDOW  # the first fields tell most files from a model
         self._start = 0
         self.size = size
         self.most = self.left = most
@@ -123,6 +124,7 @@ class Wire:
         first = place - self._start
         if not 0 <= first <= len(self._window) - length:
             self._file.seek(place)
-            self._window = self._file.read(max(_WINDOW, length))
+            self._window = self._file.read(max(self._most, length))
             self._start, first = place, 0
+            self._most = min(2 * self._most, _WINDOW)
         return self._window[first : first + length]

@@ -37,7 +37,9 @@ def arrays_in(path: Path) -> dict[str, Array] | None:
     One of ERRORS where it is damaged; OSError where it cannot be read.
     """
     with path.open("rb") as file:
-        head = file.read(numpy_headers.LONGEST)
+        head = file.read(512)
+        if head.startswith(MAGIC):
+            head += file.read(numpy_headers.LONGEST - len(head))
     if head.startswith(MAGIC):
         return {"": numpy_headers.read_header(head, path.stat().st_size, Array)}
     return open_npz(path) if numpy_headers.is_npz(head) else None
@@ -48,7 +50,7 @@ def open_npz(path: Path) -> dict[str, Array]:
     infos = bounded.records(path)
     if infos is None:
         raise ValueError("a zip without its end, or of too many records")
-    with zipfile.ZipFile(path) as archive:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         if len({info.filename for info in infos}) < len(infos) or len(infos) > _MOST_RECORDS:
             raise ValueError("records of one name, or too many")
         arrays: dict[str, Array] = {}

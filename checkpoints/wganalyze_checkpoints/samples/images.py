@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wganalyze import CheckpointError, Part, Samples, TensorSpec
+from wganalyze import CheckpointError, Part, Samples, TensorSpec, scan
 from wganalyze_checkpoints.wording import what_it_says
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def images_of(folder: Path) -> list[Path]:
     images are a trainer's grids, many samples on each.
     """
     images: list[Path] = []
-    with os.scandir(folder) as entries:
+    with scan(folder) as entries:
         for entry in entries:
             suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  (a Path for each of 50,000 is slow)
             if entry.name.startswith(".") or suffix in _BESIDE:
                 continue
             if suffix not in _KINDS or not entry.is_file():
                 return []
-            images.append(Path(entry.path))
+            images.append(folder / entry.name)
     images.sort()
     if len(images) < FEWEST or len({_KINDS[image.suffix.lower()] for image in images}) > 1:
         return []

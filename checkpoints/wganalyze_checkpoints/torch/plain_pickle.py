@@ -30,7 +30,7 @@ from wganalyze_checkpoints.torch.file import (
 )
 
 _LONGEST_HEADER = 1024  # of a storage: torch writes about 400 bytes
-_HEAD = 2**16
+_LONGEST_BEGINNING, _HEAD = 2**9, 2**16
 _BEGINNING = re.compile(rb"\x80[\x02-\x05]|\(?c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|\([dl]p\d+\n|[}\]]q")
 """Of a pickle: of protocols 2 to 5; of the older ones a global, or a dict or list that is remembered."""
 
@@ -78,7 +78,7 @@ def find(path: Path, size: int) -> TorchFile | None:
 
     CheckpointError: it is damaged, and names torch in its first bytes; or packed in a way that is not read.
     """
-    head = packing.head_of(path, _HEAD)
+    head = packing.head_of(path, _LONGEST_BEGINNING)
     if head.startswith(packing.LZ4):
         raise CheckpointError(
             f"{path}: packed by lz4, which Python's own library does not unpack; unpack it by lz4 -d, or save it with "
@@ -86,6 +86,7 @@ def find(path: Path, size: int) -> TorchFile | None:
         )
     if not _BEGINNING.match(head):
         return None
+    head = packing.head_of(path, _HEAD)
     names = _first_globals(io.BytesIO(head), max(size, packing.SMALL))
     of_torch = any(name.startswith("torch.") for name in names)
     try:

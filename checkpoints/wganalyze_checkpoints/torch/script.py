@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 import zlib
@@ -112,7 +113,7 @@ def _read_module(path: Path) -> Module:
     from wganalyze_checkpoints.torch.programs import Script
 
     try:
-        return Script(torch.jit.load(str(path), map_location="cpu"))  # type: ignore[no-untyped-call]
+        return Script(torch.jit.load(os.fspath(path), map_location="cpu"))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError, ValueError) as error:
         raise torch_file.damaged(path, error) from error
 

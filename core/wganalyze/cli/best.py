@@ -8,10 +8,11 @@ import click
 
 from wganalyze.cli import debug_option
 from wganalyze.cli.console import make_console
+from wganalyze.cli.locations import LOCATION
 
 
 @click.command(short_help="Name the best snapshot of a report, and all that cannot be told from it.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @click.option("--by", metavar="METRIC", default="", help="The metric [default: the first headline with a direction].")
 @click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")
 @click.option("--copy-to", metavar="DIR", type=click.Path(path_type=Path), help="Copy the files of the best here.")

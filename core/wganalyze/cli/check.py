@@ -9,13 +9,14 @@ import click
 
 from wganalyze.cli import debug_option
 from wganalyze.cli.console import make_console
+from wganalyze.cli.locations import LOCATION
 
 if TYPE_CHECKING:
     from wganalyze.report.questions.checking import Undecided, Which
 
 
 @click.command(short_help="Check conditions on a report: exit code 1 where one does not hold.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @click.argument("conditions", nargs=-1, required=True, metavar="CONDITION...")
 @click.option(
     "--at", type=click.Choice(["last", "best", "all"]), default="last", show_default=True,

@@ -11,6 +11,7 @@ import click
 
 from wganalyze.cli import debug_option
 from wganalyze.cli.console import make_console
+from wganalyze.cli.locations import LOCATION
 from wganalyze.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PAGE = Path("comparison.html")
 
 
 @click.command(short_help="Compare runs, or settings over their training seeds: differences with intervals.")
-@click.argument("reports", nargs=-1, required=True, metavar="REPORT...", type=click.Path(path_type=Path))
+@click.argument("reports", nargs=-1, required=True, metavar="REPORT...", type=LOCATION)
 @click.option("--at", metavar="last|best|STEP", default="last", show_default=True, help="Which snapshot of each run.")
 @click.option(
     "--metric", "metrics", metavar="NAME", multiple=True, help="These metrics (* is a wildcard) [default: headlines]."

@@ -15,6 +15,7 @@ import click
 
 from wganalyze.cli import debug_option
 from wganalyze.cli.console import make_console
+from wganalyze.cli.locations import LOCATION
 from wganalyze.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ STYLES = {
 
 
 @click.command(short_help="Say which tensors of two checkpoints differ, and by how much.")
-@click.argument("a", metavar="CKPT_A", type=click.Path(path_type=Path))
-@click.argument("b", metavar="CKPT_B", type=click.Path(path_type=Path))
+@click.argument("a", metavar="CKPT_A", type=LOCATION)
+@click.argument("b", metavar="CKPT_B", type=LOCATION)
 @click.option("--all", "everything", is_flag=True, help="List equal tensors too.")
 @click.option("--headers", is_flag=True, help="Compare keys, shapes and types alone, and read no tensor.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something differs, or could not be compared.")

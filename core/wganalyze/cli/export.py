@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.locations import LOCATION
 
 TARGETS = ("tensorboard", "wandb", "mlflow", "trackio", "csv", "json")
 
 
 @click.command(short_help="Write a report for TensorBoard, W&B, MLflow or trackio, as CSV or JSON.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @click.option("--to", "target", type=click.Choice(TARGETS), required=True, help="What it is written for.")
 @click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Only these metrics (* is a wildcard).")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.locations import LOCATION
 from wganalyze.cli.options import make_request, options_for
 
 
 @click.command(short_help="Write a wganalyze.toml for PATH, to be edited.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LOCATION)
 @click.option("--force", is_flag=True, help="Replace a wganalyze.toml that is there.")
 @options_for(opening=True)
 @debug_option

@@ -10,6 +10,7 @@ import click
 
 from wganalyze.cli import debug_option
 from wganalyze.cli.console import make_console
+from wganalyze.cli.locations import LOCATION
 from wganalyze.cli.options import make_request, options_for
 from wganalyze.contracts.terms import Role
 from wganalyze.text import one_line
@@ -26,7 +27,7 @@ SHOWN = 8
 
 
 @click.command(short_help="Say what PATH holds, what is assumed, and what is missing to run.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LOCATION)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options_for(opening=True)
 @debug_option

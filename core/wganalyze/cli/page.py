@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.locations import LOCATION
 
 
 @click.command(short_help="Write reports as one HTML page that needs nothing else.")
-@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("reports", metavar="REPORT...", nargs=-1, required=True, type=LOCATION)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("page.html"), show_default=True,
               help="The file to write.")  # fmt: skip
 @click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from wganalyze.cli import DEBUG, debug_option
+from wganalyze.cli.locations import LOCATION
 from wganalyze.cli.options import make_request, options_for
 
 
 @click.command(short_help="Analyse the checkpoints under PATH and write a report.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=LOCATION)
 @options_for(opening=False)
 @click.option("--prepare", is_flag=True, help="Compute nothing: leave the cells to any number of wganalyze worker.")
 @debug_option

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.locations import LOCATION
 
 if TYPE_CHECKING:
     from wganalyze.report.reading import Report
 
 
 @click.command(short_help="Show a report: one line per snapshot, and the findings in plain words.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @click.option(
     "--metric", "metrics", metavar="NAME", multiple=True, help="List these metrics instead (* is a wildcard)."
 )

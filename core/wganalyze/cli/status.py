@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from wganalyze.cli import debug_option
+from wganalyze.cli.locations import LOCATION
 
 
 @click.command(short_help="Say how far the run of a report is.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @debug_option
 def status(report: Path) -> int:
     """Say how many cells of REPORT are done, which are at work and where, and how many are left.

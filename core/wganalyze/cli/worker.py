@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from wganalyze.cli import DEBUG, debug_option
+from wganalyze.cli.locations import LOCATION
 from wganalyze.threads import one_thread_each
 
 
 @click.command(short_help="Compute cells of a run that was prepared, beside other workers.")
-@click.argument("report", type=click.Path(path_type=Path))
+@click.argument("report", type=LOCATION)
 @debug_option
 def worker(report: Path) -> int:
     """Compute cells of the run that was prepared in REPORT, until all are done, by this worker or by others.

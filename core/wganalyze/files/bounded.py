@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import cast
+
+BUFFER = 1024
 
 
-class BoundedFile(io.FileIO):
+class BoundedFile(io.BufferedReader):
     """A file, opened for reading, that gives at most ``most`` bytes at once; BadZipFile where more are asked for."""
 
     def __init__(self, path: Path, most: int):
-        super().__init__(path)
+        super().__init__(cast(io.RawIOBase, path.open("rb", buffering=0)), BUFFER)
         self.most = most
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wganalyze.files.bounded import BoundedFile
+from wganalyze.remote.path import RemotePath
 
 _ZIP = b"PK\x03\x04"
 _LARGEST_DIRECTORY = 4 * 2**20
@@ -97,12 +98,16 @@ def _sketch_of_records(records: list[zipfile.ZipInfo]) -> bytes:
 
 
 def _digest(path: Path) -> bytes:
+    if isinstance(path, RemotePath) and path.version:
+        return path.version.encode()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def _records_digest(path: Path) -> bytes | None:
     """Of the bytes of all records, in order; None for a zip whose records are packed or overlap: it may be a bomb."""
+    if isinstance(path, RemotePath):  # it would be fetched for this alone
+        return None
     with BoundedFile(path, _LARGEST_DIRECTORY) as file, zipfile.ZipFile(file) as archive:
         records = archive.infolist()
         packed = any(record.compress_type != zipfile.ZIP_STORED for record in records)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wganalyze.errors import CheckpointError
+from wganalyze.remote.path import RemotePath, fresh
 
 T = TypeVar("T")
 State = tuple[int, int, int, int, bytes]
@@ -57,6 +58,7 @@ class Seen:
 
 def _state(path: Path) -> State | None:
     try:
+        path = fresh(path)
         status = path.stat()
         return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, _ends(path, status.st_size)
     except OSError:
@@ -64,7 +66,7 @@ def _state(path: Path) -> State | None:
 
 
 def _ends(path: Path, size: int) -> bytes:
-    if not path.is_file():
+    if isinstance(path, RemotePath) or not path.is_file():  # a store gives each version a number of its own
         return b""
     with path.open("rb") as file:
         head = file.read(HEAD)

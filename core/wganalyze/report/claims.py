@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from wganalyze.processes import Process
+from wganalyze.remote.path import RemotePath
 
 LEASE_S = 60.0
 """After which a claim that nobody renewed is nobody's."""
@@ -60,8 +61,7 @@ def is_claimed(path: Path, lease: float = LEASE_S) -> bool:
 def _state(path: Path, lease: float) -> Literal["free", "taken", "abandoned"]:
     """Of a claim, by one reading of it: what is abandoned stays so until somebody takes it away."""
     try:
-        with path.open() as file:
-            text, renewed = file.read(), os.fstat(file.fileno()).st_mtime
+        text, renewed = _read(path)
     except FileNotFoundError:
         return "free"
     except OSError:
@@ -71,6 +71,15 @@ def _state(path: Path, lease: float) -> Literal["free", "taken", "abandoned"]:
         if state != "unknown":
             return "taken" if state == "runs" else "abandoned"
     return "taken" if _now(path) - renewed < lease else "abandoned"
+
+
+def _read(path: Path) -> tuple[str, float]:
+    """What a claim says, and when it was renewed."""
+    if isinstance(path, RemotePath):
+        renewed = path.stat().st_mtime
+        return path.read_text(), renewed
+    with path.open() as file:
+        return file.read(), os.fstat(file.fileno()).st_mtime
 
 
 def owner_of(path: Path) -> str:
@@ -106,7 +115,7 @@ def _made(path: Path) -> bool:
     """Is there this file now, by us?"""
     try:
         with path.open("x") as file:
-            json.dump(asdict(Process.current()), file)
+            file.write(json.dumps(asdict(Process.current())))
     except FileExistsError:
         return False
     except OSError:  # a disk that is full leaves a claim of nobody's
@@ -118,7 +127,10 @@ def _made(path: Path) -> bool:
 def _renew(path: Path, over: threading.Event) -> None:
     while not over.wait(RENEWED_S):
         with suppress(OSError):
-            os.utime(path)
+            if isinstance(path, RemotePath):
+                path.put(path.read_bytes())
+            else:
+                os.utime(path)
 
 
 def _now(path: Path) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wganalyze.contracts.terms import PIXELS
 from wganalyze.errors import UsageError
+from wganalyze.remote.path import location
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
 from wganalyze.report.html import to_html
@@ -153,7 +154,7 @@ class Report:
 
 def open_report(path: str | Path) -> Report:
     """Open a report folder; views that are behind its cells are brought up to date. UsageError where it is none."""
-    folder = Path(path)
+    folder = location(path)
     try:
         plan = Layout.of(folder).plan
         there = plan.is_file()

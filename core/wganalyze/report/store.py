@@ -1,7 +1,8 @@
 """Cells: one folder for each (snapshot, analyzer), committed by one rename and never changed afterwards.
 
 ``_cells/KEY/`` is a cell that is ok; a failed or skipped attempt lies in ``_cells/KEY~NNN/`` and is tried again. Work
-in progress has a dot-name. A store without rename would commit by writing one final marker object instead.
+in progress has a dot-name. In an object store, which has no rename, a cell is committed by one last object beside its
+folder, ``_cells/KEY.done``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
 from wganalyze.processes import draft_of, is_left
+from wganalyze.remote.path import RemotePath
 from wganalyze.report.claims import locked
 from wganalyze.report.layout import Layout
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 MEASUREMENTS_FILE = "measurements.parquet"
 FINDINGS_FILE = "findings.parquet"
 PICTURES_FILE = "pictures.parquet"
+DONE = ".done"
+"""The end of the name of the object that commits a cell."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ class CellStore:
 
     def has(self, key: str) -> bool:
         """Is there an ok cell with this key?"""
-        return (self.folder / key).is_dir()
+        return self._sign_of(key).exists()
+
+    def _sign_of(self, name: str) -> Path:
+        """What is there once a cell is committed."""
+        return self.folder / (f"{name}{DONE}" if isinstance(self.folder, RemotePath) else name)
 
     def next_name(self, key: str, status: Status) -> str:
         """The folder name under which a cell of this status will be committed."""
@@ -63,19 +72,17 @@ class CellStore:
 
     def commit(self, name: str, tables: CellTables) -> None:
         """Write a cell under a dot-name, sync it to disk, and make it visible by one rename."""
+        if isinstance(self.folder, RemotePath):
+            _write_cell(tables, self.folder / name)
+            write_atomically(self._sign_of(name), b"")
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = draft_of(self.folder / name)
         shutil.rmtree(draft, ignore_errors=True)
         try:
             draft.mkdir()
-            write_table(tables.measurements, draft / MEASUREMENTS_FILE, few=True)
-            write_table(tables.findings, draft / FINDINGS_FILE, few=True)
-            if tables.pictures is not None:
-                write_table(tables.pictures, draft / PICTURES_FILE, few=True)
+            _write_cell(tables, draft)
             if tables.details:
-                (draft / "tables").mkdir()
-                for detail, table in tables.details.items():
-                    write_table(table, draft / "tables" / f"{detail}.parquet", few=True)
                 sync_folder(draft / "tables")
             sync_folder(draft)
             try:
@@ -102,7 +109,7 @@ class CellStore:
     def current(self) -> list[str]:
         """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
         self.plan = self._read_plan()
-        committed = {e.name for e in os.scandir(self.folder)} if self.folder.is_dir() else set()
+        committed = self._committed()
         last: dict[str, str] = {}
         for name in sorted(committed, key=lambda name: (len(name), name)):
             key, tilde, _ = name.partition("~")
@@ -111,8 +118,23 @@ class CellStore:
         chosen = (key if key in committed else last.get(key) for key in self.plan.values())
         return sorted({name for name in chosen if name is not None})
 
+    def _committed(self) -> set[str]:
+        """The names of all cells that are."""
+        names = self._names()
+        if isinstance(self.folder, RemotePath):
+            return {name.removesuffix(DONE) for name in names if name.endswith(DONE)}
+        return {*names}
+
+    def _names(self) -> list[str]:
+        """What lies in the folder of the cells."""
+        if isinstance(self.folder, RemotePath):
+            return [path.name for path in self.folder.glob("*")]
+        return [entry.name for entry in os.scandir(self.folder)] if self.folder.is_dir() else []
+
     def sweep(self) -> None:
         """Remove drafts that a killed run left behind: of cells, of the views' files and of those beside them."""
+        if isinstance(self.folder, RemotePath):  # which takes files as a whole
+            return
         beside = self.report.glob(".*.json.*")
         views = [self.report.glob("*/.*.parquet.*"), self.layout.view("tables").glob("*/.*.parquet.*")]
         for draft in chain(beside, self.folder.glob(".*.*"), *views):
@@ -123,9 +145,7 @@ class CellStore:
                     draft.unlink(missing_ok=True)
 
     def _attempts(self, key: str) -> list[str]:
-        if not self.folder.is_dir():
-            return []
-        return [entry.name for entry in os.scandir(self.folder) if entry.name.startswith(f"{key}~")]
+        return [name.removesuffix(DONE) for name in self._names() if name.startswith(f"{key}~")]
 
     def _read_plan(self) -> dict[str, str]:
         path = self.layout.plan
@@ -138,6 +158,17 @@ class CellStore:
                 f"{path}: is damaged; delete it and run again with the same --out: finished cells are found again"
             ) from None
         return slots
+
+
+def _write_cell(tables: CellTables, folder: Path) -> None:
+    write_table(tables.measurements, folder / MEASUREMENTS_FILE, few=True)
+    write_table(tables.findings, folder / FINDINGS_FILE, few=True)
+    if tables.pictures is not None:
+        write_table(tables.pictures, folder / PICTURES_FILE, few=True)
+    if tables.details:
+        (folder / "tables").mkdir()
+        for detail, table in tables.details.items():
+            write_table(table, folder / "tables" / f"{detail}.parquet", few=True)
 
 
 def slot(snapshot: str, analyzer: str) -> str:
@@ -153,12 +184,21 @@ def write_table(table: pa.Table, path: Path, *, few: bool = False) -> None:
         pq.write_table(
             table, file, compression="zstd", write_statistics=not few, use_dictionary=not few, store_schema=not few
         )
-        file.flush()
-        os.fsync(file.fileno())
+        if not isinstance(path, RemotePath):
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def content_of(path: Path) -> Path | IO[bytes]:
+    """What pyarrow reads a file from."""
+    return BytesIO(path.read_bytes()) if isinstance(path, RemotePath) else path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` in one rename."""
+    """Replace ``path`` by ``content``, in one rename; a store puts a file as a whole."""
+    if isinstance(path, RemotePath):
+        path.put(content)
+        return
     draft = draft_of(path)
     try:
         with draft.open("wb") as file:

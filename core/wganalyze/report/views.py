@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING
 
 from wganalyze.errors import WganalyzeError
 from wganalyze.processes import draft_of
+from wganalyze.remote.path import RemotePath
 from wganalyze.report.claims import locked
 from wganalyze.report.holm import corrected_rows
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS, PICTURES, SCHEMA_VERSION, arrow
-from wganalyze.report.store import FINDINGS_FILE, MEASUREMENTS_FILE, PICTURES_FILE, CellStore, sync_folder, write_table
+from wganalyze.report.store import (
+    FINDINGS_FILE,
+    MEASUREMENTS_FILE,
+    PICTURES_FILE,
+    CellStore,
+    content_of,
+    sync_folder,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,6 +142,9 @@ class Views:
         table = table.replace_schema_metadata({"wganalyze_schema": SCHEMA_VERSION, "cells": stamp})
         folder = self.layout.view(view)
         folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(folder, RemotePath):
+            write_table(table, folder / _PART)
+            return
         draft = draft_of(folder / _PART)
         try:
             write_table(table, draft)
@@ -153,7 +165,7 @@ class Views:
         stamps = set()
         for view in ("measurements", "findings"):
             try:
-                metadata = pq.read_schema(self.layout.view(view) / _PART).metadata or {}
+                metadata = pq.read_schema(content_of(self.layout.view(view) / _PART)).metadata or {}
             except (OSError, pa.ArrowException):
                 return ""
             stamps.add(metadata.get(b"cells", b"").decode())
@@ -189,7 +201,7 @@ def _table(path: Path) -> pa.Table:
     """A small Parquet file: without the data-set machinery, a quarter of the time."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(content_of(path)) as file:
         return file.read(use_threads=False)
 
 

@@ -11,6 +11,7 @@ from wganalyze.contracts.loader import Input, Part, TensorSpec
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.contracts.terms import Role
 from wganalyze.files import unread
+from wganalyze.remote.path import location
 from wganalyze.running.opened import Opened, was_followed
 
 _KEYS_SHOWN = 4
@@ -133,4 +134,4 @@ def not_read(opened: Opened, root: Path) -> list[str]:
 def relative(path: str, root: Path) -> str:
     """``path`` under ``root``, for a table."""
     base = root if root.is_dir() else root.parent
-    return str(Path(path).relative_to(base))
+    return str(location(path).relative_to(base))

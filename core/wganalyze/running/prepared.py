@@ -17,6 +17,7 @@ from wganalyze.cells.measuring import Question
 from wganalyze.contracts.samples import Preprocessing
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.remote.path import location
 from wganalyze.report.layout import Layout
 from wganalyze.report.reading import Report, open_report
 from wganalyze.report.store import CellStore, slot, write_atomically
@@ -70,14 +71,14 @@ class Prepared:
         """What was asked for, with the report where this machine sees it."""
         texts = {name: tuple(text) if isinstance(text, list) else text for name, text in self.texts.items()}
         said = from_command_line({**texts, "out": str(report)})
-        return Request(Path(self.path), said, self.command)
+        return Request(location(self.path), said, self.command)
 
 
 def prepare(request: Request, texts: Mapping[str, Any], progress: Progress | None = None) -> Report:
     """Open a request, decide about its data, and leave the cells to workers. ``texts``: as the command line said it."""
     progress = progress or Silent()
-    if "jobs" in request.said:
-        raise UsageError("--prepare leaves the cells to workers, each of which is one process: leave --jobs out")
+    for flag in {"jobs", "dask"} & request.said.keys():
+        raise UsageError(f"--prepare leaves the cells to workers, each of which is one process: leave --{flag} out")
     if request.said.get("infer", False):
         raise UsageError("--prepare: write the guesses of --infer down first, with wganalyze init --infer")
     opened = open_request(request)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wganalyze.remote.path import location
 from wganalyze.settings.facts import Said
 
 
@@ -33,6 +34,6 @@ class Request:
         """Where the report goes: ``out``, or PATH-report beside the path."""
         out = self.said.get("out")
         if out is not None:
-            return Path(out)
+            return location(out)
         plain = self.path if self.path.name not in ("", "..") else self.path.resolve()
         return plain.with_name(f"{plain.name}-report")

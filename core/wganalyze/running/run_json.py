@@ -19,6 +19,7 @@ from wganalyze.contracts.analyzer import Analyzer
 from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import UsageError
 from wganalyze.files.unread import is_named
+from wganalyze.remote.path import location
 from wganalyze.report.claims import locked
 from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.layout import Layout
@@ -83,7 +84,7 @@ class RunRecord:
         return [
             label
             for label, entry in self.snapshots.items()
-            if label not in labels and not all(Path(file).exists() for file in entry.get("files", ()))
+            if label not in labels and not all(location(file).exists() for file in entry.get("files", ()))
         ]
 
     def assumptions(self, snapshot: Snapshot, now: Sequence[str], cells: Mapping[str, str]) -> list[str]:

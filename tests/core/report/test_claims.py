@@ -164,7 +164,7 @@ def test_a_disk_that_is_full_leaves_no_claim(tmp_path: Path, monkeypatch: pytest
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(json, "dumps", full)
     with pytest.raises(OSError, match="No space"), claimed(tmp_path / "a.claim"):
         pass
     assert [*tmp_path.iterdir()] == []

@@ -11,6 +11,7 @@ from typing import Any
 
 from wganalyze.contracts.snapshot import content_digest
 from wganalyze.errors import UsageError
+from wganalyze.remote.path import location
 
 
 def copy_snapshot(record: Mapping[str, Any], label: str, target: Path, measured: Collection[str] = ()) -> list[Path]:
@@ -22,7 +23,7 @@ def copy_snapshot(record: Mapping[str, Any], label: str, target: Path, measured:
     entries = [entry for entry in record.get("snapshots", []) if entry["label"] == label]
     if not entries or not entries[0].get("files"):
         raise UsageError(f"--copy-to {target}: the report does not say which files {label} was read from")
-    files = [_found(Path(name), record, label, target) for name in entries[0]["files"]]
+    files = [_found(location(name), record, label, target) for name in entries[0]["files"]]
     if measured and content_digest(files) not in measured:
         names = ", ".join(map(str, files))
         raise UsageError(f"--copy-to {target}: {names}: not as measured; run wganalyze run again, then best")
@@ -45,7 +46,7 @@ def copy_snapshot(record: Mapping[str, Any], label: str, target: Path, measured:
 
 def _found(file: Path, record: Mapping[str, Any], label: str, target: Path) -> Path:
     """A file by its path, which was relative to where the run was started."""
-    source = Path(record.get("source", "."))
+    source = location(record.get("source", "."))
     candidates = [file] if file.is_absolute() else [base / file for base in (source, *source.parents)]
     inside = [path for path in candidates if path.exists() and (path == source or source in path.parents)]
     there = inside or [path for path in (file,) if path.exists()]
