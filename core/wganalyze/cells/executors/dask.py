@@ -74,8 +74,8 @@ def on_dask(
                 future.release()
     except (CancelledError, CommClosedError, TimeoutError):
         raise WganalyzeError(
-            f"--dask: the scheduler at {workers.scheduler} is gone; what was done is kept, and the same command goes on "
-            "from there"
+            f"--dask: the scheduler at {workers.scheduler} is gone; what was done is kept, and the same command goes "
+            "on from there"
         ) from None
     finally:
         with suppress(Exception):  # of a scheduler that is gone
