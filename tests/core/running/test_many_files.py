@@ -1,12 +1,14 @@
-"""A folder of a thousand checkpoints is described from headers alone: within 5 seconds and 500 MB, without torch."""
+"""A folder of a thousand checkpoints is described from headers alone: in the time of torch.load, without torch."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import resource
 import shutil
 import struct
+import subprocess
 import sys
 import zipfile
 import zlib
@@ -20,7 +22,6 @@ import torch
 from torch import nn
 
 FILES = 1000
-MOST_SECONDS = 5
 MOST_MEMORY = 500e6
 INSPECT = """\
 import json, re, sys
@@ -88,6 +89,17 @@ class Copies:
             file.write(memoryview(content)[self._hole.stop :])
 
 
+PEER = """\
+import sys
+from pathlib import Path
+import torch
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    with torch.serialization.skip_data():
+        torch.load(path, weights_only=True)
+"""
+"""What one does without us, as cheaply as torch can: it reads no tensor's bytes."""
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What ``wganalyze inspect --json`` said in a process of its own, and its cost."""
@@ -117,6 +129,14 @@ def inspect(folder: Path) -> Inspection:
     memory, modules = json.loads(err.splitlines()[-1])
     seconds = usage.ru_utime + usage.ru_stime
     return Inspection(json.loads(out.read_bytes()), set(modules), seconds, memory * 1024)
+
+
+def seconds_of_torch(folder: Path) -> float:
+    """CPU seconds of the peer."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", PEER, str(folder)], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def pairs(folder: Path) -> None:
@@ -155,22 +175,20 @@ def legacy(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("write", "snapshots"), [(pairs, 500), (combined, 1000), (large, 1000), (legacy, 1000)])
-def test_a_thousand_checkpoints_take_five_seconds(
+def test_a_thousand_checkpoints_take_no_longer_than_torch_takes(
     tmp_path: Path, write: Callable[[Path], None], snapshots: int
 ) -> None:
     folder = tmp_path / "ckpt"
     folder.mkdir()
     write(folder)
-    inspection = inspect(folder)
-    if inspection.seconds > MOST_SECONDS:  # other work may slow this one down, and nothing makes it faster than it is
-        inspection = min((inspect(folder) for _ in range(2)), key=lambda again: again.seconds)
+    inspection, peer = inspect(folder), seconds_of_torch(folder)
     shutil.rmtree(folder)
     files = inspection.description["files"]
     assert [file["kind"] for file in files] == ["torch-state-dict"] * FILES
     assert {file["role"] for file in files} == ({"generator", "critic"} if write is pairs else {"both"})
     assert [file["problems"] for file in files] == [[]] * FILES
     assert len(inspection.description["snapshots"]) == snapshots
-    assert inspection.seconds <= MOST_SECONDS
+    assert inspection.seconds <= 3 * peer  # .6 to .9 of it on a machine without other work
     assert inspection.memory <= MOST_MEMORY
     assert inspection.modules & {"torch", "pandas", "scipy", "sklearn"} == set()
     assert "wganalyze_checkpoints" in inspection.modules

@@ -105,7 +105,7 @@ def test_it_ends_when_its_time_is_spent_and_stays_so(tmp_path: Path) -> None:
     recipes = [Recipe("primal", 8)]
     first = _reproduction(tmp_path, [], recipes, budget=0.01)
     first.execute()
-    again, longer = (_reproduction(tmp_path, [], recipes, budget) for budget in (0.01, 20.0))
+    again, longer = (_reproduction(tmp_path, [], recipes, budget) for budget in (0.01, 4 * first.spent))
     again.execute()
     longer.execute()
     assert first.seeds == again.seeds == 1
