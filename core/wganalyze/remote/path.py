@@ -13,7 +13,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PosixPath
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from wganalyze.errors import UsageError
 from wganalyze.remote.fetching import fetched
@@ -229,14 +229,14 @@ class RemotePath(PosixPath):
             if child.is_dir():
                 yield from child.rglob(pattern)
 
-    def open(  # type: ignore[override]
+    def open(
         self,
         mode: str = "r",
         buffering: int = -1,
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
-    ) -> IO[Any]:
+    ) -> Any:
         """To read ranges, or to write the whole at once; "x" where nobody else may have written."""
         plain = mode.replace("b", "").replace("t", "")
         if plain == "r":

@@ -49,6 +49,11 @@ class Ranges(io.RawIOBase):
         self._at = base + offset
         return self._at
 
+    def readall(self) -> bytes:
+        """The rest."""
+        content = bytearray(max(0, self._size - self._at))
+        return bytes(content[: self.readinto(memoryview(content))])
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill the buffer, as far as the file goes."""
         begin, end = self._at, min(self._at + len(buffer), self._size)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import dask
+import dask.config
 from distributed import Client, LocalCluster
 
 from wganalyze.errors import UsageError
