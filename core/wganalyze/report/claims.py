@@ -13,12 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+from wganalyze.interruption import uninterrupted
 from wganalyze.processes import Process
 from wganalyze.remote.path import RemotePath
 
 LEASE_S = 60.0
 """After which a claim that nobody renewed is nobody's."""
 RENEWED_S = 5.0
+TOKEN = "token"
 FIRST_LOOK_S, LAST_LOOK_S = 0.002, 0.05
 """Between two looks at whether a lock is free."""
 
@@ -26,26 +28,28 @@ FIRST_LOOK_S, LAST_LOOK_S = 0.002, 0.05
 @contextmanager
 def claimed(path: Path, lease: float = LEASE_S) -> Iterator[bool]:
     """Is the claim ``path`` ours, as long as this lasts? It is renewed meanwhile, and gone afterwards."""
-    if not _create(path, lease):
-        yield False
-        return
-    over = threading.Event()
+    over, ours = threading.Event(), False
     keeper = threading.Thread(target=_renew, args=(path, over), daemon=True)
-    keeper.start()
     try:
-        yield True
+        with uninterrupted():
+            ours = _create(path, lease)
+            if ours:
+                keeper.start()
+        yield ours
     finally:
-        over.set()
-        keeper.join()
-        path.unlink(missing_ok=True)
+        if ours:
+            with uninterrupted():
+                over.set()
+                keeper.join()
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone in it, after waiting for whoever is."""
+    """Alone in it, after waiting for whoever is; Ctrl-C counts when it is over."""
     pause = FIRST_LOOK_S
     while True:
-        with claimed(path) as ours:
+        with uninterrupted(), claimed(path) as ours:
             if ours:
                 yield
                 return
@@ -67,7 +71,8 @@ def _state(path: Path, lease: float) -> Literal["free", "taken", "abandoned"]:
     except OSError:
         return "taken"
     with suppress(ValueError, TypeError):  # else its owner is about to write it
-        state = Process(**json.loads(text)).state
+        owner = json.loads(text)
+        state = Process(**{name: value for name, value in owner.items() if name != TOKEN}).state
         if state != "unknown":
             return "taken" if state == "runs" else "abandoned"
     return "taken" if _now(path) - renewed < lease else "abandoned"
@@ -113,15 +118,37 @@ def _create(path: Path, lease: float) -> bool:
 
 def _made(path: Path) -> bool:
     """Is there this file now, by us?"""
+    if isinstance(path, RemotePath):
+        return _put(path)
     try:
         with path.open("x") as file:
-            file.write(json.dumps(asdict(Process.current())))
+            file.write(_ours())
     except FileExistsError:
         return False
     except OSError:  # a disk that is full leaves a claim of nobody's
         path.unlink(missing_ok=True)
         raise
     return True
+
+
+def _put(path: RemotePath) -> bool:
+    """The same in a store, whose answer may be lost: what it holds then says whose it is."""
+    text = _ours()
+    try:
+        path.put(text.encode(), new=True)
+    except OSError as error:
+        try:
+            return path.read_text() == text
+        except FileNotFoundError:
+            if isinstance(error, FileExistsError):  # it was somebody's, who has just given it back
+                return False
+            raise error from None
+    return True
+
+
+def _ours() -> str:
+    """What a claim of ours says, unlike any other one."""
+    return json.dumps({**asdict(Process.current()), TOKEN: secrets.token_hex(8)})
 
 
 def _renew(path: Path, over: threading.Event) -> None:

@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from wganalyze.errors import StoreError
 from wganalyze.processes import Process
 from wganalyze.report.claims import claimed, is_claimed, locked
 
@@ -58,6 +60,46 @@ def test_another_process_has_it_until_it_is_killed(tmp_path: Path) -> None:
     assert not is_claimed(claim)
     with claimed(claim) as ours:
         assert ours
+
+
+def take(claim: Path) -> None:
+    """It, and give it back."""
+    with claimed(claim):
+        pass
+
+
+@pytest.mark.parametrize("moment", [(threading.Thread, "start"), (threading.Thread, "join"), (Path, "unlink")])
+def test_ctrl_c_while_it_is_made_or_given_back(
+    moment: tuple[type, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a claim that this process left: it would wait for itself."""
+    claim = tmp_path / "a.claim"
+    real = getattr(*moment)
+
+    def interrupted(*words: Any, **more: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(*words, **more)
+
+    monkeypatch.setattr(*moment, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take(claim)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_ctrl_c_inside_a_lock_comes_when_it_is_over(tmp_path: Path) -> None:
+    """Also while what is left of the interrupted is still held by its traceback."""
+    lock, done = tmp_path / "lock", []
+
+    def work() -> None:
+        with locked(lock):
+            signal.raise_signal(signal.SIGINT)
+            done.append(1)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert done == [1]
+    with locked(lock):
+        assert caught.tb is not None
 
 
 def test_a_claim_of_another_machine_lives_as_long_as_its_lease(tmp_path: Path) -> None:
@@ -168,3 +210,46 @@ def test_a_disk_that_is_full_leaves_no_claim(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(OSError, match="No space"), claimed(tmp_path / "a.claim"):
         pass
     assert [*tmp_path.iterdir()] == []
+
+
+# In a store
+
+
+def test_one_of_many_has_it_in_a_store(bucket: Any) -> None:
+    claim = bucket / "a.claim"
+    with ExitStack() as all_of_them, ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(lambda _: all_of_them.enter_context(claimed(claim)), range(8))].count(True) == 1
+        assert is_claimed(claim)
+    assert not is_claimed(claim)
+    assert [*bucket.glob("*")] == []
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(bucket: Any, proxy: Any) -> None:
+    """The library asks again, and hears that the object is there: nobody would ever give it back."""
+    proxy.methods, proxy.faults = ("PUT",), ["lost"]
+    with claimed(bucket / "a.claim") as ours:
+        assert ours
+        with claimed(bucket / "a.claim") as again:
+            assert not again
+    assert not is_claimed(bucket / "a.claim")
+
+
+def test_a_store_that_fails_takes_nobodys_claim_away(bucket: Any, proxy: Any) -> None:
+    with claimed(bucket / "a.claim") as ours:
+        assert ours
+        proxy.methods, proxy.faults = ("PUT",), ["500"] * 1000
+        with claimed(bucket / "a.claim") as again:
+            assert not again
+        with pytest.raises(StoreError, match="the store says"), claimed(bucket / "b.claim"):
+            pass
+        proxy.faults = []
+        assert is_claimed(bucket / "a.claim")
+
+
+def test_a_claim_of_another_machine_in_a_store_lives_as_long_as_its_lease(bucket: Any) -> None:
+    claim = bucket / "a.claim"
+    claim.write_bytes(json.dumps({"host": "another machine", "pid": 1, "token": "theirs"}).encode())
+    with claimed(claim, lease=30) as ours:
+        assert not ours
+    with claimed(claim, lease=-5) as ours:  # of the past, by the store's clock, which tells seconds
+        assert ours
