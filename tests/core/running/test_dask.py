@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,9 +16,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
-from tests.core.running.test_jobs import KILLED, KILLED_ONCE, SLEEP_S, USUAL, assumed, numbers
+from tests.core.running.test_jobs import KILLED, KILLED_ONCE, SLEEP_S, USUAL, assumed, interrupted, numbers
 
 from wganalyze import UsageError, WganalyzeError
+from wganalyze.cells.executors.dask import Analysis, _work
+from wganalyze.cells.executors.events import Task
 
 WriteAnalyzers = Callable[..., None]
 
@@ -46,7 +47,6 @@ def test_the_numbers_are_the_same_to_the_bit(trainer: Any, client: Client, tmp_p
     assert one.exit_code == many.exit_code == 0
     pd.testing.assert_frame_equal(numbers(one), numbers(many), check_exact=True)
     assert assumed(one) == assumed(many)
-    assert "run_id" in many.run
     trainer.run(*USUAL, out=tmp_path / "many", dask=client)
     assert trainer.events.outcomes == ["reused"] * len(trainer.events.outcomes)
     assert client.status == "running", "it is not ours to close"
@@ -90,29 +90,39 @@ def test_the_cell_that_two_died_of_has_failed(trainer: Any, write_analyzers: Wri
     assert Counter(trainer.events.outcomes) == {"ok": 5, "failed": 1}
 
 
+def test_all_workers_die_at_once_of_a_cell_each(trainer: Any, write_analyzers: WriteAnalyzers, tmp_path: Path) -> None:
+    """There is none then that could take what they had."""
+    flags = tmp_path / "flags"
+    flags.mkdir()
+    write_analyzers(
+        deadly=f"""import os, time
+        mine = Path({str(flags)!r}) / study.snapshot.label
+        if not mine.exists():
+            mine.touch()
+            while len([*mine.parent.iterdir()]) < 2:
+                time.sleep(0.01)
+            os.kill(os.getpid(), 9)"""
+    )
+    report = trainer.run("deadly", dask="local", jobs=2)
+    assert report.exit_code == 0
+    assert Counter(trainer.events.outcomes) == {"ok": 3}
+
+
 def test_ctrl_c_ends_it_at_once_and_the_next_run_goes_on(
     trainer: Any, write_analyzers: WriteAnalyzers, tmp_path: Path
 ) -> None:
-    flag = tmp_path / "begun"
-    write_analyzers(slow=f"Path({str(flag)!r}).touch(); import time; time.sleep({SLEEP_S})")
-    command = [sys.executable, "-m", "wganalyze", "run", str(trainer.folder), "--data", "digits", "--n", "40"]
-    command += ["--replicates", "2", "--only", "snapshot,slow", "--dask", "local", "--jobs", "2"]
-    command += [part for role, net in trainer.nets.items() for part in (f"--{role}", net)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as run:
-        wait_until(flag.exists)
-        begun = time.monotonic()
-        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
-        assert run.wait(SLEEP_S) == 130
-        seconds = time.monotonic() - begun
-        assert run.stderr is not None
-        said = run.stderr.read()
-    assert seconds < SLEEP_S / 3, "it does not wait for cells"
-    assert "Traceback" not in said
-    record = json.loads((trainer.report / "_run.json").read_text())
-    assert record["status"] == "interrupted"
+    kept, _ = interrupted(trainer, write_analyzers, tmp_path / "begun", "--dask", "local", "--jobs", "2")
     trainer.run("snapshot", dask="local", jobs=2)
-    assert trainer.events.outcomes.count("reused") >= record["cells"]["ok"]
+    assert trainer.events.outcomes.count("reused") >= kept
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(client: Client) -> None:
+    analysis = Analysis("wganalyze-elsewhere", b"")
+    analysis._folder = Path("/nowhere")
+    client.register_plugin(analysis)
+    future = client.submit(_work, analysis.name, Task("a", "b"))
+    with pytest.raises(WganalyzeError, match="does not see /nowhere, where the run was begun"):
+        future.result()
 
 
 def test_a_scheduler_that_goes_away(trainer: Any, write_analyzers: WriteAnalyzers, tmp_path: Path) -> None:

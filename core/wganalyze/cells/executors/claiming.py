@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wganalyze.cells.computing import Workplace
 from wganalyze.cells.executors.board import Board, Done
-from wganalyze.cells.executors.events import Begun, Event, Lost, Task
+from wganalyze.cells.executors.events import TRIES, Begun, Event, Lost, Task
 from wganalyze.contracts.snapshot import Snapshot
 
-TRIES = 2
-"""Workers that may die of a cell."""
 LOOK_S = 0.5
 """Between two looks at whether the cells that others have are done, or theirs no more."""
 
@@ -45,7 +43,7 @@ def by_claims(
 
 def _computed(board: Board, workplace: Workplace, snapshots: Mapping[str, Snapshot], task: Task) -> Iterator[Event]:
     if board.begin(task) > TRIES:
-        yield Lost(task, f"{TRIES} workers died of it: out of memory? try a smaller --n")
+        yield Lost.with_workers(task)
         board.finish(task, Done("failed"))
         return
     try:

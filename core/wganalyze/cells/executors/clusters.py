@@ -10,12 +10,13 @@ import dask.config
 from distributed import Client, LocalCluster
 
 from wganalyze.errors import UsageError
+from wganalyze.text import reason_of
 from wganalyze.threads import one_thread_each
 
 LOCAL, SLURM = "local", "slurm"
 CONNECT_S = 20
-FAILURES = 1
-"""Workers that may die of a cell before the next one makes it a failed one, in a cluster that is begun here."""
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+"""Run by workers as they begin: Ctrl-C is heard by the run, which ends them."""
 
 
 @contextmanager
@@ -27,20 +28,20 @@ def connected(where: str | Client, workers: int) -> Iterator[Client]:
     if not isinstance(where, str):
         yield where
     elif where in (LOCAL, SLURM):
-        begin, settings = _local if where == LOCAL else _slurm, {"distributed.scheduler.allowed-failures": FAILURES}
-        with dask.config.set(settings), begin(workers) as cluster, Client(cluster) as client:
+        begin = _local if where == LOCAL else _slurm
+        with begin(workers) as cluster, Client(cluster) as client:
             yield client
     else:
         try:
             client = Client(where, timeout=CONNECT_S)
         except (OSError, ValueError) as error:
-            raise UsageError(f"--dask {where}: no scheduler answers there ({_one_line(error)})") from None
+            raise UsageError(f"--dask {where}: no scheduler answers there ({reason_of(error)})") from None
         with client:
             yield client
 
 
 def _local(workers: int) -> Any:
-    return LocalCluster(n_workers=workers, threads_per_worker=1, env=one_thread_each(), silence_logs=50)
+    return LocalCluster(n_workers=workers, threads_per_worker=1, env=one_thread_each(), silence_logs=50, preload=[DEAF])
 
 
 def _slurm(workers: int) -> Any:
@@ -54,10 +55,6 @@ def _slurm(workers: int) -> Any:
     try:
         cluster = SLURMCluster(**{name: value for name, value in settings.items() if not said.get(name)})
     except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"--dask slurm: {_one_line(error)}") from None
+        raise UsageError(f"--dask slurm: {reason_of(error)}") from None
     cluster.scale(jobs=workers)
     return cluster
-
-
-def _one_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]

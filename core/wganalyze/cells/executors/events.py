@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from wganalyze.cells.computing import Computed, Looked
 
+TRIES = 2
+"""Workers that may die of a cell."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -31,6 +34,11 @@ class Lost:
     task: Task
     reason: str
 
+    @classmethod
+    def with_workers(cls, task: Task) -> Lost:
+        """As many died as may."""
+        return cls(task, f"{TRIES} workers died of it: out of memory? try a smaller --n")
+
 
 Event = Begun | Looked | Computed | Lost
 
@@ -49,6 +57,10 @@ class Schedule:
     def left(self) -> bool:
         """Is there a cell that nobody took?"""
         return any(self._left.values())
+
+    def again(self, task: Task) -> None:
+        """Give back a cell that nobody computes."""
+        self._left[task.snapshot].append(task)
 
     def next(self, current: str | None) -> Task | None:
         """For whoever has the snapshot ``current`` loaded; None where nothing is left."""
