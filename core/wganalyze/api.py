@@ -73,7 +73,7 @@ def analyze(
     if step is not None and (isinstance(step, bool) or int(step) != step or step < 0):
         raise UsageError(f"step={step!r}: write a whole number from 0 on")
     temporary = TemporaryDirectory(prefix="wganalyze-") if out is None else None
-    folder = Path(out or Path(temporary.name if temporary else "") / "report")
+    folder = location(out or Path(temporary.name if temporary else "") / "report")
     command = ["wganalyze.analyze", *(f"{name}={in_words(value)}" for name, value in given.items())]
     many = MANY if out is not None and step is not None else 1
     report = Session(folder, from_python(given), command, many=many).analyse(networks, step, progress=progress)

@@ -11,6 +11,13 @@ class UsageError(WganalyzeError):
     """The request cannot be carried out as asked: exit code 2."""
 
 
+class StoreError(OSError, UsageError):
+    """An object store does not answer as it should: no such bucket, no permission, no connection."""
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
 class CheckpointError(WganalyzeError):
     """A checkpoint cannot be read, or does not fit the network it is loaded into."""
 

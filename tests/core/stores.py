@@ -21,7 +21,8 @@ import pytest
 class Proxy:
     """What went through it: ``requests`` by method, ``given`` bytes of content.
 
-    ``fault``: what becomes of an answer, by turn: "500", "cut", "slow", or "" where it is passed on.
+    ``faults``: what becomes of an answer, by turn: "500", "lost" (the same, of what was done), "cut", "slow", or ""
+    where it is passed on.
     """
 
     port: int = 0
@@ -58,7 +59,7 @@ def _handler(proxy: Proxy, port: int) -> type[BaseHTTPRequestHandler]:
                 proxy.given += len(body)
             if fault == "slow":
                 time.sleep(0.5)
-            self.send_response(answer.status)
+            self.send_response(500 if fault == "lost" else answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("connection", "transfer-encoding", "content-length", "server", "date"):
                     self.send_header(name, value)

@@ -36,7 +36,7 @@ CORE = "wganalyze"
 BUILT_IN = ("wganalyze_plugins", "wganalyze_checkpoints", "wganalyze_zoo")
 PACKAGES = (CORE, *BUILT_IN)
 STRANGERS_MAY = {CORE, *(f"{CORE}.{name}" for name in ("transport", "statistics", "testing"))}
-GROUND = {"errors", "exit_codes", "processes", "statistics", "text", "threads"}
+GROUND = {"errors", "exit_codes", "interruption", "processes", "statistics", "text", "threads"}
 """Lone modules that import nothing of ours, and that every room may import."""
 
 MAY = {
@@ -58,7 +58,8 @@ MAY = {
         "snapshots", "study", "transport",
     },
     "monitoring": {
-        "cells", "contracts", "files", "host", "networks", "report", "running", "settings", "snapshots", "study",
+        "cells", "contracts", "files", "host", "networks", "remote", "report", "running", "settings", "snapshots",
+        "study",
     },
     "cli": {"cells", "contracts", "host", "monitoring", "remote", "report", "running", "settings"},
     "integrations": set[str](),

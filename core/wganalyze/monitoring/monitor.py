@@ -16,6 +16,7 @@ from wganalyze.monitoring.memory import OF_FILES, given_networks
 from wganalyze.monitoring.pace import Pace, find_pace
 from wganalyze.monitoring.saving import save_state, write_facts
 from wganalyze.monitoring.session import Session
+from wganalyze.remote.path import RemotePath, location
 from wganalyze.report.reading import Report, open_report
 from wganalyze.report.store import CellStore
 from wganalyze.report.views import Views
@@ -70,6 +71,8 @@ class Monitor:
                 raise TypeError(f"Monitor() got an unexpected keyword argument {name!r}")
         if isinstance(every, bool) or int(every) != every or every < 1:
             raise UsageError(f"every={every!r}: write a whole number from 1 on")
+        if isinstance(location(out), RemotePath):
+            raise UsageError(f"out={str(out)!r}: a monitor saves checkpoints on this machine; name a folder")
         self.out, self.every, self.saves = Path(out), int(every), save
         self.budget = None if budget is None else _time(budget)
         self.pace: Pace | None = None

@@ -15,9 +15,10 @@ from functools import cache
 from pathlib import Path, PosixPath
 from typing import Any, TypeVar
 
-from wganalyze.errors import UsageError
+from wganalyze.errors import StoreError, UsageError
 from wganalyze.remote.fetching import fetched
 from wganalyze.remote.ranges import Ranges
+from wganalyze.text import one_line
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ EXTRAS = {"s3": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure",
 """What has what fsspec needs beside itself, by scheme."""
 VERSIONS = ("ETag", "etag", "md5Hash", "blob_id", "sha256")
 """Where stores say which version a file is of."""
+LONGEST = 200
+"""Of what a store says."""
 LOOK_AHEAD = 2**10
 """Of whoever reads byte by byte."""
 
@@ -59,7 +62,7 @@ def _filesystem(scheme: str) -> Any:
         return fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
     except ImportError as error:
         need = f": pip install 'wganalyze[{EXTRAS[scheme]}]'" if scheme in EXTRAS else ""
-        raise UsageError(f"{scheme}{MARK}: cannot be read here ({_reason(error)}){need}") from None
+        raise UsageError(f"{scheme}{MARK}: cannot be read here ({one_line(error)}){need}") from None
     except ValueError:
         raise UsageError(f"{scheme}{MARK}: no such kind of store; fsspec has s3, gs, az, hf and others") from None
 
@@ -133,17 +136,18 @@ class RemotePath(PosixPath):
         return found
 
     def _ask(self, question: Callable[[Any], T]) -> T:
-        """An answer of the store; OSError, with one line, where there is none."""
+        """An answer of the store; StoreError, with one line, where there is none."""
         try:
             return question(self._store)
         except FileNotFoundError:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self)) from None
         except FileExistsError:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self)) from None
-        except PermissionError as error:
-            raise PermissionError(errno.EACCES, _reason(error), str(self)) from None
         except Exception as error:  # of whatever library speaks with the store
-            raise OSError(errno.EIO, f"the store: {_reason(error)}", str(self)) from None
+            raise self._error(f"the store says: {one_line(str(error) or type(error).__name__, LONGEST)}") from None
+
+    def _error(self, reason: str) -> StoreError:
+        return StoreError(errno.EIO, reason, str(self))
 
     @property
     def identity(self) -> str:
@@ -200,7 +204,9 @@ class RemotePath(PosixPath):
 
     def iterdir(self) -> Iterator[RemotePath]:  # type: ignore[override]
         """What lies in it, with what the listing says; FileNotFoundError where there is nothing."""
+        _folders.discard(str(self))  # the listing says whether it still is one
         listing: list[dict[str, Any]] = self._ask(lambda store: [*store.ls(self._key, detail=True)])
+        _folders.add(str(self))
         for info in listing:
             name = str(info["name"]).rstrip("/").rpartition("/")[2]
             if name and str(info["name"]).strip("/") != self._key.strip("/"):
@@ -248,7 +254,7 @@ class RemotePath(PosixPath):
             def fetch(begin: int, end: int) -> bytes:
                 content = self._ask(lambda store: bytes(store.cat_file(key, start=begin, end=end)))
                 if len(content) != end - begin:
-                    raise OSError(errno.EIO, f"the store gave {len(content):,} of {end - begin:,} bytes", str(self))
+                    raise self._error(f"the store gave {len(content):,} of {end - begin:,} bytes")
                 return content
 
             ranges = Ranges(self._identity(found), size, fetch)
@@ -293,24 +299,22 @@ class RemotePath(PosixPath):
     def here(self) -> Path:
         """A copy on this machine, of a file or of all that lies below a folder."""
         if not self.is_dir():
-            return fetched(self.identity, self.name, lambda draft: self._fetch_into(draft))
+            return fetched(self.identity, self.name, self._fetch_into)
         files = [path for path in self.rglob("*") if path.is_file()]
-        whole = "\n".join(path.identity for path in files)
-        marker = fetched(whole, ".all", lambda draft: draft.touch())
-        folder = marker.with_name(self.name)
-        for path in files:
-            copy = folder / path.relative_to(self)
-            if not copy.exists():
+
+        def fetch(draft: Path) -> None:
+            for path in files:
+                copy = draft / path.relative_to(self)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                path._fetch_into(copy.with_name(f".{copy.name}"))
-                copy.with_name(f".{copy.name}").replace(copy)
-        return folder
+                path._fetch_into(copy)
+
+        return fetched("\n".join([str(self), *(path.identity for path in files)]), self.name, fetch)
 
     def _fetch_into(self, place: Path) -> None:
         size = self.described().get("size")
         self._ask(lambda store: store.get_file(self._key, str(place)))
         if size is not None and place.stat().st_size != int(size):
-            raise OSError(errno.EIO, f"the store gave {place.stat().st_size:,} of {int(size):,} bytes", str(self))
+            raise self._error(f"the store gave {place.stat().st_size:,} of {int(size):,} bytes")
 
 
 class _Whole(io.BytesIO):
@@ -365,10 +369,6 @@ def _time_of(info: Mapping[str, Any]) -> float:
             except ValueError:
                 continue
     return 0.0
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).strip().partition("\n")[0]
 
 
 def fresh(path: Path) -> Path:

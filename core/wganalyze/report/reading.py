@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.contracts.terms import PIXELS
-from wganalyze.errors import UsageError
+from wganalyze.errors import StoreError, UsageError
 from wganalyze.remote.path import location
 from wganalyze.report.condensing import Told, condense
 from wganalyze.report.headlines import Headlined, headlined, of_one_setting, select, summarise
@@ -158,6 +158,8 @@ def open_report(path: str | Path) -> Report:
     try:
         plan = Layout.of(folder).plan
         there = plan.is_file()
+    except StoreError:
+        raise
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror}); see to its permissions") from None
     if not there and Layout.of(folder / "report").plan.is_file():

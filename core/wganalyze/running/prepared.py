@@ -16,7 +16,7 @@ from wganalyze.cells.loading import NOBODY
 from wganalyze.cells.measuring import Question
 from wganalyze.contracts.samples import Preprocessing
 from wganalyze.contracts.snapshot import Snapshot
-from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.errors import StoreError, UsageError, WganalyzeError
 from wganalyze.remote.path import location
 from wganalyze.report.layout import Layout
 from wganalyze.report.reading import Report, open_report
@@ -59,6 +59,8 @@ class Prepared:
             return cls(**{**content, "tasks": [Task(*task) for task in content["tasks"]]})
         except FileNotFoundError:
             raise UsageError(f"{report}: holds no prepared run; wganalyze run PATH --prepare makes one") from None
+        except StoreError:
+            raise
         except (OSError, ValueError, KeyError, TypeError):
             raise UsageError(f"{file}: is damaged; prepare the run again") from None
 

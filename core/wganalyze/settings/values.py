@@ -115,9 +115,8 @@ def jobs(value: Any) -> int:
 
 def cluster(value: Any) -> Any:
     """An address of a dask scheduler, "local", "slurm", or a client of dask's."""
-    if not isinstance(value, str) and not hasattr(value, "scheduler_info"):
-        raise ValueError("write local, slurm, or the address of a scheduler, as tcp://HOST:8786")
-    if isinstance(value, str) and value not in ("local", "slurm") and ":" not in value:
+    known = value in ("local", "slurm") or ":" in value if isinstance(value, str) else hasattr(value, "scheduler_info")
+    if not known:
         raise ValueError("write local, slurm, or the address of a scheduler, as tcp://HOST:8786")
     return value
 

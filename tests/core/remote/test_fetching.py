@@ -49,3 +49,26 @@ def test_the_oldest_makes_room_and_the_newest_stays(monkeypatch: pytest.MonkeyPa
     assert [place.exists() for place in places] == [False, False, True, True]
     large = fetched("large", "G.pt", lambda draft: draft.write_bytes(bytes(1000)) and None)
     assert large.exists()
+
+
+def test_a_folder_is_one_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there as a whole or not at all, and makes room as a whole."""
+    monkeypatch.setenv("WGANALYZE_CACHE_GB", str(250 / 1e9))
+
+    def fetch(draft: Path) -> None:
+        for name in ("a/b", "c"):
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).write_bytes(bytes(100))
+
+    def fails(draft: Path) -> None:
+        fetch(draft)
+        raise OSError("cut off")
+
+    with pytest.raises(OSError, match="cut off"):
+        fetched("first", "checkpoint", fails)
+    assert [path for path in folder().rglob("*") if path.is_file()] == []
+    first = fetched("first", "checkpoint", fetch)
+    assert sorted(str(path.relative_to(first)) for path in first.rglob("*") if path.is_file()) == ["a/b", "c"]
+    os.utime(first.parent, (1, 1))
+    assert fetched("second", "checkpoint", fetch).is_dir()
+    assert not first.exists()

@@ -58,7 +58,7 @@ def test_a_second_opening_of_the_same_version_knows_what_the_first_read() -> Non
         assert len(fetched) == count
 
 
-def test_a_header_costs_a_small_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_header_costs_a_small_part() -> None:
     fetched: list[tuple[int, int]] = []
     content = bytes(4 * 2**20)
     file = opened(fetched, content)

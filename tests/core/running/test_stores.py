@@ -151,3 +151,25 @@ def test_a_store_that_fails_now_and_then_changes_nothing(trainer: Any, checkpoin
     assert len(proxy.faults) < 960
     proxy.faults.clear()
     assert json.loads((report.path / "_run.json").read_text())["status"] == "complete"
+
+
+def test_a_store_that_lets_nobody_in_is_one_line(trainer: Any, checkpoints: RemotePath, proxy: Any, capfd: Any) -> None:
+    from wganalyze.cli import call
+
+    proxy.methods, proxy.faults = ("GET", "HEAD", "PUT"), ["500"] * 10_000
+    nets = [part for role, net in trainer.nets.items() for part in (f"--{role}", net)]
+    for arguments in (
+        ["inspect", str(checkpoints)],
+        ["run", str(trainer.folder), "--out", f"{checkpoints.parent}/report", "--only", "snapshot", *nets],
+        ["show", f"{checkpoints.parent}/report"],
+        ["worker", f"{checkpoints.parent}/report"],
+    ):
+        assert call(arguments) == 2
+        said = capfd.readouterr().err.splitlines()
+        assert said[-1].startswith("Error: s3://"), said
+        assert "the store says: " in said[-1]
+
+
+def test_a_monitor_is_of_this_machine() -> None:
+    with pytest.raises(UsageError, match="saves checkpoints on this machine"):
+        wganalyze.Monitor("s3://bucket/out", data="digits")
