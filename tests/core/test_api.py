@@ -117,6 +117,7 @@ WAYS: dict[str, Way] = {
     "held_out": Way(["--not-held-out"], False, "[data]\nheld_out = false", False),
     "n": Way(["--n", "max"], "max", '[run]\nn = "max"', "max"),
     "budget": Way(["--budget", "2m"], 120, "[run]\nbudget = 120", 120.0),
+    "memory": Way(["--memory", "500MiB"], 500 * 2**20, '[run]\nmemory = "500M"', 500 * 2**20),
     "replicates": Way(["--replicates", "7"], 7, "[run]\nreplicates = 7", 7),
     "seed": Way(["--seed", "0"], 0, "[run]\nseed = 0", 0),
     "only": Way(["--only", "a,b", "--only", "c"], ["a", "b", "c"], '[run]\nanalyzers = "a,b,c"', ("a", "b", "c")),

@@ -52,7 +52,7 @@ MAY = {
     "study": {"contracts", "networks", "scripts", "transport"},
     "inference": {"contracts", "networks", "study"},
     "snapshots": {"contracts", "files", "networks", "settings"},
-    "cells": {"contracts", "report", "scripts", "study"},
+    "cells": {"contracts", "report", "scripts", "study", "transport"},
     "running": {
         "cells", "contracts", "files", "host", "inference", "networks", "remote", "report", "scripts", "settings",
         "snapshots", "study", "transport",

@@ -15,6 +15,7 @@ from wganalyze.report.store import CellStore
 from wganalyze.study.dealing import Deal
 from wganalyze.study.sharing import Cache
 from wganalyze.study.study import SnapshotStudy
+from wganalyze.transport.limits import MEMORY_BYTES, within_memory
 
 Forbids = Callable[[Question], BaseException | None]
 """Why a cell is not to be computed now, where it is not."""
@@ -48,7 +49,8 @@ class Computed:
 class Workplace:
     """What the cells of a run stand on, and the snapshot that is being looked at.
 
-    ``many``: snapshots of the report. ``shared``: what is computed once for the data.
+    ``many``: snapshots of the report. ``shared``: what is computed once for the data. ``memory``: bytes that a
+    transport problem may take.
     """
 
     store: CellStore
@@ -59,6 +61,7 @@ class Workplace:
     many: int = 1
     shared: Cache = field(default_factory=dict)
     forbids: Forbids = nothing_forbidden
+    memory: int = MEMORY_BYTES
     _study: SnapshotStudy | None = None
     _asked: Mapping[str, tuple[Question, BaseException | None]] = field(default_factory=dict)
     _keys: Mapping[str, tuple[str, BaseException | None]] = field(default_factory=dict)
@@ -86,7 +89,8 @@ class Workplace:
         outcome: Outcome | None = None
         if fault is not None or not self.store.has(key):
             fault = fault or self.forbids(question)
-            outcome = measure(study, question) if fault is None else failed(fault)
+            with within_memory(self.memory):
+                outcome = measure(study, question) if fault is None else failed(fault)
             outcome = self._committed(study, question, key, outcome)
         return Computed(study.snapshot.label, name, key, outcome, study.assumptions)
 

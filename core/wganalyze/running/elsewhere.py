@@ -84,7 +84,10 @@ class Decided:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A run, told to another process. ``hurried``: are analyzers asked as for one snapshot (see ``Plan``)?"""
+    """A run, told to another process.
+
+    ``hurried``: are analyzers asked as for one snapshot (see ``Plan``)? ``memory``: what a problem may take there.
+    """
 
     request: Request
     decided: Decided | None
@@ -92,6 +95,7 @@ class Elsewhere:
     run_id: str
     many: int
     hurried: bool
+    memory: int
 
     def __call__(self) -> tuple[Workplace, Mapping[str, Snapshot]]:
         """The workplace there, and the snapshots by label. WganalyzeError where the files are not what they were."""
@@ -110,7 +114,7 @@ class Elsewhere:
         store = CellStore(self.request.report_path)
         asked = [for_run(question, self.many)[0] for question in questions]
         kept = Kept(Layout.of(store.report).data, context(deal, asked, self.device), packages_of(questions))
-        workplace = Workplace(store, questions, deal, self.device, self.run_id, self.many, kept)
+        workplace = Workplace(store, questions, deal, self.device, self.run_id, self.many, kept, memory=self.memory)
         return workplace, {snapshot.label: snapshot for snapshot in opened.snapshots}
 
 

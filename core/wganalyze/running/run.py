@@ -27,6 +27,7 @@ from wganalyze.report.store import CellStore, slot
 from wganalyze.report.views import Views
 from wganalyze.running.budget import Plan
 from wganalyze.running.elsewhere import Decided, Elsewhere
+from wganalyze.running.memory import problem_bytes
 from wganalyze.running.opened import Opened
 from wganalyze.running.progress import Progress
 from wganalyze.running.request import Request
@@ -150,9 +151,18 @@ class Run:
     def _events(self) -> Iterator[Event]:
         """The cells, computed by this process or by several."""
         tasks, many = self._tasks, max(self.many, len(self.snapshots))
+        memory = problem_bytes(self.request.said, self.deal)
         if self.others is None:
             place = Workplace(
-                self.store, self.questions, self.deal, self.device, self.run_id, many, self.shared, self.forbids
+                self.store,
+                self.questions,
+                self.deal,
+                self.device,
+                self.run_id,
+                many,
+                self.shared,
+                self.forbids,
+                memory,
             )
             by_label = {snapshot.label: snapshot for snapshot in self.snapshots}
             if self.board is not None:
@@ -163,7 +173,7 @@ class Run:
         hurried = self.plan is not None and self.plan.hurried
         said = {name: value for name, value in self.request.said.items() if name not in ("jobs", "dask")}
         request = replace(self.request, said=cast(Said, said))
-        elsewhere = Elsewhere(request, decided, self.device, self.run_id, many, hurried)
+        elsewhere = Elsewhere(request, decided, self.device, self.run_id, many, hurried, memory)
         return self.others.compute(self.run_id, elsewhere, tasks, self.progress.note)
 
     def _snapshots(self) -> None:

@@ -7,6 +7,7 @@ from wganalyze.contracts.snapshot import Snapshot
 from wganalyze.errors import DataError, UsageError
 from wganalyze.running.feeds import in_words
 from wganalyze.running.given import name_of
+from wganalyze.running.memory import most_points
 from wganalyze.running.preprocessing import choose_preprocessing
 from wganalyze.settings import defaults
 from wganalyze.settings.facts import Said
@@ -34,6 +35,8 @@ def make_deal(
     most = defaults.N if real is None else real // parts
     few = stored is not None and stored // parts < most
     top = stored // parts if stored is not None and few else most
+    room = most_points(said, source.shape, replicates)
+    tight = room is not None and room < min(top, defaults.N)
     kept = "given to the generator" if stored == given else "stored"
     owner = f"{stored} samples that are {kept}" if few else f"{real} samples of {text}"
     preprocessing, chosen = choose_preprocessing(source, said, first if feed is None else None)
@@ -45,9 +48,16 @@ def make_deal(
         n, note = _all(text, top if source.size is not None or few else None, timed="budget" in said)
     elif asked is not None:
         n = asked
+    elif tight and room is not None:
+        n, note = room, f"n = {room}: the most that fits into --memory"
     else:
         n = min(defaults.N, top)
         note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < defaults.N else ""
+    if room is not None and n > room:
+        raise UsageError(
+            f"--n {asked}: its samples, and problems between them, do not fit into --memory: at most --n {room}, or "
+            "fewer --replicates"
+        )
     if real is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "
@@ -71,6 +81,9 @@ def _all(text: str, top: int | None, *, timed: bool) -> tuple[int, str]:
 def largest_n(source: DataSource, said: Said, stored: int | None, replicates: int) -> int:
     """The most samples a split that data, stored samples and what was said allow."""
     sizes = [size // (2 * replicates + 1) for size in (source.size, stored) if size is not None]
+    room = most_points(said, source.shape, replicates)
+    if room is not None:
+        sizes.append(room)
     if said.get("n") != "max":
         sizes.append(defaults.N)
     return min([*sizes, ENDLESS])

@@ -167,6 +167,18 @@ class Said(TypedDict, total=False):
             metavar="N|auto",
         ),
     ]
+    memory: Annotated[
+        int | str,
+        Fact(
+            "Memory that the run may take, shared by its --jobs; what would not fit is refused before it starts, and "
+            "where --n is not said, fewer samples are drawn [default: 12G for a transport problem].",
+            values.byte_size,
+            toml=("run", "memory"),
+            metavar="4G",
+            example="4G",
+            remark="memory of the whole run",
+        ),
+    ]
     dask: Annotated[
         Any,
         Fact(

@@ -104,6 +104,15 @@ def seconds(value: Any) -> float:
     return spent
 
 
+def byte_size(value: Any) -> int:
+    """ "4G", "500M" (of 1024, as "4GiB" is), or plain bytes."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?)(?:i?B)?\s*", str(value), re.IGNORECASE)
+    size = float(match[1]) * 1024 ** "_KMGT".index(match[2].upper() or "_") if match else 0.0
+    if isinstance(value, bool) or not 1 <= size < 2**62:
+        raise ValueError("write a size, as 4G or 500M")
+    return int(size)
+
+
 def jobs(value: Any) -> int:
     """A number of processes, or "auto": as many as this process may use cores."""
     if value == "auto":

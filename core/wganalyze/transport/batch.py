@@ -23,7 +23,7 @@ from wganalyze.transport.costs.metrics import (
     metric_name,
 )
 from wganalyze.transport.dense import assign
-from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
+from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING, memory_limit
 
 CHUNK_BYTES = 128 * 2**20
 """Of costs that are held at a time."""
@@ -67,14 +67,14 @@ def wasserstein_batch(
     ys: Any,
     p: float = 1,
     metric: Metric = "euclidean",
-    memory: int = MEMORY_BYTES,
+    memory: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> Transports:
     """W_p between xs[k] (n, d) and ys[k] (n, d) for all k, from arrays or tensors (B, n, d), uniform weights.
 
     In memory: the result, and ``chunk_bytes`` of costs at a time, or one problem of 16 n^2 bytes. ``memory``: bytes
-    that a problem may take; MemoryError beyond, before it starts. ValueError as for ``wasserstein``, and for batches
-    of different shapes.
+    that a problem may take (None: those of the run, else 12 GiB); MemoryError beyond, before it starts. ValueError as
+    for ``wasserstein``, and for batches of different shapes.
     """
     xs, ys = (_batches(values, name) for values, name in ((xs, "xs"), (ys, "ys")))
     if xs.shape != ys.shape:
@@ -82,16 +82,17 @@ def wasserstein_batch(
     if not 1 <= p < math.inf:
         raise ValueError(f"p = {p}: Wasserstein distances need 1 <= p < infinity")
     count, n, _ = xs.shape
+    memory = memory_limit() if memory is None else memory
     if 16 * n * n > memory:
         raise MemoryError(
             f"one problem of {n} points needs 16 n^2 = {16 * n * n / 2**30:.1f} GiB, the limit is "
-            f"{memory / 2**30:.0f} GiB; solve it by wasserstein"
+            f"{memory / 2**30:.1f} GiB; solve it by wasserstein"
         )
     check_metric(metric, xs.reshape(-1, xs.shape[2]), ys.reshape(-1, ys.shape[2]))
     u, v = np.empty((count, n)), np.empty((count, n))
     columns = np.empty((count, n), np.int32)
     value, lower, scale = np.empty(count), np.empty(count), np.empty(count)
-    for part in _parts(count, n, chunk_bytes):
+    for part in _parts(count, n, min(chunk_bytes, memory)):
         x, y = (_directions(z) if metric == "cosine" else z for z in (xs[part], ys[part]))
         with in_parallel():
             _radii(x, scale[part])

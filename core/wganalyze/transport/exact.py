@@ -32,7 +32,7 @@ from wganalyze.transport.costs.metrics import (
 )
 from wganalyze.transport.costs.transforms import c_transform
 from wganalyze.transport.costs.working import Flag, interruptible
-from wganalyze.transport.limits import MEMORY_BYTES, RELATIVE_GAP, ROUNDING
+from wganalyze.transport.limits import RELATIVE_GAP, ROUNDING, memory_limit
 from wganalyze.transport.merging import Merged
 from wganalyze.transport.problem import Problem, Solution
 from wganalyze.transport.solvers import SOLVERS, Capped, Solver, bytes_needed, solve
@@ -90,7 +90,7 @@ def wasserstein(
     b: Any = None,
     metric: Metric = "euclidean",
     solver: str = "auto",
-    memory: int = MEMORY_BYTES,
+    memory: int | None = None,
 ) -> Transport:
     """W_p between the weighted samples x (n, d) and y (m, d), arrays or tensors.
 
@@ -98,13 +98,14 @@ def wasserstein(
     weights, uniform by default; they are normalised, and zeros are allowed. ``metric``: "euclidean", "l1", "cosine"
     (1 - cos), or a function of (a, d) and (b, d) points that gives (a, b) costs. ``solver``: "dense" (for equal sizes
     and weights), "shortlist" or "pot"; "auto" takes the fastest, and ``Transport.solver`` names it.
-    ``memory``: bytes that a problem may take; MemoryError beyond.
+    ``memory``: bytes that a problem may take; MemoryError beyond. None: those of the run (--memory), else 12 GiB.
 
     ValueError: other shapes, NaN, negative weights, p < 1 or infinite, a solver that does not take the problem.
     MemoryError, before anything starts: what the solver holds would not fit (5 matrices of 8 n m bytes for "pot", 2 for
     "dense", 14.4 kB a point and 20 bytes a coordinate for "shortlist").
     """
     problem = as_problem(x, y, p, a, b, metric)
+    memory = memory_limit() if memory is None else memory
     merged = Merged.of(problem.positive) if solver == "auto" else None
     chosen = _chosen(solver, problem.positive if merged is None else merged.problem, memory)
 
@@ -164,7 +165,7 @@ def _chosen(solver: str, problem: Problem, memory: int) -> Solver:
     if needed > memory:
         raise MemoryError(
             f"{len(problem.x)} x {len(problem.y)} points need {needed / 2**30:.1f} GiB for the solver {name}, "
-            f"the limit is {memory / 2**30:.0f} GiB"
+            f"the limit is {memory / 2**30:.1f} GiB"
         )
     return SOLVERS[name]
 

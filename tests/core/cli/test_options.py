@@ -78,6 +78,7 @@ SAID: dict[str, tuple[list[str], Any]] = {
     "space": (["--space", "pixels", "--space", "m:f(1, 2)"], ("pixels", "m:f(1, 2)")),
     "device": (["--device", "cpu"], "cpu"),
     "jobs": (["--jobs", "3"], 3),
+    "memory": (["--memory", "1.5G"], 1536 * 2**20),
     "dask": (["--dask", "tcp://host:8786"], "tcp://host:8786"),
     "options": (["--option", "a.b=1", "--option", "a.c=x=y"], {"a.b": Text("1"), "a.c": Text("x=y")}),
     "config": (["--config", "facts.toml"], Path("facts.toml")),
