@@ -12,7 +12,7 @@ from wganalyze.transport.limits import MEMORY_BYTES
 PROCESS = 2**30
 """Bytes of a process before it has samples: libraries, compiled code, networks as it runs them."""
 FIT = 10
-"""Samples for each of a split, which clusters are fitted to."""
+"""Samples for each of a split, which models of the data are fitted to."""
 KEPT_A_COORDINATE = 4
 """Samples are kept in float32."""
 
