@@ -6,6 +6,12 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+
+def interrupt(*_: Any) -> None:
+    """A handler of signals: as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -13,17 +19,19 @@ def uninterrupted() -> Iterator[None]:
     """KeyboardInterrupt comes when this is over, not inside: for short things that must not be left half done.
 
     Python raises it between any two steps, also where a ``with`` has been entered and is not yet to be left. Only the
-    main thread hears Ctrl-C, and a handler that somebody else has set is his.
+    main thread hears signals, and a handler that somebody else has set is his.
     """
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
+    raising = (signal.default_int_handler, interrupt)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    put_off = {number: handler for number, handler in handlers.items() if main and handler in raising}
     heard: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
     try:
+        for number in put_off:
+            signal.signal(number, lambda number, _: heard.append(number))
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in put_off.items():
+            signal.signal(number, handler)
         if heard:
             raise KeyboardInterrupt

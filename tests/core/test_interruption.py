@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from wganalyze.interruption import uninterrupted
+from wganalyze.interruption import interrupt, uninterrupted
 
 
 def interrupted(done: list[str]) -> None:
@@ -18,6 +18,13 @@ def interrupted(done: list[str]) -> None:
         with uninterrupted():
             done.append("inner")
         done.append("outer")
+
+
+def asked_to_end(done: list[int]) -> None:
+    """SIGTERM inside."""
+    with uninterrupted():
+        signal.raise_signal(signal.SIGTERM)
+        done.append(1)
 
 
 def wrong(*, after_ctrl_c: bool) -> None:
@@ -43,6 +50,18 @@ def test_an_error_inside_passes_and_ctrl_c_comes_before_it() -> None:
         wrong(after_ctrl_c=True)
     assert isinstance(caught.value.__context__, ValueError)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_counts_as_ctrl_c_is_put_off_too() -> None:
+    done: list[int] = []
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asked_to_end(done)
+        assert done == [1]
+        assert signal.getsignal(signal.SIGTERM) is interrupt
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_handler_of_somebody_else_stays_his() -> None:

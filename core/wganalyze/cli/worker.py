@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import click
 
 from wganalyze.cli import DEBUG, debug_option
 from wganalyze.cli.locations import LOCATION
+from wganalyze.interruption import interrupt
 from wganalyze.threads import one_thread_each
 
 
@@ -34,9 +34,6 @@ def worker(report: Path) -> int:
     from wganalyze.cli.progress import make_progress
     from wganalyze.running.prepared import work
 
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)  # as scancel and timeout do
+    signal.signal(signal.SIGTERM, interrupt)  # as scancel and timeout do
     with make_progress(debug=click.get_current_context().find_root().meta.get(DEBUG, False)) as progress:
         return work(report, progress).exit_code
