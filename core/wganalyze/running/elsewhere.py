@@ -21,6 +21,7 @@ from wganalyze.report.store import CellStore
 from wganalyze.running.choosing import choose_analyzers
 from wganalyze.running.feeds import find_feed
 from wganalyze.running.given import find_source
+from wganalyze.running.memory import problem_bytes
 from wganalyze.running.opened import Opened, open_request
 from wganalyze.running.request import Request
 from wganalyze.running.spaces import asked_in, find_spaces
@@ -86,7 +87,8 @@ class Decided:
 class Elsewhere:
     """A run, told to another process.
 
-    ``hurried``: are analyzers asked as for one snapshot (see ``Plan``)? ``memory``: what a problem may take there.
+    ``hurried``: are analyzers asked as for one snapshot (see ``Plan``)? ``memory``: what a problem may take there;
+    None: as the request says of a process that is alone.
     """
 
     request: Request
@@ -95,7 +97,7 @@ class Elsewhere:
     run_id: str
     many: int
     hurried: bool
-    memory: int
+    memory: int | None = None
 
     def __call__(self) -> tuple[Workplace, Mapping[str, Snapshot]]:
         """The workplace there, and the snapshots by label. WganalyzeError where the files are not what they were."""
@@ -114,7 +116,8 @@ class Elsewhere:
         store = CellStore(self.request.report_path)
         asked = [for_run(question, self.many)[0] for question in questions]
         kept = Kept(Layout.of(store.report).data, context(deal, asked, self.device), packages_of(questions))
-        workplace = Workplace(store, questions, deal, self.device, self.run_id, self.many, kept, memory=self.memory)
+        memory = problem_bytes(said, deal) if self.memory is None else self.memory
+        workplace = Workplace(store, questions, deal, self.device, self.run_id, self.many, kept, memory=memory)
         return workplace, {snapshot.label: snapshot for snapshot in opened.snapshots}
 
 

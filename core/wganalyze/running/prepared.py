@@ -24,7 +24,6 @@ from wganalyze.report.store import CellStore, slot, write_atomically
 from wganalyze.running.basis import find_basis, tell_problems
 from wganalyze.running.choosing import choose_device
 from wganalyze.running.elsewhere import Decided, Elsewhere
-from wganalyze.running.memory import problem_bytes
 from wganalyze.running.opened import nothing_found, open_request
 from wganalyze.running.progress import Progress, Silent
 from wganalyze.running.request import Request
@@ -118,9 +117,7 @@ def work(report: Path, progress: Progress | None = None) -> Report:
     opened = open_request(request)
     device = choose_device(request.said.get("device", defaults.DEVICE))
     labels = {task.snapshot for task in prepared.tasks}
-    decided = _decided(prepared)
-    memory = problem_bytes(request.said, None if decided is None else decided.deal(opened))
-    elsewhere = Elsewhere(request, decided, device, prepared.run_id, len(labels), prepared.hurried, memory)
+    elsewhere = Elsewhere(request, _decided(prepared), device, prepared.run_id, len(labels), prepared.hurried)
     place, by_label = elsewhere.settle(opened)
     tasks = [task for task in prepared.tasks if task.snapshot in by_label]
     if len(tasks) < len(prepared.tasks):
