@@ -27,7 +27,7 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 ANY = st.booleans() | st.integers(-(2**63), 2**63 - 1) | NUMBER | TEXT
 EXAMPLES = Said(
     data="NAME:ARGUMENT", held_out=True, training_data="NAME:ARGUMENT", only=("NAME",), skip=("NAME",), n=2000,
-    budget=300.0, replicates=5, seed=0,
+    budget=300.0, replicates=5, seed=0, memory=4 * 2**30,
     options={"ANALYZER.KEY": "VALUE"}, classes=10, label_encoding="index", generator_mode="eval", weights="raw",
     output="score", orientation=1, gradient_penalty=10.0, reduce="mean", input="data",
     condition={"PARAMETER": "NAME:ARGUMENT"},
