@@ -43,6 +43,23 @@ def test_it_comes_when_it_is_over() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def asked_twice(done: list[int]) -> None:
+    """What is inside hangs, say."""
+    with uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append(1)
+        signal.raise_signal(signal.SIGINT)
+        done.append(2)
+
+
+def test_the_second_one_comes_at_once() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        asked_twice(done)
+    assert done == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_an_error_inside_passes_and_ctrl_c_comes_before_it() -> None:
     with pytest.raises(ValueError, match="wrong"):
         wrong(after_ctrl_c=False)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from wganalyze.report.layout import Layout
-from wganalyze.report.reading import Report
 from wganalyze.report.store import CellStore
 
 FACTORIES = """\
@@ -99,11 +97,3 @@ def committed(report: Path) -> set[str]:
     """The cells that a report keeps."""
     folder = Layout.of(report).cells
     return {path.name for path in folder.iterdir() if CellStore(report).has(path.name)} if folder.is_dir() else set()
-
-
-def numbers(report: Path) -> pd.DataFrame:
-    """All measurements, in one order, without what differs between runs of the same."""
-    rows = Report(report).measurements.drop(columns=["run_id", "seconds", "cell"])
-    rows["values"] = rows["values"].map(lambda values: None if values is None else tuple(values))
-    order = ["snapshot", "analyzer", "metric", "method", "n", "space", "mode", "solver"]
-    return rows.sort_values(order).reset_index(drop=True)

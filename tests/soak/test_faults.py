@@ -12,9 +12,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from tests.soak.conftest import Fleet, committed, full, numbers, small
+from tests.core.running.test_jobs import numbers
+from tests.soak.conftest import Fleet, committed, full, small
 
 from wganalyze.cli import call
+from wganalyze.report.reading import Report
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
 PLACES = ((os, "fsync"), (Path, "rename"), (Path, "replace"))
@@ -50,7 +52,7 @@ def test_a_disk_that_fails(
 ) -> None:
     fleet = make_fleet(2)
     assert call(fleet.words(*ANALYZERS, out=tmp_path / "whole")) == 0
-    whole, failures = numbers(tmp_path / "whole"), 0
+    whole, failures = numbers(Report(tmp_path / "whole")), 0
     for fault in faults:
         moment, code = 0, 1
         while code != 0:
@@ -72,7 +74,7 @@ def test_a_disk_that_fails(
             kept = committed(out)
             assert call(fleet.words(*ANALYZERS, out=out)) == 0
             assert kept <= committed(out)
-            pd.testing.assert_frame_equal(numbers(out), whole, check_exact=True)
+            pd.testing.assert_frame_equal(numbers(Report(out)), whole, check_exact=True)
             moment += step
     assert failures > 1
 
@@ -86,4 +88,4 @@ def test_a_clock_that_jumps(
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda: real() + chance.uniform(-(10**7), 10**7))
         assert call(fleet.words(*ANALYZERS)) == 0
-    pd.testing.assert_frame_equal(numbers(fleet.report), numbers(tmp_path / "whole"), check_exact=True)
+    pd.testing.assert_frame_equal(numbers(Report(fleet.report)), numbers(Report(tmp_path / "whole")), check_exact=True)

@@ -11,7 +11,11 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from tests.soak.conftest import Fleet, committed, full, kill, numbers, small
+from tests.core.running.test_jobs import numbers
+from tests.soak.conftest import Fleet, committed, full, kill, small
+
+from wganalyze.processes import is_left
+from wganalyze.report.reading import Report
 
 ANALYZERS = ("--only", "snapshot,exact-w,kmeans")
 LONGEST_S = 12.0
@@ -41,16 +45,16 @@ def test_at_most_what_was_being_computed_is_lost(
 ) -> None:
     fleet, chance, options = make_fleet(count), random.Random(0), ("--jobs", str(jobs)) if jobs else ()
     assert fleet.begin(*ANALYZERS, out=tmp_path / "whole").wait() == 0
-    whole = numbers(tmp_path / "whole")
+    whole = numbers(Report(tmp_path / "whole"))
     for _ in range(moments):
         kept = die_of_one(fleet, options, chance)
         if len(kept) >= len(committed(tmp_path / "whole")):  # all of it: from the start again
             assert fleet.begin(*ANALYZERS, *options).wait() == 0
-            pd.testing.assert_frame_equal(numbers(fleet.report), whole, check_exact=True)
+            pd.testing.assert_frame_equal(numbers(Report(fleet.report)), whole, check_exact=True)
             fleet.report.rename(tmp_path / f"done-{time.monotonic_ns()}")
     assert fleet.begin(*ANALYZERS, *options).wait() == 0
-    pd.testing.assert_frame_equal(numbers(fleet.report), whole, check_exact=True)
-    assert not [*fleet.report.rglob(".*.draft")]
+    pd.testing.assert_frame_equal(numbers(Report(fleet.report)), whole, check_exact=True)
+    assert [path for path in fleet.report.rglob(".*") if is_left(path)] == [], "drafts of the killed are swept"
 
 
 @pytest.mark.parametrize(("count", "rounds"), [small(2, 1), full(40, 10)])
@@ -58,7 +62,7 @@ def test_several_at_once(count: int, rounds: int, make_fleet: Callable[[int], Fl
     """Two runs and a watch into one report: no cell is lost, no view is torn."""
     fleet = make_fleet(count)
     assert fleet.begin(*ANALYZERS, out=tmp_path / "whole").wait() == 0
-    whole = numbers(tmp_path / "whole")
+    whole = numbers(Report(tmp_path / "whole"))
     for each in range(rounds):
         out = tmp_path / f"report{each}"
         watch = fleet.begin(*ANALYZERS, "--until", str(count), "--every", "0.2s", verb="watch", out=out)
@@ -68,4 +72,4 @@ def test_several_at_once(count: int, rounds: int, make_fleet: Callable[[int], Fl
                 pd.read_parquet(out / "measurements")  # whole at any moment
             time.sleep(0.1)
         assert [run.returncode for run in (*runs, watch)] == [0, 0, 0]
-        pd.testing.assert_frame_equal(numbers(out), whole, check_exact=True)
+        pd.testing.assert_frame_equal(numbers(Report(out)), whole, check_exact=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from wganalyze.errors import UsageError
+from wganalyze.settings import defaults, values
 from wganalyze.settings.facts import Said
 from wganalyze.study.dealing import Deal
 from wganalyze.transport.limits import MEMORY_BYTES
@@ -18,12 +19,20 @@ KEPT_A_COORDINATE = 4
 
 
 def most_points(said: Said, shape: tuple[int, ...], replicates: int) -> int | None:
-    """The most samples of this shape a split with which a process keeps to --memory; None where it is not said.
+    """The most samples of this shape a split with which a run keeps to --memory; None where it is not said.
 
-    UsageError where not even a process without samples fits.
+    UsageError where none fit.
     """
     share = _share(said)
-    return None if share is None else int(share / (_samples(shape, replicates) + _problem(shape)))
+    if share is None:
+        return None
+    most = int(share / (_samples(shape, replicates) + _problem(shape)))
+    if most < defaults.LEAST_N:
+        raise UsageError(
+            f"--memory: no {defaults.LEAST_N} samples of {math.prod(shape):,} numbers fit {2 * replicates + 1} times: "
+            "say more, or fewer --replicates or --jobs"
+        )
+    return most
 
 
 def problem_bytes(said: Said, deal: Deal | None) -> int:
@@ -35,21 +44,27 @@ def problem_bytes(said: Said, deal: Deal | None) -> int:
 
 
 def _share(said: Said) -> int | None:
-    """What a process may take beside what each takes."""
+    """What the samples and problems of a process may take; None where --memory is not said."""
     if "memory" not in said:
         return None
-    memory = int(said["memory"])
-    here = said.get("dask") in (None, "local")  # the workers of other clusters have machines of their own
-    jobs = said.get("jobs", 1) if here else 1
-    share = memory // jobs - PROCESS
-    if share <= 0:
-        fit = memory // PROCESS
-        advice = f"at most --jobs {fit - 1 if fit * PROCESS == memory else fit}" if fit > 1 else "say more"
+    memory, jobs = int(said["memory"]), _jobs(said)
+    processes = jobs + 1 if jobs else 1  # one gives the others their cells
+    left = memory - processes * PROCESS
+    if left <= 0:
+        fit = math.ceil(memory / PROCESS) - 2
+        advice = f"at most --jobs {fit}" if jobs and fit >= 1 else "say more"
         raise UsageError(
-            f"--memory {memory / PROCESS:.3g}G: a process takes 1 GiB before it has samples, and there are {jobs}: "
-            f"{advice}"
+            f"--memory {memory / 2**30:.3g}G: a process takes 1 GiB before it has samples, and {processes} do: {advice}"
         )
-    return share
+    return left // max(1, jobs)
+
+
+def _jobs(said: Said) -> int:
+    """Other processes of this machine that compute cells; the workers of a cluster have machines of their own."""
+    cluster = said.get("dask")
+    if cluster is None:
+        return said.get("jobs", 0)
+    return said.get("jobs", values.jobs("auto")) if cluster == "local" else 0
 
 
 def _samples(shape: tuple[int, ...], replicates: int) -> float:

@@ -35,8 +35,6 @@ def make_deal(
     most = defaults.N if real is None else real // parts
     few = stored is not None and stored // parts < most
     top = stored // parts if stored is not None and few else most
-    room = most_points(said, source.shape, replicates)
-    tight = room is not None and room < min(top, defaults.N)
     kept = "given to the generator" if stored == given else "stored"
     owner = f"{stored} samples that are {kept}" if few else f"{real} samples of {text}"
     preprocessing, chosen = choose_preprocessing(source, said, first if feed is None else None)
@@ -48,16 +46,17 @@ def make_deal(
         n, note = _all(text, top if source.size is not None or few else None, timed="budget" in said)
     elif asked is not None:
         n = asked
-    elif tight and room is not None:
-        n, note = room, f"n = {room}: the most that fits into --memory"
     else:
         n = min(defaults.N, top)
         note = f"n = {n}: the most that the {owner} allow for {parts} disjoint splits" if n < defaults.N else ""
+    room = most_points(said, source.shape, replicates)
     if room is not None and n > room:
-        raise UsageError(
-            f"--n {asked}: its samples, and problems between them, do not fit into --memory: at most --n {room}, or "
-            "fewer --replicates"
-        )
+        if asked not in (None, "max"):
+            raise UsageError(
+                f"--n {asked}: its samples, and problems between them, do not fit into --memory: at most --n {room}, "
+                "or fewer --replicates"
+            )
+        n, note = room, f"n = {room}: the most that fits into --memory"
     if real is not None and n > most:
         raise DataError(
             f"--n {n} with {replicates} replicates needs {parts} disjoint splits, {parts * n} samples; "

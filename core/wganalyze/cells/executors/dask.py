@@ -160,16 +160,16 @@ class Workers:
     def told(self, sent: Sent) -> list[Event] | None:
         """What became of a cell; None where its worker died."""
         with self._answered():
-            if not sent.future.done():
-                return None
-            error: Any = sent.future.exception(GATHER_S)
-            if error is None:
-                try:
-                    return sent.future.result(GATHER_S)
-                except TimeoutError:  # it died when it was done
+            try:
+                if not sent.future.done():
                     return None
-                finally:
-                    sent.future.release()
+                error: Any = sent.future.exception(GATHER_S)
+                if error is None:
+                    with suppress(TimeoutError):  # it died when it was done
+                        return sent.future.result(GATHER_S)
+                    return None
+            finally:
+                sent.future.release()  # or a worker that comes back computes it too
         if isinstance(error, KilledWorker):
             return None
         raise error
