@@ -271,6 +271,11 @@ class RemotePath(PosixPath):
         """All of it, by one request."""
         return self._ask(lambda store: bytes(store.cat_file(self._key)))
 
+    def read_text(self, encoding: str | None = None, errors: str | None = None) -> str:
+        """The same, as text: by one request, since between two of them it may be replaced."""
+        text = self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
     def put(self, content: bytes, *, new: bool = False) -> None:
         """Make this its content, at once; ``new``: FileExistsError where it has one."""
         more = {"mode": "create"} if new else {}
@@ -313,6 +318,8 @@ class RemotePath(PosixPath):
     def _fetch_into(self, place: Path) -> None:
         size = self.described().get("size")
         self._ask(lambda store: store.get_file(self._key, str(place)))
+        if self.version and self.anew().version not in (self.version, ""):
+            raise self._error("was replaced while it was read; run again when it is whole")
         if size is not None and place.stat().st_size != int(size):
             raise self._error(f"the store gave {place.stat().st_size:,} of {int(size):,} bytes")
 

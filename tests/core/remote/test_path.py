@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +116,17 @@ def test_the_system_gets_a_copy(bucket: RemotePath) -> None:
     assert (copy / "beside.txt").read_bytes() == b"22"
 
 
+def test_a_copy_is_of_the_version_that_was_seen(bucket: RemotePath) -> None:
+    """As where a training replaces a checkpoint between the listing and the reading."""
+    path = bucket / "folder/G.pt"
+    path.write_bytes(b"old")
+    (listed,) = path.parent.iterdir()
+    path.write_bytes(b"new")
+    with pytest.raises(OSError, match=r"G\.pt: was replaced while it was read"):
+        listed.here()
+    assert path.anew().here().read_bytes() == b"new"
+
+
 def test_what_changed_is_seen(bucket: RemotePath) -> None:
     (bucket / "a").write_bytes(b"1234")
     (listed,) = bucket.iterdir()
@@ -135,6 +148,27 @@ def test_an_exception_publishes_nothing(mode: str, bucket: RemotePath) -> None:
     with pytest.raises(RuntimeError):
         write()
     assert not (bucket / "a").exists()
+
+
+def test_what_is_replaced_meanwhile_is_read_whole(bucket: RemotePath) -> None:
+    """The old or the new, and no part of either: records are rewritten while others read them."""
+    record, contents = bucket / "run.json", ("old " * 10, "new " * 1000)
+    record.write_text(contents[0])
+    over = threading.Event()
+
+    def replace() -> None:
+        while not over.is_set():
+            for content in reversed(contents):
+                record.anew().write_text(content)
+
+    with ThreadPoolExecutor(1) as other:
+        replacing = other.submit(replace)
+        try:
+            seen = {record.anew().read_text() for _ in range(100)}
+        finally:
+            over.set()
+    replacing.result()
+    assert seen == {*contents}
 
 
 def test_only_one_makes_what_must_be_new(bucket: RemotePath) -> None:
