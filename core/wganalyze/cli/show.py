@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 )
 @click.option("--snapshot", "snapshots", metavar="LABEL", multiple=True, help="Only these snapshots (* is a wildcard).")
 @click.option("--space", metavar="SPACE", default="", help="The space in which samples were compared.")
-@click.option("--all", "whole", is_flag=True, help="With all findings, and what was assumed while loading.")
+@click.option("--all", "whole", is_flag=True,
+              help="With all findings, what was assumed while loading, and a line for each snapshot.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @debug_option
 def show(
@@ -29,7 +30,8 @@ def show(
 ) -> None:
     """Show REPORT: a verdict on each training run, and one line per snapshot with the headlines of its analyzers.
 
-    With --all, the findings in plain words, each with the numbers it rests on. With --metric, the numbers themselves.
+    Of more than a hundred snapshots, some have a line. With --all, the findings in plain words, each with the numbers
+    it rests on. With --metric, the numbers themselves.
     """
     from wganalyze.report.reading import open_report
 

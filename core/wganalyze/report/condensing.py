@@ -31,8 +31,8 @@ def condense(findings: pd.DataFrame, labels: Sequence[str]) -> list[Told]:
     numbers, only the last one speaks.
     """
     place = {label: position for position, label in enumerate(labels)}
-    records = cast("list[dict[str, Any]]", findings.to_dict("records"))
-    rows = [row for row in records if row["snapshot"] in place and row["kind"] != "assumption"]
+    told_here = findings[findings["snapshot"].isin(labels) & (findings["kind"] != "assumption").fillna(True)]
+    rows = cast("list[dict[str, Any]]", told_here.to_dict("records"))
     # Of a snapshot, what the files themselves show comes behind what was measured.
     rows.sort(key=lambda row: (place[row["snapshot"]], not row["analyzer"], row["analyzer"]))
     last: dict[tuple[str, ...], list[dict[str, Any]]] = {}

@@ -47,7 +47,7 @@ def headlined(rows: pd.DataFrame, declared: Mapping[str, Sequence[Mapping[str, A
 
     ``rows``: the measurements of a report. ``declared``: the metrics of each analyzer, as run.json has them.
     """
-    measured = {*rows.loc[rows["metric"] != "", "metric"]}
+    measured = {*rows["metric"].unique()} - {""}
     headlines = [
         Headlined(corrected_name(metric["name"]) if metric["correction"] == "holm" else metric["name"], headline)
         for metrics in declared.values()
@@ -61,7 +61,7 @@ def headlined(rows: pd.DataFrame, declared: Mapping[str, Sequence[Mapping[str, A
             shown.setdefault(each.metric, each)
         return [*shown.values()]
     numbers = rows.loc[(rows["status"] == "ok") & (rows["correction"] != "holm"), "metric"]
-    return [Headlined(name, Headline(name)) for name in [*dict.fromkeys(numbers)][:MOST]]
+    return [Headlined(str(name), Headline(str(name))) for name in numbers.unique()[:MOST]]
 
 
 def by_column(headlines: Sequence[Headlined]) -> dict[str, list[Headlined]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,22 +18,21 @@ def in_setting_of(rows: pd.DataFrame, numbers: pd.DataFrame, names: Sequence[str
     ``numbers``: all rows. ``names``: of metrics, the first that a snapshot has decides.
     """
     first = anchors(numbers[numbers["metric"].isin(names) & (numbers["status"] == "ok")], names)
-    settings = {snapshot: _setting(row) for snapshot, row in first.to_dict("index").items()}
-    other: set[Any] = set()
-    for row in numbers[["snapshot", *SETTING, "n", "metric", "cell"]].to_dict("records"):
-        ours, theirs = _setting(row), settings.get(row["snapshot"], _setting(row))
-        sized = row["metric"] in names and row["n"] == row["n_split"] and not math.isnan(theirs[2])
-        if ours[:2] != theirs[:2] or (sized and ours[2] != theirs[2]):
-            other.add(row["cell"])
-    return rows[~rows["cell"].isin(other)]
+    judged = numbers[numbers["snapshot"].isin(first.index)]
+    theirs = first[[*SETTING]].reindex(judged["snapshot"]).set_axis(judged.index)
+    seed, data, size = (_differ(judged[column], theirs[column]) for column in SETTING)
+    sized = judged["metric"].isin(names) & (judged["n"] == judged["n_split"]) & theirs["n_split"].notna()
+    other = judged.loc[seed | data | (sized & size), "cell"]
+    return rows[~rows["cell"].isin(other)] if len(other) else rows
 
 
 def anchors(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Of each snapshot the row of the first metric that it has, by snapshot."""
     place = {name: position for position, name in enumerate(names)}
-    ranked = rows.assign(_place=[place.get(str(name), len(place)) for name in rows["metric"]])
+    ranked = rows.assign(_place=rows["metric"].map(place).fillna(len(place)))
     return ranked.sort_values("_place", kind="stable").drop_duplicates("snapshot").set_index("snapshot")
 
 
-def _setting(row: Mapping[Hashable, Any]) -> tuple[str, str, float]:
-    return str(row["seed"]), str(row["data_id"]), row["n_split"]
+def _differ(ours: pd.Series[Any], theirs: pd.Series[Any]) -> pd.Series[bool]:
+    """Where two columns are not alike; what neither says is alike."""
+    return ~((ours == theirs).fillna(False).astype(bool) | (ours.isna() & theirs.isna()))

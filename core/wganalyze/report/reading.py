@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,11 @@ class Report:
     @cached_property
     def pictures(self) -> pd.DataFrame:
         """One row for each picture: snapshot, step, analyzer, name, caption, alt, width, height, and its PNG bytes."""
-        return _frame(Views(CellStore(self.path)).pictures())
+        return self.pictures_of(None)
+
+    def pictures_of(self, snapshots: Collection[str] | None) -> pd.DataFrame:
+        """``pictures`` of some snapshots; the others' are not read."""
+        return _frame(Views(CellStore(self.path)).pictures(snapshots))
 
     @property
     def tables(self) -> list[str]:
@@ -89,7 +93,8 @@ class Report:
 
     def _shown(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The rows about the space of the summary, and those that are about no space."""
-        return rows[rows["embedding"].isna() | rows["embedding"].isin(self.spaces[:1])]
+        here = rows["embedding"].isna() | rows["embedding"].isin(self.spaces[:1])
+        return rows if here.all() else rows[here]
 
     @cached_property
     def run(self) -> dict[str, Any]:

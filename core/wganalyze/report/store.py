@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import chain
@@ -52,6 +52,7 @@ class CellStore:
         self.report = report
         self.layout = Layout.of(report)
         self.folder = self.layout.cells
+        self._read: tuple[object, dict[str, str]] = (None, {})
         self.plan: dict[str, str] = self._read_plan()
         """From slot ("SNAPSHOT\\tANALYZER") to the key of its cell."""
 
@@ -101,13 +102,16 @@ class CellStore:
         if all(self.plan.get(slot) == key for slot, key in slots.items()):
             return
         with locked(self.layout.lock):  # other runs write other slots
-            self.plan = self._read_plan()
-            self.plan.update(slots)
-            text = json.dumps({"slots": self.plan}, indent=0, sort_keys=True)
+            self.plan = {**self._read_plan(), **slots}
+            text = json.dumps({"slots": self.plan}, separators=(",\n", ": "), sort_keys=True)
             write_atomically(self.layout.plan, text.encode())
+            self._read = (_version_of(self.layout.plan), self.plan)
 
-    def current(self) -> list[str]:
-        """Names of the committed cells that count: the ok one of each planned key, else its last attempt."""
+    def current(self, snapshots: Collection[str] | None = None) -> list[str]:
+        """Names of the committed cells that count: the ok one of each planned key, else its last attempt.
+
+        ``snapshots``: of these alone.
+        """
         self.plan = self._read_plan()
         committed = self._committed()
         last: dict[str, str] = {}
@@ -115,7 +119,10 @@ class CellStore:
             key, tilde, _ = name.partition("~")
             if tilde and not name.startswith("."):
                 last[key] = name
-        chosen = (key if key in committed else last.get(key) for key in self.plan.values())
+        planned = (
+            key for place, key in self.plan.items() if snapshots is None or place.partition("\t")[0] in snapshots
+        )
+        chosen = (key if key in committed else last.get(key) for key in planned)
         return sorted({name for name in chosen if name is not None})
 
     def _committed(self) -> set[str]:
@@ -148,15 +155,20 @@ class CellStore:
         return [name.removesuffix(DONE) for name in self._names() if name.startswith(f"{key}~")]
 
     def _read_plan(self) -> dict[str, str]:
+        """What the file says, which is read where it is another one than before."""
         path = self.layout.plan
-        if not path.exists():
+        version = _version_of(path)
+        if version is None:
             return {}
+        if version == self._read[0]:
+            return self._read[1]
         try:
             slots: dict[str, str] = dict(json.loads(path.read_text())["slots"])
         except (ValueError, TypeError, KeyError):
             raise WganalyzeError(
                 f"{path}: is damaged; delete it and run again with the same --out: finished cells are found again"
             ) from None
+        self._read = (version, slots)
         return slots
 
 
@@ -169,6 +181,15 @@ def _write_cell(tables: CellTables, folder: Path) -> None:
         (folder / "tables").mkdir()
         for detail, table in tables.details.items():
             write_table(table, folder / "tables" / f"{detail}.parquet", few=True)
+
+
+def _version_of(path: Path) -> object:
+    """Another one for each file that took this name; None: there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def slot(snapshot: str, analyzer: str) -> str:

@@ -18,6 +18,7 @@ from wganalyze.report.gathering import troubles
 from wganalyze.report.headlines import by_column, entry
 from wganalyze.report.holm import corrected_name, families
 from wganalyze.report.joint import joint
+from wganalyze.report.listing import listed
 from wganalyze.report.verdict import RunVerdict
 
 if TYPE_CHECKING:
@@ -37,38 +38,50 @@ NAMES = ("snapshot", "analyzer", "metric")
 def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str] = (), *, whole: bool = False) -> None:
     """Print the verdicts, the summary (or the rows of ``metrics``), and what was skipped or failed.
 
-    ``whole``: with the findings and what was assumed, which are only counted under a verdict.
+    ``whole``: with the findings and what was assumed, which are only counted under a verdict, and a line for each
+    snapshot, however many there are.
     """
     console = make_console()
     # Below LEAST_WIDTH the terminal breaks the lines: a number that is cut is a wrong number.
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
-    frame = report.select(metrics, snapshots)
+    everything = frame = report.select(metrics, snapshots)
+    if not (whole or snapshots):
+        frame = frame[frame["snapshot"].isin(listed([*dict.fromkeys(frame["snapshot"])], report))]
     if metrics:
         table, narrow = _fitting(
             console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]
         )
         console.print(table)
+        _left_out(console, report, frame, everything)
         if narrow:
             _messages(console, frame)
         return
-    told = _verdicts(console, report.verdicts if whole else joint(report.verdicts), set(frame["snapshot"]))
+    shown = set(everything["snapshot"])
+    told = _verdicts(console, report.verdicts if whole else joint(report.verdicts), shown)
     say(console, Text(str(report.path), style="italic"))
     console.print(_fitting(console, lambda narrow: _summary(frame, report, narrow), frame[["snapshot"]])[0])
-    console.print(Text(_legend(frame, report), style="dim"))
+    _left_out(console, report, frame, everything)
+    console.print(Text(_legend(everything, report), style="dim"))
     if report.spaces[1:]:
         others = f"{', '.join(report.spaces[1:])} (wganalyze show {report.path} --space NAME)"
         console.print(Text(f"Measured in other spaces too: {others}", style="dim"))
     status = str(report.run.get("status", "complete"))
     if status != "complete":
         console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
-    shown = set(frame["snapshot"])
     _trouble(console, report, shown)
     if whole or not told:
-        _findings(console, report, list(frame["snapshot"]))
+        _findings(console, report, list(everything["snapshot"]))
         _assumptions(console, report, shown)
     else:
-        _folded(console, report, list(frame["snapshot"]))
+        _folded(console, report, list(everything["snapshot"]))
     console.print(Text(f"report: {report.path}   (pandas: pd.read_parquet('{report.path}/measurements'))", style="dim"))
+
+
+def _left_out(console: Console, report: Report, frame: pd.DataFrame, everything: pd.DataFrame) -> None:
+    """Say where not every snapshot has a line."""
+    lines, count = frame["snapshot"].nunique(), everything["snapshot"].nunique()
+    if lines < count:
+        say(console, f"{lines:,} of {count:,} snapshots (wganalyze show {report.path} --all)", "dim")
 
 
 def _verdicts(console: Console, verdicts: Sequence[RunVerdict], shown: set[Any]) -> bool:

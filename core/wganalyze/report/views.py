@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,9 +106,9 @@ class Views:
         order = [("snapshot", "ascending"), ("step", "ascending")]
         return {view: table.sort_by([o for o in order if o[0] in table.column_names]) for view, table in tables.items()}
 
-    def pictures(self) -> pa.Table:
+    def pictures(self, snapshots: Collection[str] | None = None) -> pa.Table:
         """The pictures of the cells that count, from the cells themselves: a view would hold them twice."""
-        paths = [self.store.folder / cell / PICTURES_FILE for cell in self.store.current()]
+        paths = [self.store.folder / cell / PICTURES_FILE for cell in self.store.current(snapshots)]
         tables = [_read(path) for path in paths if path.exists()]
         table = _joined(tables) if tables else arrow(PICTURES).empty_table()
         return table.sort_by([("snapshot", "ascending"), ("step", "ascending")])

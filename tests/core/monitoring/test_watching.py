@@ -145,10 +145,10 @@ def test_a_file_is_opened_when_it_is_whole(trainer: Trainer) -> None:
 
 def test_a_pair_is_waited_for(trainer: Trainer) -> None:
     """The critic comes a moment after the generator, and both are analysed once."""
-    watch = trainer.watch()
+    watch = trainer.watch(settle=LONG_SETTLE)
     trainer.save(1, roles=("G",))
     watch.look()
-    time.sleep(SETTLE)
+    time.sleep(LONG_SETTLE)
     watch.look()
     trainer.save(1, roles=("D",))
     assert looks(watch) == ["step_1"]

@@ -58,10 +58,10 @@ def _over_steps(view: View, title: str, group: Sequence[Headlined]) -> Figure:
 
 
 def _by_snapshot(view: View, title: str, group: Sequence[Headlined]) -> Figure:
-    """A row for each snapshot (and metric, where there are several); of a bracket for both its ends."""
+    """A row for each snapshot that is listed (and metric, where there are several); of a bracket for both its ends."""
     by_end = {each.headline.end: each for each in group}
     rows: list[tuple[str, Value]] = []
-    for label, name in zip(view.labels, short_names(view.labels, view.name), strict=True):
+    for label, name in zip(view.listed, short_names(view.listed, view.name), strict=True):
         if {*by_end} == {"low", "high"}:
             low, high = (_shown(view, label, by_end[end]).value for end in ("low", "high"))
             rows.append((name, Value(low if math.isnan(high) else math.nan, low, high)))
@@ -138,8 +138,8 @@ def _floor(view: View, group: Sequence[Headlined]) -> list[Series]:
 
 def _floor_of(view: View, label: str, group: Sequence[Headlined]) -> float:
     """That of the first metric that has one; NaN: none does."""
-    floors = (view.values.get((label, f"{each.metric}{FLOOR}")) for each in group if not each.headline.share_of)
-    return next((floor.value for floor in floors if floor is not None), math.nan)
+    floors = (view.value(label, f"{each.metric}{FLOOR}") for each in group if not each.headline.share_of)
+    return next((floor.value for floor in floors if floor is not NOTHING), math.nan)
 
 
 def _styled(series: Sequence[Series]) -> list[Series]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from wganalyze.report.listing import evenly
 from wganalyze.report.page.view import View, whole
 
 if TYPE_CHECKING:
@@ -50,18 +51,16 @@ class Hanging:
 
 @dataclass(frozen=True)
 class Gallery:
-    """``left_out``: how many pictures the report has beside these."""
+    """``left_out``: how many pictures the report has beside these ("12 more"), in words; "" for none."""
 
     hangings: Sequence[Hanging]
-    left_out: int
+    left_out: str
 
 
 def gallery(view: View) -> Gallery | None:
     """As many steps of each as there is room for; None without pictures."""
-    everything = view.report.pictures
-    pictures = everything[everything["snapshot"].isin(view.labels)].drop_duplicates(
-        ["analyzer", "embedding", "name", "snapshot"]
-    )
+    everything = view.report.pictures_of(view.listed)
+    pictures = everything.drop_duplicates(["analyzer", "embedding", "name", "snapshot"])
     if pictures.empty:
         return None
     most, chosen = MOST_STEPS, _chosen(view, pictures, MOST_STEPS)
@@ -74,8 +73,8 @@ def gallery(view: View) -> Gallery | None:
         if size <= room:
             room -= size
             hangings.append(_hanging(view, group, strips))
-    shown = sum(len(strip.shots) for each in hangings for strip in each.strips)
-    return Gallery(hangings, _distinct(pictures) - shown)
+    rest = _distinct(pictures) - sum(len(strip.shots) for each in hangings for strip in each.strips)
+    return Gallery(hangings, "Many more" if view.left_out else f"{rest} more" if rest > 0 else "")
 
 
 Records = list[dict[str, Any]]
@@ -103,15 +102,6 @@ def _chosen(view: View, pictures: pd.DataFrame, most: int) -> list[tuple[dict[st
         strips = [(name, [strip[at] for at in evenly(len(strip), most)]) for name, strip in rows if strip]
         found.append((first, strips))
     return found
-
-
-def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of the positions below ``count``: the last, the first, and evenly spaced ones between."""
-    if count <= most:
-        return [*range(count)]
-    if most == 1:
-        return [count - 1]
-    return [round(each * (count - 1) / (most - 1)) for each in range(most)]
 
 
 def _distinct(pictures: pd.DataFrame) -> int:

@@ -14,6 +14,7 @@ from wganalyze.report.page.drawing import Figures
 from wganalyze.report.page.figures import figures
 from wganalyze.report.page.findings import assumed, findings, missing
 from wganalyze.report.page.gallery import gallery
+from wganalyze.report.page.tables import AnalyzerTable
 from wganalyze.report.page.view import View, whole
 
 HELD_OUT: Mapping[Any, str] = {True: "yes", False: "no: the networks may have seen them"}
@@ -60,8 +61,8 @@ Line = tuple[str, str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Summary:
-    """The headlines of every snapshot. ``groups``: the lines of each training run; ``last``: of each the last, where
-    there are more lines than are read at a glance. ``legend``: of the columns.
+    """The headlines of every snapshot that is listed. ``groups``: the lines of each training run; ``last``: of each the
+    last, where there are more lines than are read at a glance. ``legend``: of the columns. ``left_out``: snapshots.
     """
 
     columns: Sequence[str]
@@ -69,11 +70,13 @@ class Summary:
     last: Sequence[Sequence[Line]]
     legend: Sequence[str]
     count: int
+    left_out: int
 
 
 def summary(view: View) -> Summary | None:
     """One line for each snapshot, as ``show`` has it; None where nothing was measured."""
     frame = view.report.summary
+    frame = frame[frame["snapshot"].isin(view.listed)]
     columns = by_column(view.report.headlines)
     if frame.empty or not columns:
         return None
@@ -85,12 +88,27 @@ def summary(view: View) -> Summary | None:
         groups.setdefault(runs.get(label), []).append((label, "-" if step is None else f"{step}", entries))
     last = [[lines[-1]] if run is not None else lines for run, lines in groups.items()]
     legend = [each.headline.legend for each in view.report.headlines if each.headline.legend]
-    return Summary([*columns], [*groups.values()], last if len(frame) > AT_A_GLANCE else [], legend, len(frame))
+    glance = last if len(frame) > AT_A_GLANCE else []
+    return Summary([*columns], [*groups.values()], glance, legend, len(view.labels), view.left_out)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """``left_out``: snapshots that the tables have no line for, of ``count``."""
+
+    tables: Sequence[AnalyzerTable]
+    count: int
+    left_out: int
+
+
+def numbers(view: View) -> Numbers | None:
+    """The tables of all analyzers; None without any."""
+    return Numbers(view.tables, len(view.labels), view.left_out) if view.tables else None
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the numbers come from. ``facts``: (name, text). ``files``: (snapshot, files, digest)."""
+    """Where the numbers come from. ``facts``: (name, text). ``files``: (snapshot, files, digest) of those listed."""
 
     command: str
     facts: Sequence[tuple[str, str]]
@@ -99,6 +117,7 @@ class Provenance:
     files: Sequence[tuple[str, Sequence[str], str]]
     details: Sequence[tuple[str, int]]
     path: str
+    count: int
 
 
 def provenance(view: View) -> Provenance | None:
@@ -127,7 +146,9 @@ def provenance(view: View) -> Provenance | None:
         ("Python", run.get("python")),
         ("run", run.get("run_id")),
     ]
-    digests = dict(zip(report.measurements["snapshot"], report.measurements["digest"], strict=True))
+    listed = {*view.listed}
+    last = report.measurements.drop_duplicates("snapshot", keep="last")
+    digests = dict(zip(last["snapshot"], last["digest"], strict=True))
     return Provenance(
         _command([str(word) for word in run.get("command", [])]),
         [(name, str(text)) for name, text in facts if text not in (None, "")],
@@ -143,10 +164,11 @@ def provenance(view: View) -> Provenance | None:
         [
             (str(each["label"]), [str(f) for f in each.get("files", ())], str(digests.get(each["label"]) or ""))
             for each in run.get("snapshots", [])
-            if each["label"] in view.labels
+            if each["label"] in listed
         ],
         [(name, len(report.table(name))) for name in report.tables],
         str(report.path),
+        len(view.labels),
     )
 
 
@@ -172,7 +194,7 @@ SECTIONS: list[Section] = [
     Section("gallery", "Pictures", gallery),
     Section("findings", "Findings", findings),
     Section("missing", "Not measured", missing),
-    Section("numbers", "All numbers", lambda view: view.tables),
+    Section("numbers", "All numbers", numbers),
     Section("assumed", "Assumed while loading", assumed),
     Section("provenance", "Provenance", provenance),
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wganalyze.report.headlines import of_one_setting
+from wganalyze.report.listing import listed
 from wganalyze.report.page.tables import AnalyzerTable, analyzer_tables
 from wganalyze.report.questions.trajectories import Trajectory as Run
 from wganalyze.report.questions.trajectories import trajectories
@@ -51,6 +52,7 @@ class View:
         self.report = report
         self.prefix = prefix
         self.name = name
+        self._asked: dict[str, Mapping[str, Value]] = {}
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -59,21 +61,26 @@ class View:
         return of_one_setting(everything, everything, self.report.headlines)
 
     @cached_property
-    def values(self) -> Mapping[tuple[str, str], Value]:
-        """Numbers by (snapshot, metric), in the space of the summary."""
-        rows = self.rows[self.rows["status"] == "ok"]
-        rows = rows[rows["embedding"].isna() | rows["embedding"].isin(self.report.spaces[:1])]
-        rows = rows.drop_duplicates(["snapshot", "metric"])
-        keys = zip(rows["snapshot"], rows["metric"], strict=True)
-        numbers = zip(rows["value"], rows["ci_low"], rows["ci_high"], strict=True)
-        return {
-            (str(label), str(metric)): Value(float(value), float(low), float(high))
-            for (label, metric), (value, low, high) in zip(keys, numbers, strict=True)
-        }
+    def _numbers(self) -> Mapping[str, pd.DataFrame]:
+        """By metric, in the space of the summary."""
+        rows = self.rows[["snapshot", "metric", "value", "ci_low", "ci_high"]]
+        spaces = self.rows["embedding"]
+        rows = rows[(self.rows["status"] == "ok") & (spaces.isna() | spaces.isin(self.report.spaces[:1]))]
+        return {str(metric): group for metric, group in rows.groupby("metric", sort=False)}
+
+    def _values(self, metric: str) -> Mapping[str, Value]:
+        """By snapshot."""
+        if metric not in self._asked:
+            self._asked[metric] = {}
+            if metric in self._numbers:
+                rows = self._numbers[metric].drop_duplicates("snapshot")
+                numbers = rows[["value", "ci_low", "ci_high"]].astype(float).to_numpy().tolist()
+                self._asked[metric] = {str(k): Value(*v) for k, v in zip(rows["snapshot"], numbers, strict=True)}
+        return self._asked[metric]
 
     def value(self, label: str, metric: str) -> Value:
         """A number of a snapshot; NaN where there is none."""
-        return self.values.get((label, metric), NOTHING)
+        return self._values(metric).get(label, NOTHING)
 
     @cached_property
     def declared(self) -> Mapping[str, Mapping[str, Any]]:
@@ -88,6 +95,16 @@ class View:
     def labels(self) -> list[str]:
         """The snapshots, in the order of the summary."""
         return [str(label) for label in self.report.summary["snapshot"]]
+
+    @cached_property
+    def listed(self) -> list[str]:
+        """Those of them that get a line of their own."""
+        return listed(self.labels, self.report)
+
+    @property
+    def left_out(self) -> int:
+        """How many get none."""
+        return len(self.labels) - len(self.listed)
 
     @cached_property
     def trajectories(self) -> list[Trajectory]:
@@ -110,8 +127,8 @@ class View:
 
     @cached_property
     def tables(self) -> list[AnalyzerTable]:
-        """Every number, by analyzer."""
-        return analyzer_tables(self.rows, self.report.run.get("metrics", {}), self.labels, self.prefix)
+        """Every number of the snapshots that are listed, by analyzer."""
+        return analyzer_tables(self.rows, self.report.run.get("metrics", {}), self.listed, self.prefix)
 
     @cached_property
     def _places(self) -> Mapping[tuple[str, str], str]:

@@ -187,7 +187,8 @@ class Ranges:
         between = torch.stack([values[0] + low * falls, values[0] + high * rises])
         monotone = torch.where((low >= 0) | (high <= 0), True, False)
         plain = torch.stack([values.amin(0), values.amax(0)])
-        return _outward(torch.where(monotone, plain, between), values, torch.where(monotone, 0.0, between))
+        met = (ends, values, torch.where(monotone, 0.0, between))  # of x - tanh x, x is met, too
+        return _outward(torch.where(monotone, plain, between), *met)
 
     def _of_affine(self, node: Node, source: Node, module: nn.Module | None, target: Any) -> Any:
         folded = affine.is_folded(module) if module is not None else self._is_scaling(node, target)

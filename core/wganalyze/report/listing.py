@@ -1,0 +1,31 @@
+"""Which snapshots get a line of their own, where a report has very many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wganalyze.report.questions.trajectories import trajectories
+from wganalyze.report.source import Source
+
+MOST_LINES = 100
+
+
+def listed(labels: Sequence[str], report: Source, most: int = MOST_LINES) -> list[str]:
+    """At most ``most`` of the labels, in their order: of each trajectory the last, the first, and some between."""
+    if len(labels) <= most:
+        return [*labels]
+    there = {*labels}
+    runs = [[label for label in run.steps if label in there] for run in trajectories(report)]
+    share = max(1, most // max(1, len(runs)))
+    chosen = {run[at] for run in runs for at in evenly(len(run), share)}
+    shown = [label for label in labels if label in chosen]
+    return [shown[at] for at in evenly(len(shown), most)]
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of the positions below ``count``: the last, the first, and evenly spaced ones between."""
+    if count <= most:
+        return [*range(count)]
+    if most == 1:
+        return [count - 1]
+    return [round(each * (count - 1) / (most - 1)) for each in range(most)]
