@@ -1,17 +1,18 @@
-"""Damaged files of every kind, offered to all loaders: no crash, no code run, no request sent."""
+"""Damaged files of every kind, offered to all loaders, and damaged reports: no crash, no code run, no request sent."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.hostile.test_cuts import OPTIONAL, WRITERS
-from tests.soak.conftest import full, small
+from tests.soak.conftest import Fleet, full, small
 
-MUTATING = Path(__file__).with_name("mutating.py")
+MUTATING, MUTATING_REPORTS = (Path(__file__).with_name(name) for name in ("mutating.py", "mutating_reports.py"))
 PROCESSES = 2
 
 
@@ -24,10 +25,22 @@ def test_mutated_files_do_no_harm(count: int, tmp_path: Path) -> None:
             write(whole / name)
         except ImportError:  # of an optional library
             continue
+    mutate(MUTATING, tmp_path, count)
+
+
+@pytest.mark.parametrize("count", [small(20), full(50_000)])
+def test_mutated_reports_do_no_harm(count: int, make_fleet: Callable[[int], Fleet]) -> None:
+    fleet = make_fleet(2)
+    assert fleet.begin("--only", "snapshot,exact-w,lipschitz,pictures").wait() == 0
+    mutate(MUTATING_REPORTS, fleet.folder.parent, count)
+
+
+def mutate(script: Path, folder: Path, count: int) -> None:
+    """Have processes do it, so many times in all."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
         subprocess.Popen(
-            [sys.executable, str(MUTATING), str(tmp_path), str(seed), str(count // PROCESSES)],
+            [sys.executable, str(script), str(folder), str(seed), str(count // PROCESSES)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -37,5 +50,5 @@ def test_mutated_files_do_no_harm(count: int, tmp_path: Path) -> None:
     ]
     for process in processes:
         out, err = process.communicate()
-        assert process.returncode == 0, f"died ({process.returncode}): {tmp_path}\n{err[-2000:]}"
+        assert process.returncode == 0, f"died ({process.returncode}): {folder}\n{err[-2000:]}"
         assert out == "done\n"

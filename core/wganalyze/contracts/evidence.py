@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,7 +49,7 @@ class TrainingRun:
     def seed(self) -> int | None:
         """Of its training, where it is known."""
         seed = self.facts.get("seed")
-        return int(seed) if isinstance(seed, int | float) else None
+        return int(seed) if isinstance(seed, int | float) and math.isfinite(seed) else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,7 +61,7 @@ def assumptions(snapshots: Sequence[Mapping[str, Any]], shown: Collection[str]) 
     alike: dict[str, list[tuple[str, str]]] = {}
     for snapshot in snapshots:
         if snapshot["label"] in shown:
-            for text in snapshot["assumptions"]:
+            for text in snapshot.get("assumptions", ()):
                 alike.setdefault(_without(text, snapshot.get("step")), []).append((snapshot["label"], text))
     told = []
     for group in alike.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from wganalyze.report.joint import joint
 from wganalyze.report.layout import Layout
 from wganalyze.report.plotting import Plots
 from wganalyze.report.questions.best import Best, best
+from wganalyze.report.record import read_record
 from wganalyze.report.schema import FINDINGS, MEASUREMENTS
 from wganalyze.report.store import CellStore
 from wganalyze.report.verdict import RunVerdict, of_records
@@ -99,11 +99,7 @@ class Report:
     @cached_property
     def run(self) -> dict[str, Any]:
         """What run.json says: environment, versions, plugins, command, snapshots with their assumptions."""
-        try:
-            document: dict[str, Any] = json.loads(Layout.of(self.path).run.read_text())
-        except (OSError, ValueError):
-            return {}
-        return document
+        return read_record(Layout.of(self.path).run)
 
     @property
     def verdicts(self) -> list[RunVerdict]:

@@ -67,7 +67,9 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
         console.print(Text(f"Measured in other spaces too: {others}", style="dim"))
     status = str(report.run.get("status", "complete"))
     if status != "complete":
-        console.print(Text(f"The last run did not come to its end ({status}): cells may be missing.", style="yellow"))
+        console.print(
+            Text(f"The last run is not known to have ended ({status}): cells may be missing.", style="yellow")
+        )
     _trouble(console, report, shown)
     if whole or not told:
         _findings(console, report, list(everything["snapshot"]))
@@ -100,7 +102,7 @@ def _folded(console: Console, report: Report, labels: Sequence[str]) -> None:
     _list(console, [line for line in told if line.level == "fault"])
     counts = [(sum(line.level == level for line in told), level) for level in ("fault", "warning", "info")]
     texts = [f"{count} {level}{'s' if count > 1 and level != 'info' else ''}" for count, level in counts if count]
-    assumed = {text for snapshot in report.run.get("snapshots", []) for text in snapshot["assumptions"]}
+    assumed = {text for snapshot in report.run.get("snapshots", []) for text in snapshot.get("assumptions", ())}
     parts = [f"findings: {', '.join(texts)}"] if texts else []
     parts += [f"assumptions: {len(assumed)}"] if assumed else []
     if parts:
@@ -173,7 +175,7 @@ def _legend(frame: pd.DataFrame, report: Report) -> str:
     spaces = sorted({str(s) for s in frame["space"].dropna()})
     data = report.run.get("data") or {}
     size = f"n = {', '.join(map(str, sizes))}"
-    if data.get("size_note") and sizes == [data["n"]]:
+    if data.get("size_note") and sizes == [data.get("n")]:
         size = data["size_note"]
     told = [size, f"Space: {'; '.join(spaces)}"] if sizes else []
     told += [each.headline.legend for each in report.headlines if each.headline.legend]

@@ -60,10 +60,10 @@ def test_where_there_is_no_room_the_page_of_before_stays(report: Path, tmp_path:
 
 def test_a_report_that_no_page_can_be_made_of_is_a_line(report: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    (report / "_run.json").write_text('{"series": 3}')
+    (report / "_plan.json").write_text('{"slots": 3}')
     KeptPage(tmp_path / "run.html", told.append).write(report, more=True)
     (line,) = told
-    assert line.startswith(f"--page {tmp_path / 'run.html'}: could not be made (AttributeError: ")
+    assert line.startswith(f"--page {tmp_path / 'run.html'}: could not be made (WganalyzeError: ")
 
 
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:

@@ -144,5 +144,6 @@ def test_the_record_of_the_run_is_read_where_it_can_be(report: Path) -> None:
     assert Report(report).run == {}
     (report / "_run.json").write_text(json.dumps({"run_id": "x", "snapshots": []}))
     assert Report(report).run["run_id"] == "x"
-    (report / "_run.json").write_text("{")
-    assert Report(report).run == {}
+    for damaged in ("{", "[]", "[" * 100_000, '{"snapshots": 3}', '{"metrics": {"a": [{"name": "x"}]}}'):
+        (report / "_run.json").write_text(damaged)
+        assert Report(report).run == {"status": "_run.json is damaged"}

@@ -71,7 +71,7 @@ def _troubles(view: View) -> list[tuple[str, str]]:
     found = []
     status = str(view.report.run.get("status", "complete"))
     if status != "complete":
-        found.append((f"The last run did not come to its end ({status}): cells may be missing.", ""))
+        found.append((f"The last run is not known to have ended ({status}): cells may be missing.", ""))
     rows = view.report.measurements
     failed = rows[(rows["status"] == "failed") & (rows["metric"] == "")]
     if not len(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Trajectory:
     def seed(self) -> int | None:
         """Of its training, where it is known."""
         seed = self.facts.get("seed")
-        return int(seed) if isinstance(seed, int | float) else None
+        return int(seed) if isinstance(seed, int | float) and math.isfinite(seed) else None
 
     def at(self, step: int) -> str | None:
         """The snapshot of a step."""
