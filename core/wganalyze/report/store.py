@@ -187,7 +187,7 @@ def _version_of(path: Path) -> object:
     """Another one for each file that took this name; None: there is none."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
 
