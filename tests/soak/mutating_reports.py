@@ -59,6 +59,7 @@ def main() -> None:
     whole, at_work, page = folder / "report", folder / f"at-work-{seed}", folder / f"page-{seed}.html"
     verbs = (["show", str(at_work), "--all"], ["page", str(at_work), "--out", str(page)])
     files = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file()]
+    records = [file for file in files if file.suffix == ".json"]
     deeds: list[str] = []
     chance = random.Random(seed)
     shutil.copytree(whole, at_work)
@@ -74,8 +75,8 @@ def main() -> None:
     for each in range(count):
         shutil.rmtree(at_work)
         shutil.copytree(whole, at_work)
-        file = at_work / chance.choice(files)
-        if file.suffix == ".json" and chance.random() < 0.5:
+        file = at_work / chance.choice(records if chance.random() < 0.5 else files)
+        if file.suffix == ".json" and chance.random() < 0.7:
             file.write_text(json.dumps(estranged(json.loads(file.read_text()), chance)))
         else:
             file.write_bytes(damaged(file.read_bytes(), chance))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from wganalyze.report.questions.trajectories import trajectories
-from wganalyze.report.source import Source
+from collections.abc import Iterable, Sequence
 
 MOST_LINES = 100
 
 
-def listed(labels: Sequence[str], report: Source, most: int = MOST_LINES) -> list[str]:
-    """At most ``most`` of the labels, in their order: of each trajectory the last, the first, and some between."""
+def listed(labels: Sequence[str], runs: Iterable[Iterable[str]], most: int = MOST_LINES) -> list[str]:
+    """At most ``most`` of the labels, in their order: of each run the last, the first, and some between.
+
+    ``runs``: the labels of each trajectory, by step; where there are more than ``most``, of some of them the last.
+    """
     if len(labels) <= most:
         return [*labels]
     there = {*labels}
-    runs = [[label for label in run.steps if label in there] for run in trajectories(report)]
-    share = max(1, most // max(1, len(runs)))
-    chosen = {run[at] for run in runs for at in evenly(len(run), share)}
+    here = [[label for label in run if label in there] for run in runs]
+    share = max(1, most // max(1, len(here)))
+    chosen = {run[at] for run in here for at in evenly(len(run), share)}
     shown = [label for label in labels if label in chosen]
     return [shown[at] for at in evenly(len(shown), most)]
 

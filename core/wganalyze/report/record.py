@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from wganalyze.contracts.evidence import Fact
 from wganalyze.contracts.figure import Series
 from wganalyze.contracts.measurement import Metric
 
@@ -29,7 +29,7 @@ class SnapshotRecord(Labelled, total=False):
     files: list[str]
     designs: dict[str, str]
     missing: dict[str, str]
-    facts: dict[str, Fact | None]
+    facts: dict[str, Any]
     assumptions: list[str]
     cells: dict[str, str]
 
@@ -132,9 +132,11 @@ def fits(value: object, kind: Any) -> bool:
         if dataclasses.is_dataclass(kind) and value.keys() - hints.keys():
             return False
         return all(fits(value[name], hints[name]) for name in hints.keys() & value.keys())
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if kind in (int, float):  # a stranger's 3 may be 3.0
+        return (
+            isinstance(value, int | float) and not isinstance(value, bool) and (kind is float or math.isfinite(value))
+        )
+    return isinstance(value, kind)
 
 
 @cache

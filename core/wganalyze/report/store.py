@@ -52,7 +52,7 @@ class CellStore:
         self.report = report
         self.layout = Layout.of(report)
         self.folder = self.layout.cells
-        self._read: tuple[object, dict[str, str]] = (None, {})
+        self._seen: tuple[object, dict[str, str]] = (None, {})
         self.plan: dict[str, str] = self._read_plan()
         """From slot ("SNAPSHOT\\tANALYZER") to the key of its cell."""
 
@@ -98,14 +98,14 @@ class CellStore:
 
     def choose(self, slots: Mapping[str, str]) -> None:
         """Say which keys count for these slots from now on; what other runs said of other slots stays."""
-        self.plan = self._read_plan()
+        self.plan = self._seen_plan()
         if all(self.plan.get(slot) == key for slot, key in slots.items()):
             return
         with locked(self.layout.lock):  # other runs write other slots
             self.plan = {**self._read_plan(), **slots}
             text = json.dumps({"slots": self.plan}, separators=(",\n", ": "), sort_keys=True)
             write_atomically(self.layout.plan, text.encode())
-            self._read = (_version_of(self.layout.plan), self.plan)
+            self._seen = (_version_of(self.layout.plan), self.plan)
 
     def current(self, snapshots: Collection[str] | None = None) -> list[str]:
         """Names of the committed cells that count: the ok one of each planned key, else its last attempt.
@@ -154,21 +154,23 @@ class CellStore:
     def _attempts(self, key: str) -> list[str]:
         return [name.removesuffix(DONE) for name in self._names() if name.startswith(f"{key}~")]
 
+    def _seen_plan(self) -> dict[str, str]:
+        """The plan, read where the file looks otherwise than before; on a network's disk it may lag by seconds."""
+        version = _version_of(self.layout.plan)
+        if version is None or version != self._seen[0]:
+            self._seen = (version, self._read_plan())
+        return self._seen[1]
+
     def _read_plan(self) -> dict[str, str]:
-        """What the file says, which is read where it is another one than before."""
         path = self.layout.plan
-        version = _version_of(path)
-        if version is None:
+        if not path.exists():
             return {}
-        if version == self._read[0]:
-            return self._read[1]
         try:
             slots: dict[str, str] = dict(json.loads(path.read_text())["slots"])
         except (ValueError, TypeError, KeyError):
             raise WganalyzeError(
                 f"{path}: is damaged; delete it and run again with the same --out: finished cells are found again"
             ) from None
-        self._read = (version, slots)
         return slots
 
 

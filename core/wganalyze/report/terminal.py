@@ -19,6 +19,7 @@ from wganalyze.report.headlines import by_column, entry
 from wganalyze.report.holm import corrected_name, families
 from wganalyze.report.joint import joint
 from wganalyze.report.listing import listed
+from wganalyze.report.questions.trajectories import trajectories
 from wganalyze.report.verdict import RunVerdict
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else LOG_WIDTH
     everything = frame = report.select(metrics, snapshots)
     if not (whole or snapshots):
-        frame = frame[frame["snapshot"].isin(listed([*dict.fromkeys(frame["snapshot"])], report))]
+        runs = (run.steps for run in trajectories(report))
+        frame = frame[frame["snapshot"].isin(listed([*dict.fromkeys(frame["snapshot"])], runs))]
     if metrics:
         table, narrow = _fitting(
             console, lambda narrow: _rows(frame, narrow), frame[[*NAMES, "certificate", "message"]]

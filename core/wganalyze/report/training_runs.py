@@ -37,5 +37,5 @@ def training_runs(record: Mapping[str, Any], report: str, prefix: str = "") -> d
 
 def _named(entry: Mapping[str, Any]) -> dict[str, Fact]:
     """The facts of a snapshot by the last part of their keys; of two, the one that lies less deep counts."""
-    facts: Mapping[str, Fact] = entry.get("facts", {})
+    facts: Mapping[str, Fact] = {key: fact for key, fact in entry.get("facts", {}).items() if isinstance(fact, Fact)}
     return {key.rpartition(".")[2]: facts[key] for key in sorted(facts, key=lambda key: -key.count("."))}

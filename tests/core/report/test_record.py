@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -23,7 +24,8 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     ("value", "kind", "does"),
     [
-        (1, int, True), (True, int, False), (1.0, int, False), (1, float, True), (True, bool, True), (1, bool, False),
+        (1, int, True), (True, int, False), (1.0, int, True), (math.inf, int, False), ("1", int, False),
+        (math.inf, float, True), (1, float, True), (True, bool, True), (1, bool, False),
         (None, str | None, True), (None, str, False), ([1, 2], list[int], True), ([1, "2"], list[int], False),
         ({"a": [1]}, dict[str, list[int]], True), ({"a": 1}, dict[str, list[int]], False),
         (METRIC, Metric, True), ({**METRIC, "more": 1}, Metric, False), ({"name": "x"}, Metric, False),
@@ -31,7 +33,9 @@ JSON = st.recursive(
         ({**METRIC, "direction": 1}, Metric, False),
         ({"run": "a", "labels": [], "sentences": [], "more": 1}, VerdictRecord, True),
         ({"run": "a", "labels": [], "sentences": [{"text": "a", "rank": 1}]}, VerdictRecord, False),
-        ({}, Record, True), ({"snapshots": [{"step": 1}]}, Record, False), ([], Record, False),
+        ({}, Record, True),
+        ({"snapshots": [{"label": "s", "facts": {"betas": [0.5, 0.9]}}]}, Record, True),
+        ({"snapshots": [{"step": 1}]}, Record, False), ([], Record, False),
     ],
 )  # fmt: skip
 def test_kinds(value: object, kind: Any, does: bool) -> None:

@@ -132,6 +132,17 @@ def test_the_thousandth_attempt_comes_after_the_999th(report: Path) -> None:
     assert store.next_name(KEY, "failed") == f"{KEY}~1001"
 
 
+def test_what_others_chose_stays_though_the_file_seems_the_same(report: Path) -> None:
+    """As on a network's disk, whose sizes and times lag behind its contents."""
+    store, plan = CellStore(report), report / "_plan.json"
+    store.choose({slot("s", "a"): "1" * 32})
+    seen = plan.stat()
+    plan.write_text(plan.read_text().replace("1" * 32, "2" * 32))  # by another machine
+    os.utime(plan, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    store.choose({slot("s", "b"): "3" * 32})
+    assert CellStore(report).plan == {slot("s", "a"): "2" * 32, slot("s", "b"): "3" * 32}
+
+
 def test_a_newer_key_leaves_the_views_and_not_the_disk(report: Path, write_cell: WriteCell) -> None:
     write_cell(report, key=KEY)
     write_cell(report, "other", key="2" * 32)

@@ -99,7 +99,7 @@ class View:
     @cached_property
     def listed(self) -> list[str]:
         """Those of them that get a line of their own."""
-        return listed(self.labels, self.report)
+        return listed(self.labels, (run.steps for run in trajectories(self.report)))
 
     @property
     def left_out(self) -> int:

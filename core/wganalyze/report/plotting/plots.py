@@ -11,6 +11,7 @@ from wganalyze.contracts.evidence import TrainingRun
 from wganalyze.contracts.figure import Series
 from wganalyze.contracts.measurement import Headline
 from wganalyze.errors import UsageError
+from wganalyze.report.listing import evenly
 from wganalyze.report.plotting.charts import Chart, Line, Places, added, line_of, measured
 from wganalyze.report.training_runs import training_runs
 
@@ -117,7 +118,7 @@ class Plots:
         self._check_run(run)
         shots = {}
         for of_run, group in self._places(run).split(rows):
-            few = group.iloc[_spread(len(group), most)]
+            few = group.iloc[evenly(len(group), most)]
             places = zip(few["snapshot"], few["step"], strict=True)
             titles = [str(label) if step != step else f"{self._unit} {step:.0f}" for label, step in places]
             shots[of_run] = [*zip(titles, few["png"], strict=True)]
@@ -193,10 +194,3 @@ def _paper() -> ModuleType:
             raise
         raise UsageError("report.plot draws with matplotlib, which is missing: pip install 'wganalyze[plot]'") from None
     return paper
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many of the places 0 ... count - 1, evenly, with the first and the last."""
-    if count <= most:
-        return [*range(count)]
-    return [round(place * (count - 1) / max(1, most - 1)) for place in range(most)]
