@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -14,6 +15,7 @@ from wganalyze.contracts.figure import Series
 from wganalyze.contracts.measurement import Metric
 
 Text = str | None
+DAMAGED = "is damaged"
 
 
 class Labelled(TypedDict):
@@ -100,7 +102,7 @@ class Record(TypedDict, total=False):
 
 def read_record(path: Path) -> dict[str, Any]:
     """What a run.json says; nothing where there is none, and that it is damaged where it does not look like one."""
-    damaged = {"status": f"{path.name} is damaged"}
+    damaged = {"status": f"{path.name} {DAMAGED}"}
     try:
         document: dict[str, Any] = json.loads(path.read_text())
     except OSError:
@@ -108,6 +110,16 @@ def read_record(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return damaged
     return document if fits(document, Record) else damaged
+
+
+def trouble(record: Mapping[str, Any]) -> str:
+    """What its reader has to know before all else; "" of a run that came to its end."""
+    status = str(record.get("status", "complete"))
+    if status == "complete":
+        return ""
+    if status.endswith(DAMAGED):
+        return f"{status}: the numbers are shown without what it says of them."
+    return f"The last run did not come to its end ({status}): cells may be missing."
 
 
 def fits(value: object, kind: Any) -> bool:

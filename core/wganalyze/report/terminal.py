@@ -20,6 +20,7 @@ from wganalyze.report.holm import corrected_name, families
 from wganalyze.report.joint import joint
 from wganalyze.report.listing import listed
 from wganalyze.report.questions.trajectories import trajectories
+from wganalyze.report.record import trouble
 from wganalyze.report.verdict import RunVerdict
 
 if TYPE_CHECKING:
@@ -67,11 +68,8 @@ def render(report: Report, metrics: Sequence[str] = (), snapshots: Sequence[str]
     if report.spaces[1:]:
         others = f"{', '.join(report.spaces[1:])} (wganalyze show {report.path} --space NAME)"
         console.print(Text(f"Measured in other spaces too: {others}", style="dim"))
-    status = str(report.run.get("status", "complete"))
-    if status != "complete":
-        console.print(
-            Text(f"The last run is not known to have ended ({status}): cells may be missing.", style="yellow")
-        )
+    if said := trouble(report.run):
+        console.print(Text(said, style="yellow"))
     _trouble(console, report, shown)
     if whole or not told:
         _findings(console, report, list(everything["snapshot"]))

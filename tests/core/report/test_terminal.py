@@ -149,7 +149,9 @@ def test_a_run_that_did_not_end_is_said(
 ) -> None:
     write_cell(report, "a", {"w1": 1.0})
     (report / "_run.json").write_text(json.dumps({"status": status, "snapshots": []}))
-    assert (f"The last run is not known to have ended ({status})" in show(report)) is told
+    assert (f"The last run did not come to its end ({status})" in show(report)) is told
+    (report / "_run.json").write_text("{")
+    assert "_run.json is damaged: the numbers are shown without" in show(report)
 
 
 def test_assumptions_are_told_once_for_all_snapshots(report: Path, write_cell: WriteCell, show: Show) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wganalyze.report.page.sections import SECTIONS
 from wganalyze.report.page.templating import render, write_text
 from wganalyze.report.page.view import View, report_names
+from wganalyze.report.record import trouble
 
 if TYPE_CHECKING:
     from wganalyze.report.reading import Report
@@ -69,9 +70,8 @@ def _in_a_line(view: View) -> str:
 def _troubles(view: View) -> list[tuple[str, str]]:
     """(Text, key of the section that says more)."""
     found = []
-    status = str(view.report.run.get("status", "complete"))
-    if status != "complete":
-        found.append((f"The last run is not known to have ended ({status}): cells may be missing.", ""))
+    if said := trouble(view.report.run):
+        found.append((said, ""))
     rows = view.report.measurements
     failed = rows[(rows["status"] == "failed") & (rows["metric"] == "")]
     if not len(rows):

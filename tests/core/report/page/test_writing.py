@@ -170,7 +170,7 @@ def test_what_went_wrong_is_said_first(
     (report / "_run.json").write_text('{"status": "interrupted"}')
     main = parsed(page([open_report(report)])).all("main")[0].text
     assert told in main
-    assert "is not known to have ended (interrupted)" in main
+    assert "did not come to its end (interrupted)" in main
     assert main.index(told) < main.index("Not measured")
     assert numbers[""]["message"] in main
 
