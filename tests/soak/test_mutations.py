@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.hostile.test_cuts import OPTIONAL, WRITERS
 from tests.soak.conftest import Fleet, full, small
+from tests.soak.mutating_reports import STRANGE, Loads
 
 MUTATING, MUTATING_REPORTS = (Path(__file__).with_name(name) for name in ("mutating.py", "mutating_reports.py"))
 PROCESSES = 2
@@ -33,6 +35,12 @@ def test_mutated_reports_do_no_harm(count: int, make_fleet: Callable[[int], Flee
     fleet = make_fleet(2)
     assert fleet.begin("--only", "snapshot,exact-w,lipschitz,pictures").wait() == 0
     mutate(MUTATING_REPORTS, fleet.folder.parent, count)
+
+
+def test_only_what_a_browser_would_fetch_is_a_load() -> None:
+    for text in (*STRANGE[:2], "<style>a {background: url(//a)}</style>", "<p style='background: url(http://a)'>"):
+        assert Loads(text).found
+        assert not Loads(f"<p title='{html.escape(text)}'>{html.escape(text)}</p>").found
 
 
 def mutate(script: Path, folder: Path, count: int) -> None:

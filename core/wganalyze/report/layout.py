@@ -49,6 +49,10 @@ class Layout:
         """The file that whoever writes plan, record or views has made."""
         return self.report / f"{self.mark}lock"
 
+    def precedes(self, name: str) -> bool:
+        """Is this a file that a run makes before its record is there: the lock, its helpers, the record's draft?"""
+        return name.lstrip(".").startswith((self.lock.name, self.run.name))
+
     @property
     def cells(self) -> Path:
         """The folder of the cells."""

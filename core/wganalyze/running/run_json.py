@@ -24,6 +24,7 @@ from wganalyze.report.claims import locked
 from wganalyze.report.concluding import verdicts_of
 from wganalyze.report.layout import Layout
 from wganalyze.report.reading import Report
+from wganalyze.report.record import read_record
 from wganalyze.report.store import write_atomically
 from wganalyze.report.verdict import to_records
 from wganalyze.running.budget import Plan
@@ -51,13 +52,16 @@ class RunRecord:
     @classmethod
     def open(cls, report: Path, source: str, content: Mapping[str, Any], questions: Sequence[Question]) -> RunRecord:
         """Begin a record in the folder of a report; UsageError where that folder cannot take it."""
-        record = cls(Layout.of(report).run, {**content, "source": source})
+        layout = Layout.of(report)
+        record = cls(layout.run, {**content, "source": source})
         try:
             if report.exists() and not report.is_dir():
                 raise UsageError(f"--out {report}: is a file; name a folder")
+            # Listed before the record is looked for: what another run makes in between, it makes after its record.
+            strangers = report.is_dir() and not all(layout.precedes(each.name) for each in report.iterdir())
             if record.path.is_file():
                 record._continue(json.loads(record.path.read_text()))
-            elif report.is_dir() and any(report.iterdir()):
+            elif strangers:
                 raise UsageError(f"--out {report}: is not empty and holds no report; name another folder")
             report.mkdir(parents=True, exist_ok=True)
             for question in questions:
@@ -75,7 +79,6 @@ class RunRecord:
             raise UsageError(f"--out {self.path.parent}: holds the report of {earlier['source']}; name another folder")
         self.snapshots = {entry["label"]: entry for entry in earlier["snapshots"]}
         self.metrics = dict(earlier.get("metrics", {}))
-        self.content["verdicts"] = earlier.get("verdicts", [])  # until there are others
         self.series = dict(earlier.get("series", {}))
 
     def gone(self, here: Iterable[str]) -> list[str]:
@@ -110,16 +113,16 @@ class RunRecord:
         """Replace the file in one rename."""
         self.content |= more
         with locked(Layout.of(self.path.parent).lock):
-            snapshots = {**self._of_others(), **self.snapshots}
-            declared = {"metrics": self.metrics, "series": self.series}
-            document = {**self.content, "snapshots": [*snapshots.values()], **declared}
+            earlier = read_record(self.path)  # another run, which goes on beside this one, may have added to it
+            by_label = {entry["label"]: entry for entry in earlier.get("snapshots", ())}
+            document = {
+                **self.content,
+                "verdicts": earlier.get("verdicts", []),  # until there are others
+                "snapshots": [*{**by_label, **self.snapshots}.values()],
+                "metrics": {**earlier.get("metrics", {}), **self.metrics},
+                "series": {**earlier.get("series", {}), **self.series},
+            }
             write_atomically(self.path, json.dumps(document, indent=1, default=str).encode())
-
-    def _of_others(self) -> dict[str, dict[str, Any]]:
-        """The snapshots that another run, which goes on beside this one, has taken in."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return {entry["label"]: entry for entry in json.loads(self.path.read_text())["snapshots"]}
-        return {}
 
 
 def conclude(report: Report, analyzers: Iterable[type[Analyzer]], tell: Callable[[str], None]) -> None:

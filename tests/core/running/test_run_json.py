@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -13,7 +18,11 @@ import pytest
 import torch
 
 from wganalyze.errors import UsageError, WganalyzeError
+from wganalyze.processes import draft_of
+from wganalyze.report.claims import locked
+from wganalyze.report.layout import Layout
 from wganalyze.report.reading import Report
+from wganalyze.running.run_json import RunRecord
 
 WritePlugin = Callable[..., Path]
 WriteAnalyzers = Callable[..., None]
@@ -137,6 +146,45 @@ def test_a_folder_that_holds_something_else_is_left_alone(trainer: Any, tmp_path
     with pytest.raises(UsageError, match="is a file; name a folder"):
         trainer.run(out=trainer.factories)
     assert not (trainer.folder / "_cells").exists()
+
+
+def test_a_run_that_has_only_begun_is_no_stranger(trainer: Any) -> None:
+    """It has the lock, and is about to write its record."""
+    lock, begun = Layout(trainer.report).lock, threading.Event()
+
+    def begin() -> None:
+        with locked(lock):
+            draft_of(Layout(trainer.report).run).touch()
+            begun.set()
+            time.sleep(0.5)
+
+    other = threading.Thread(target=begin)
+    other.start()
+    assert begun.wait(60)
+    assert trainer.run().run["status"] == "complete"
+    other.join()
+
+
+def test_a_run_that_was_killed_as_it_began_is_no_stranger(trainer: Any) -> None:
+    lock = Layout(trainer.report).lock
+    killed = f"claim = claimed(Path({str(lock)!r}))\nclaim.__enter__()\nos._exit(9)\n"
+    imports = "import os\nfrom pathlib import Path\nfrom wganalyze.report.claims import claimed\n"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", imports + killed], env=environment, check=False).returncode == 9
+    assert lock.is_file()
+    assert trainer.run().run["status"] == "complete"
+
+
+def test_what_a_run_beside_this_one_declared_stays(trainer: Any) -> None:
+    """Neither has read what the other one wrote when it began."""
+    beside, report = trainer.run("kmeans").run, trainer.report
+    record = RunRecord(Layout(report).run, {"source": beside["source"]}, metrics={"a": []}, series={"a": []})
+    record.write(status="complete")
+    now = Report(report).run
+    assert now["metrics"] == {**beside["metrics"], "a": []}
+    assert now["series"] == {**beside["series"], "a": []}
+    assert now["snapshots"] == beside["snapshots"]
+    assert now["verdicts"] == beside["verdicts"]
 
 
 @pytest.mark.parametrize("name", ["_run.json", "_plan.json"])

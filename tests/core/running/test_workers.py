@@ -22,6 +22,7 @@ from wganalyze import UsageError
 from wganalyze.cells.executors.board import Board
 from wganalyze.cells.executors.claiming import TRIES
 from wganalyze.cells.executors.events import Task
+from wganalyze.exit_codes import ExitCode
 from wganalyze.report.layout import Layout
 from wganalyze.running.prepared import Prepared, standing
 
@@ -66,6 +67,7 @@ class Sweep:
         for worker in self.workers:
             said = worker.communicate(timeout=LONG_S)[1]
             assert "Traceback" not in said, said
+            assert worker.returncode != ExitCode.USAGE, said
             codes.append(worker.returncode)
         return codes
 
@@ -290,6 +292,7 @@ def test_two_runs_into_one_report_at_once(sweep: Sweep, trainer: Any) -> None:
     assert sweep.end() == [0, 0]
     rows = sweep.found.measurements
     assert {*rows["analyzer"]} == {"snapshot", "exact-w", "kmeans", "minibatch"}
+    assert {*sweep.found.run["metrics"]} == {*rows["analyzer"]}
     assert len(rows[["snapshot", "analyzer"]].drop_duplicates()) == 12
     assert (rows["status"] == "ok").all()
     assert len(sweep.found.run["snapshots"]) == 3
