@@ -115,10 +115,9 @@ class CellStore:
         self.plan = self._read_plan()
         committed = self._committed()
         last: dict[str, str] = {}
-        for name in sorted(committed, key=lambda name: (len(name), name)):
-            key, tilde, _ = name.partition("~")
-            if tilde and not name.startswith("."):
-                last[key] = name
+        attempts = [name for name in committed if "~" in name and not name.startswith(".")]
+        for name in sorted(attempts, key=lambda name: (len(name), name)):
+            last[name.partition("~")[0]] = name
         planned = (
             key for place, key in self.plan.items() if snapshots is None or place.partition("\t")[0] in snapshots
         )

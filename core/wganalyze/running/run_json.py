@@ -75,11 +75,14 @@ class RunRecord:
         return record
 
     def _continue(self, earlier: Mapping[str, Any]) -> None:
-        if earlier["source"] != self.content["source"]:
-            raise UsageError(f"--out {self.path.parent}: holds the report of {earlier['source']}; name another folder")
+        self._refuse_another(earlier["source"])
         self.snapshots = {entry["label"]: entry for entry in earlier["snapshots"]}
         self.metrics = dict(earlier.get("metrics", {}))
         self.series = dict(earlier.get("series", {}))
+
+    def _refuse_another(self, source: object) -> None:
+        if source != self.content["source"]:
+            raise UsageError(f"--out {self.path.parent}: holds the report of {source}; name another folder")
 
     def gone(self, here: Iterable[str]) -> list[str]:
         """The labels of snapshots of earlier runs whose files are not there any more."""
@@ -110,10 +113,11 @@ class RunRecord:
         }
 
     def write(self, **more: Any) -> None:
-        """Replace the file in one rename."""
+        """Replace the file in one rename; UsageError where a run on other checkpoints began at the same moment."""
         self.content |= more
         with locked(Layout.of(self.path.parent).lock):
             earlier = read_record(self.path)  # another run, which goes on beside this one, may have added to it
+            self._refuse_another(earlier.get("source", self.content["source"]))
             by_label = {entry["label"]: entry for entry in earlier.get("snapshots", ())}
             document = {
                 **self.content,

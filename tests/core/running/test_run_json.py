@@ -180,6 +180,9 @@ def test_what_a_run_beside_this_one_declared_stays(trainer: Any) -> None:
     beside, report = trainer.run("kmeans").run, trainer.report
     record = RunRecord(Layout(report).run, {"source": beside["source"]}, metrics={"a": []}, series={"a": []})
     record.write(status="complete")
+    stranger = RunRecord(Layout(report).run, {"source": "elsewhere"})
+    with pytest.raises(UsageError, match=rf"holds the report of {beside['source']}; name another folder"):
+        stranger.write(status="running")
     now = Report(report).run
     assert now["metrics"] == {**beside["metrics"], "a": []}
     assert now["series"] == {**beside["series"], "a": []}

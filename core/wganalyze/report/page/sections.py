@@ -126,7 +126,7 @@ def provenance(view: View) -> Provenance | None:
     if not run:
         return None
     data = run.get("data") or {}
-    ids = ", ".join(dict.fromkeys(str(each) for each in view.rows["data_id"].dropna() if each))
+    ids = ", ".join(str(each) for each in view.rows["data_id"].dropna().unique() if each)
     held_out = HELD_OUT.get(data.get("held_out"), "")
     facts = [
         ("checkpoints", run.get("source")),

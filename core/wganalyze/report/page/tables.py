@@ -93,7 +93,7 @@ def analyzer_tables(
     anchors begin with.
     """
     rows = rows[(rows["metric"] != "") & rows["snapshot"].isin(labels)]
-    there = [*dict.fromkeys(rows["analyzer"])]
+    there = [*rows["analyzer"].unique()]
     order = [*(name for name in declared if name in there), *(name for name in there if name not in declared)]
     groups = dict(iter(rows.groupby("analyzer", sort=False)))
     return [
@@ -116,7 +116,7 @@ def _metrics(declared: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, An
 def _table(
     name: str, rows: pd.DataFrame, metrics: Mapping[str, Mapping[str, Any]], labels: Sequence[str], anchor: str
 ) -> AnalyzerTable:
-    there = [str(each) for each in dict.fromkeys(rows["metric"])]
+    there = [str(each) for each in rows["metric"].unique()]
     order = [*(each for each in metrics if each in there), *(each for each in there if each not in metrics)]
     anchors = {metric: f"{anchor}-m{at}" for at, metric in enumerate(order, 1)}
     by_metric = dict(iter(rows.groupby("metric", sort=False)))
@@ -125,7 +125,7 @@ def _table(
     spaces = numbers["embedding"].fillna("")
     grids = [
         _grid(space, numbers[spaces == space], anchors, labels, f"{anchor}-{at}")
-        for at, space in enumerate(dict.fromkeys(spaces), 1)
+        for at, space in enumerate(spaces.unique(), 1)
     ]
     version = rows["plugin_version"].dropna()
     plugin = " ".join([*rows["plugin"].dropna().astype(str)[:1], *version.astype(str)[:1]])
@@ -136,12 +136,12 @@ def _definition(metric: str, anchor: str, rows: pd.DataFrame, declared: Mapping[
     rows = rows[rows["status"] == "ok"]
     facts = []
     for column, title in FACTS.items():
-        said = [_said(each) for each in dict.fromkeys(rows[column].dropna())]
+        said = [_said(each) for each in rows[column].dropna().unique()]
         said = [each for each in said if each and each != "none"]
         if said:
             more = f" and {len(said) - MOST_SAID} more" if len(said) > MOST_SAID else ""
             facts.append((title, f"{'; '.join(said[:MOST_SAID])}{more}"))
-    notes = [str(each) for each in dict.fromkeys(rows["message"].dropna()) if each]
+    notes = [str(each) for each in rows["message"].dropna().unique() if each]
     notes = [*notes[:MOST_SAID], *([f"and {len(notes) - MOST_SAID} more notes"] if len(notes) > MOST_SAID else [])]
     return Definition(
         metric,
@@ -160,7 +160,7 @@ def _said(value: object) -> str:
 
 
 def _grid(space: str, rows: pd.DataFrame, anchors: Mapping[str, str], labels: Sequence[str], prefix: str) -> Grid:
-    records = rows.to_dict("records")
+    records = rows[["snapshot", "metric", "value", "ci_low", "ci_high", *VARIANTS]].to_dict("records")
     kinds = _kinds(rows)
     columns: dict[tuple[str, str], Column] = {}
     numbers: dict[tuple[str, tuple[str, str]], Mapping[Any, Any]] = {}

@@ -75,7 +75,8 @@ class View:
             if metric in self._numbers:
                 rows = self._numbers[metric].drop_duplicates("snapshot")
                 numbers = rows[["value", "ci_low", "ci_high"]].astype(float).to_numpy().tolist()
-                self._asked[metric] = {str(k): Value(*v) for k, v in zip(rows["snapshot"], numbers, strict=True)}
+                labels = rows["snapshot"].tolist()
+                self._asked[metric] = {str(k): Value(*v) for k, v in zip(labels, numbers, strict=True)}
         return self._asked[metric]
 
     def value(self, label: str, metric: str) -> Value:
@@ -99,7 +100,7 @@ class View:
     @cached_property
     def listed(self) -> list[str]:
         """Those of them that get a line of their own."""
-        return listed(self.labels, (run.steps for run in trajectories(self.report)))
+        return listed(self.labels, (run.steps for run in self._runs))
 
     @property
     def left_out(self) -> int:
@@ -107,11 +108,15 @@ class View:
         return len(self.labels) - len(self.listed)
 
     @cached_property
+    def _runs(self) -> list[Run]:
+        return trajectories(self.report)
+
+    @cached_property
     def trajectories(self) -> list[Trajectory]:
         """The training runs whose snapshots have a step, in the order of the summary."""
         place = {label: at for at, label in enumerate(self.labels)}
         found: list[tuple[str, dict[str, int]]] = []
-        for run in trajectories(self.report):
+        for run in self._runs:
             steps = {label: step for label, step in run.steps.items() if step is not None and label in place}
             if steps:
                 found.append((self._place(run), steps))
