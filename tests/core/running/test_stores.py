@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import fsspec
 import pandas as pd
 import pytest
 import torch
@@ -78,6 +80,17 @@ def test_pandas_reads_the_address(trainer: Any, checkpoints: RemotePath) -> None
         rows = pd.read_parquet(str(place), storage_options={"endpoint_url": os.environ["AWS_ENDPOINT_URL"]})
         assert len(rows) == len(report.measurements)
     assert wganalyze.open_report(str(report.path)).measurements.equals(report.measurements)
+
+
+def test_duckdb_reads_the_address(trainer: Any, checkpoints: RemotePath) -> None:
+    """By the same library of stores."""
+    report = analysed(trainer, checkpoints, only=("snapshot", "exact-w"))
+    with duckdb.connect() as connection:
+        connection.register_filesystem(fsspec.filesystem("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"]))
+        asked = f"select snapshot, value from '{report.path}/measurements/*.parquet' where metric = 'w1'"
+        found = dict(connection.execute(asked).fetchall())
+    rows = report.measurements
+    assert found == dict(rows.loc[rows["metric"] == "w1", ["snapshot", "value"]].itertuples(index=False))
 
 
 def test_a_cell_without_its_last_object_is_none(trainer: Any, checkpoints: RemotePath) -> None:
