@@ -391,7 +391,7 @@ class Hidden(nn.Module):
 
     def __init__(self, scale: float):
         super().__init__()
-        self.out = nn.Linear(16, 16)
+        self.out = nn.Linear(16, 16, bias=False)
         self.tanh = nn.Tanh()
         nn.init.eye_(self.out.weight)
         self.scale = scale
