@@ -30,7 +30,9 @@ STRANGE = (
     "é" * 5_000,
 )
 ELSEWHERE = re.compile(r"\s*(?:https?:|//)")
-STYLED_ELSEWHERE = re.compile(r"""url\(\s*["']?(?:https?:|//)|@import""")
+LOADS = re.compile(
+    r"""(?:src|href|srcset|poster|data|action)\s*=\s*["']?\s*(?:https?:|//)|url\(\s*["']?(?:https?:|//)|@import"""
+)
 LOADING = {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "formaction", "background"}
 SAID = {"alt", "title", "aria-label", "aria-description"}
 ANSWERS = (0, 1, 2)
@@ -47,12 +49,12 @@ class Loads(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
-            loads = ELSEWHERE.match if name in LOADING else STYLED_ELSEWHERE.search
+            loads = ELSEWHERE.match if name in LOADING else LOADS.search
             if value is not None and name not in SAID and loads(value):
                 self.found.append(f"<{tag} {name}={value}>")
 
     def handle_data(self, data: str) -> None:
-        if self.cdata_elem == "style" and STYLED_ELSEWHERE.search(data):
+        if self.cdata_elem and LOADS.search(data):  # of styles and scripts
             self.found.append(data)
 
 

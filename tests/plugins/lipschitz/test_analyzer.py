@@ -507,6 +507,35 @@ def test_an_image_critic_from_end_to_end(under: Call) -> None:
 # Real checkpoints
 
 
+def lower_ends(field: Path, tmp_path: Path, width: int) -> dict[str, tuple[float, float | None]]:
+    """Both ends of the benchmark's critics, by method."""
+    funnel = next((field / "w1-benchmark" / "funnels" / "dim_2" / f"width_{width}").glob("*.pt"))
+    report = run(
+        field / "w1-benchmark" / "critics" / f"width_{width}",
+        data=f"funnel:{funnel}",
+        critic=f"{FACTORIES}:BenchmarkCritic",
+        roles={"*sort-out*": "ignore", "*": "critic"},
+        only=["lipschitz"],
+        out=tmp_path / "report",
+        n=1000,
+        replicates=3,
+    )
+    table = report.measurements.pivot_table(index="snapshot", columns="metric", values="value", aggfunc="first")
+    return {str(name): (float(row["lipschitz_lower"]), float(row["lipschitz_upper"])) for name, row in table.iterrows()}
+
+
+@pytest.mark.field
+def test_the_benchmark_critics_are_at_least_as_steep_as_was_seen(field: Path, tmp_path: Path) -> None:
+    found = lower_ends(field, tmp_path, 4)
+    seen = {"wgan": 0.27, "wgan_gp": 1.15, "wgan_lp": 1.13, "sn_gan": 0.61, "3p_wgan": 6.57}
+    for method, slope in seen.items():
+        low, high = found[f"method_{method}"]
+        assert slope * 0.97 <= low <= high, method  # type: ignore[operator]
+        assert high == pytest.approx(low, rel=1e-2), method  # two inputs: all linear regions are enumerated
+    # Spectral norms of dense layers are operator norms: their product is 1, and K is not.
+    assert found["method_sn_gan"][1] == pytest.approx(0.61, rel=2e-2)
+
+
 def rows_of(report: Any, snapshot: str) -> dict[str, float]:
     """Values by metric."""
     rows = report.measurements[report.measurements["snapshot"] == snapshot]
