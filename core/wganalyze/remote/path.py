@@ -67,6 +67,15 @@ def _filesystem(scheme: str) -> Any:
         raise UsageError(f"{scheme}{MARK}: no such kind of store; fsspec has s3, gs, az, hf and others") from None
 
 
+def _section(store: Any, key: str, begin: int, end: int) -> bytes:
+    """The bytes of a file between two places, and no others: what opens it for that would read megabytes ahead."""
+    from fsspec import AbstractFileSystem
+
+    opens = getattr(store.cat_file, "__func__", None) is AbstractFileSystem.cat_file
+    more = {"cache_type": "none"} if opens else {}
+    return bytes(store.cat_file(key, start=begin, end=end, **more))
+
+
 _folders: set[str] = set()
 """Addresses of which it is known that something lies below them."""
 
@@ -252,7 +261,7 @@ class RemotePath(PosixPath):
             key, size = self._key, int(found.get("size") or 0)
 
             def fetch(begin: int, end: int) -> bytes:
-                content = self._ask(lambda store: bytes(store.cat_file(key, start=begin, end=end)))
+                content = self._ask(lambda store: _section(store, key, begin, end))
                 if len(content) != end - begin:
                     raise self._error(f"the store gave {len(content):,} of {end - begin:,} bytes")
                 return content

@@ -8,9 +8,11 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from fsspec import AbstractFileSystem, register_implementation
+from fsspec.spec import AbstractBufferedFile
 
 from wganalyze import UsageError
 from wganalyze.remote.path import RemotePath, fresh, location, scan
@@ -169,6 +171,35 @@ def test_what_is_replaced_meanwhile_is_read_whole(bucket: RemotePath) -> None:
             over.set()
     replacing.result()
     assert seen == {*contents}
+
+
+class Opening(AbstractFileSystem):
+    """A store of one file, like that of the hub for models: parts of it are read by opening it."""
+
+    protocol = "opening"
+    content = bytes(range(256)) * 40_000
+    sent: ClassVar[list[int]] = []
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        return {"name": path, "size": len(self.content), "type": "file", "ETag": "1"}
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        return _Opened(self, path, mode, size=len(self.content), **options)
+
+
+class _Opened(AbstractBufferedFile):
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        Opening.sent.append(end - start)
+        return Opening.content[start:end]
+
+
+def test_a_store_that_opens_files_reads_nothing_ahead() -> None:
+    """By default fsspec reads megabytes ahead, which for a header would be all of it."""
+    register_implementation("opening", Opening, clobber=True)
+    with location("opening://bucket/a.bin").open("rb") as file:
+        file.seek(1000)
+        assert file.read(300) == Opening.content[1000:1300]
+    assert sum(Opening.sent) < len(Opening.content) / 100
 
 
 def test_only_one_makes_what_must_be_new(bucket: RemotePath) -> None:
