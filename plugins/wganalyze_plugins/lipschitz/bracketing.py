@@ -82,7 +82,7 @@ def bracket(
     slopes = _slopes(net, score, x, traced, steps, lower.Deadline(seconds))
     if climbed is not None and climbed.best.place is not None:
         place = torch.tensor(climbed.best.place, dtype=torch.float64, device=x.device).reshape(1, *x.shape[1:])
-        slopes.append(lower.steepest_slope(score, place, "the steepest linear region"))
+        slopes.append(lower.steepest_slope(score, place, "the steepest linear region", lower.FINE))
     best = max(slopes, key=lambda slope: slope.value)
     if climbed is not None:
         check(best, climbed.best)

@@ -28,6 +28,8 @@ that, which is 1e-12 of it."""
 BEYOND_SINGLE = 0.9 * 2.0**-25
 """A relative change that float32 rounds away."""
 REACHES = (1e-1, 1e-2, 1e-3, 1e-4)
+FINE = (*REACHES, 1e-5, 1e-6)
+"""Where the linear region around a point may be small."""
 BETAS = (2.0, 10.0, 50.0)
 CERTIFIED = 16
 CROWD = 64
@@ -52,9 +54,14 @@ class Deadline:
         self._end = math.inf if seconds is None else time.monotonic() + seconds
 
     @property
+    def is_set(self) -> bool:
+        """Is there an end at all?"""
+        return self._end < math.inf
+
+    @property
     def is_over(self) -> bool:
         """Is it too late to begin anything?"""
-        return self._end < math.inf and time.monotonic() > self._end
+        return self.is_set and time.monotonic() > self._end
 
 
 OPEN = Deadline()
@@ -114,17 +121,19 @@ def gradient_norms(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(_broad(finite, gradient), gradient, 0.0), torch.where(finite, norms, 0.0)
 
 
-def steepest_slope(score: Score, x: Tensor, method: str) -> Slope:
+def steepest_slope(score: Score, x: Tensor, method: str, reaches: Sequence[float] = REACHES) -> Slope:
     """The steepest certified slope along the gradients at ``x``, between points on both sides, at several reaches."""
-    return steepest_along(score, x, gradient_norms(score, x)[0], method)
+    return steepest_along(score, x, gradient_norms(score, x)[0], method, reaches)
 
 
-def steepest_along(score: Score, x: Tensor, direction: Tensor, method: str) -> Slope:
+def steepest_along(
+    score: Score, x: Tensor, direction: Tensor, method: str, reaches: Sequence[float] = REACHES
+) -> Slope:
     """The same along any directions, of any length."""
     direction = direction / _broad(direction.flatten(1).norm(dim=1), x).clamp(min=1e-300)
     found = [
         steepest_of(score, x - step * direction, x + step * direction, method)
-        for step in typical_norm(x) * torch.tensor(REACHES, dtype=torch.float64, device=x.device)
+        for step in typical_norm(x) * torch.tensor(reaches, dtype=torch.float64, device=x.device)
     ]
     return max(found, key=lambda slope: slope.value)
 

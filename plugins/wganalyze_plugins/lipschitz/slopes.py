@@ -103,7 +103,7 @@ def slope_at(study: Study, places: Places, point: Sequence[float], box: Box | No
     some = next(iter(places.values()))[0]
     score = _confine(box)(lower.in_its_precision(score_of(study, some), points_of(study, some.take(slice(FEW)))))
     x = torch.tensor(point, dtype=torch.float64, device=study.device).reshape(1, *study.critic_shape)
-    return lower.steepest_slope(score, x, "the steepest linear region")
+    return lower.steepest_slope(score, x, "the steepest linear region", lower.FINE)
 
 
 def _confine(box: Box | None) -> Confine:

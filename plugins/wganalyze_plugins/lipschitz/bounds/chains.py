@@ -76,7 +76,7 @@ def read_chain(critic: TracedCritic, box: Box | None = None) -> Chain | str:
         if is_affine(critic, node, before):
             affine.append(node)
         elif act is not None and (ranges is not None or math.isfinite(act.steepest)):
-            maps.append(_operator(critic, source, affine, scale))
+            maps.append(affine_map(critic, source, affine, scale))
             if ranges is None:
                 slopes.append((act.least, act.steepest))
                 kinks.append(_kink(critic, node, act))
@@ -90,7 +90,7 @@ def read_chain(critic: TracedCritic, box: Box | None = None) -> Chain | str:
         before = node
     if before is not critic.result or not nodes:
         return "the graph branches behind the score"
-    maps.append(_operator(critic, source, affine, scale))
+    maps.append(affine_map(critic, source, affine, scale))
     return Chain(tuple(maps), tuple(slopes), tuple(kinks))
 
 
@@ -121,7 +121,7 @@ def offset(operator: Operator) -> Tensor:
         return operator.apply(zero).reshape(-1).cpu()
 
 
-def _operator(critic: TracedCritic, source: Node, affine: list[Node], scale: Tensor | None) -> Operator:
+def affine_map(critic: TracedCritic, source: Node, affine: list[Node], scale: Tensor | None = None) -> Operator:
     """The affine nodes behind ``source``, whose numbers are multiplied by ``scale`` before."""
     shape = critic.shape_of(source)
     apply = partial(critic.apply, affine, source) if affine else lambda x: x

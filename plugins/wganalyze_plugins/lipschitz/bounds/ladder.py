@@ -14,6 +14,7 @@ from wganalyze_plugins.lipschitz.bounds.graphs.interconnection import read_inter
 from wganalyze_plugins.lipschitz.bounds.products.product import QUICK, SYMBOL_WORK, UpperBound, product_bound
 from wganalyze_plugins.lipschitz.bounds.reading.boxes import Box
 from wganalyze_plugins.lipschitz.bounds.reading.tracing import TracedCritic
+from wganalyze_plugins.lipschitz.bounds.sorts.reading import SortedChain, read_sorts
 from wganalyze_plugins.lipschitz.lower import Deadline
 
 EXACT = 1 + 1e-9
@@ -98,7 +99,10 @@ def product_rung(product: UpperBound, seconds: float) -> Rung:
 def _steps(critic: TracedCritic, chain: Chain | str, box: Box | None) -> list[Step]:
     """The bounds that a critic has beside the product, the fast ones first."""
     if isinstance(chain, str):
-        return [lambda until: _descended(critic, None, until)]
+        ordered = read_sorts(critic)
+        if isinstance(ordered, str) or not ordered.is_flat:
+            return [lambda until: _descended(critic, None, until)]
+        return [lambda until: _descended(critic, None, until), lambda until: _searched(ordered, box, until)]
     if not chain.slopes:
         return []
     everywhere = chain if box is None else read_chain(critic)
@@ -138,6 +142,15 @@ def _exact(chain: Chain, until: Deadline) -> Rung:
         return Rung("enumeration of linear regions", math.inf, "none", 0.0, found)
     method = f"enumeration of {found.regions} linear regions"
     return Rung(method, found.value * EXACT, "exact", 0.0, place=found.place)
+
+
+def _searched(chain: SortedChain, box: Box | None, until: Deadline) -> Rung:
+    from wganalyze_plugins.lipschitz.bounds.sorts import search
+
+    most = math.inf if until.is_set else search.MOST_CELLS
+    found = search.largest_gradient(chain, box, until, most)
+    method = f"branch and bound over orders, {found.cells} cells"
+    return Rung(method, found.upper, "exact" if found.is_exact else "checked", 0.0, place=found.place)
 
 
 def _semidefinite(chain: Chain, until: Deadline) -> Rung:

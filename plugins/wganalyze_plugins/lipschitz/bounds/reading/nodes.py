@@ -91,6 +91,16 @@ def called(critic: TracedCritic, node: Node) -> tuple[tuple[Any, ...], dict[str,
     return arguments, keywords
 
 
+def sorted_axis(critic: TracedCritic, node: Node) -> tuple[int, bool] | None:
+    """(the axis of a sample along which a node sorts it, is the largest first); None where it does not."""
+    if len(critic.sources(node)) != 1 or places(node, critic.sources(node)[0]) != [0]:
+        return None
+    (source,) = critic.sources(node)
+    if critic.module_of(node) is not None or source in critic.bundles or not critic.is_batched(source):
+        return None
+    return rules.ordering.sorted_axis(node.target, *called(critic, node), critic.shape_of(source))
+
+
 def gate_axis(critic: TracedCritic, node: Node) -> int | None:
     """The axis of a batch that a gated linear unit divides; None where a node is none."""
     module = critic.module_of(node)
@@ -120,6 +130,11 @@ def is_new(critic: TracedCritic, node: Node) -> bool:
     if module is not None:
         return not affine.is_reshaping(module)
     return node.target in affine.RENEWING or node.target in activations.FUNCTIONS
+
+
+def takes_values(node: Node) -> bool:
+    """Does it take the numbers of a sort, and not where they were?"""
+    return (node.target, node.args[1:]) in ((getattr, ("values",)), (_GETITEM, (0,)))
 
 
 def opens(critic: TracedCritic, node: Node) -> bool:

@@ -39,6 +39,17 @@ def extreme(
     return None if axes is None or which is None or 0 in axes else (which, frozenset(axes))
 
 
+def sorted_axis(
+    target: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], shape: Sequence[int]
+) -> tuple[int, bool] | None:
+    """(the axis of a sample along which it is sorted, is the largest first); None of all else."""
+    axes = _axes(target, arguments, keywords, shape)
+    if axes is None or len(axes) != 1 or axes == {0} or _SORTING[target] != "sort":
+        return None
+    words = [word for word in arguments[1:] if isinstance(word, bool)]
+    return axes.pop() - 1, bool(keywords.get("descending", words[0] if words else False))
+
+
 def _axes(target: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], shape: Sequence[int]) -> set[int] | None:
     """The axes that are ordered, all of them for a function of the whole; None where the rule does not fit."""
     name = _SORTING.get(target)
