@@ -9,7 +9,10 @@ import pytest
 import torch
 from machine import machine
 from readme import rows, write
-from w1_benchmark import PUBLISHED_N, Row, measured, pair, published, trained
+from w1_benchmark import PUBLISHED_N, STEPS, Row, measured, pair, published, trained, untrained
+
+from wganalyze.running.opened import open_request
+from wganalyze.running.request import Request
 
 DIMS = [int(dim) for dim in os.environ.get("WGANALYZE_BENCH_DIMS", "2").split(",")]
 WIDTHS = [int(width) for width in os.environ.get("WGANALYZE_BENCH_WIDTHS", "4").split(",")]
@@ -17,8 +20,8 @@ SCATTER = 0.06
 """Of the cost: two published runs at D = 64, width 64 differ by .056 (GP) and .046 (LP)."""
 SCATTER_COS = 0.05
 HEAD = (
-    "| D | width | true | method | cost, published | ours | cosine, published | ours | l2, published | ours |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| D | width | true | method | cost, published | ours | cosine, published | ours | l2, published | ours | steps |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
 )
 
 
@@ -28,7 +31,7 @@ def line(dim: int, width: int, method: str, table: dict[str, Row], ours: Row) ->
     error = ours.spread / PUBLISHED_N**0.5
     return (
         f"| {dim} | {width} | {table['true'].cost:.3f} | {method} | {theirs.cost:.3f} ± {error:.3f} | {ours.cost:.3f} "
-        f"| {theirs.cos:.3f} | {ours.cos:.3f} | {theirs.l2:.3f} | {ours.l2:.3f} |"
+        f"| {theirs.cos:.3f} | {ours.cos:.3f} | {theirs.l2:.3f} | {ours.l2:.3f} | {STEPS:,} |"
     )
 
 
@@ -58,3 +61,17 @@ def test_retrained_critics(field: Path) -> None:
             write("retrained critics", [machine(), "", *HEAD, *(lines[each] for each in sorted(lines))])
     torch.set_num_threads(threads)
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.field
+@pytest.mark.parametrize("width", [4, 64])
+def test_the_published_critics_began_as_ours(field: Path, width: int) -> None:
+    """A gap has no gradient in the last bias: they still have the one that they began with."""
+    opened = open_request(Request(field / f"w1-benchmark/critics/width_{width}"))
+    theirs = {snapshot.label.replace("_", "-"): snapshot.critic for snapshot in opened.snapshots}
+    for method, began in untrained(2).items():
+        critic = theirs[f"method-{method}"]
+        assert critic is not None
+        (*_, last), (*_, first) = critic.parameters(), began.parameters()
+        assert last.shape == (1,)
+        assert torch.equal(last, first)
