@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wganalyze.errors import UsageError
 from wganalyze.report.store import write_atomically
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 def render(template: str, *, verb: str, refresh: int = 0, **content: Any) -> str:
     """The HTML document of a template; ``verb``: the command that made it; ``refresh``: see ``page``."""
+    return _environment().get_template(template).render(verb=verb, refresh=refresh, **content)
+
+
+@cache
+def _environment() -> Environment:
+    """With the templates that were compiled: whoever watches writes a page after each analysis."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("wganalyze.report.page"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -21,7 +31,6 @@ def render(template: str, *, verb: str, refresh: int = 0, **content: Any) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(verb=verb, refresh=refresh, **content)
 
 
 def write_text(text: str, path: Path, option: str = "--out") -> int:
