@@ -147,7 +147,7 @@ def _exact(chain: Chain, until: Deadline) -> Rung:
 def _searched(chain: SortedChain, box: Box | None, until: Deadline) -> Rung:
     from wganalyze_plugins.lipschitz.bounds.sorts import search
 
-    most = math.inf if until.is_set else search.MOST_CELLS
+    most = math.inf if until.is_set else search.affordable(chain)
     found = search.largest_gradient(chain, box, until, most)
     method = f"branch and bound over orders, {found.cells} cells"
     return Rung(method, found.upper, "exact" if found.is_exact else "checked", 0.0, place=found.place)

@@ -19,7 +19,8 @@ from wganalyze_plugins.lipschitz.bounds.sorts.reading import SortedChain
 from wganalyze_plugins.lipschitz.lower import OPEN, Deadline
 
 TOLERANCE = 1e-9
-MOST_CELLS = 1_000_000
+WORK = 2e10
+"""Products of numbers with weights that are worth it where no time is set: a minute or two."""
 QUADRANTS = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))
 BATCH, PART = 4096, 256
 """Cells that are halved at once, and that a thread takes at once."""
@@ -53,8 +54,13 @@ class Sorted:
     slopes: Array
 
 
+def affordable(chain: SortedChain) -> float:
+    """Cells that may be looked at where no time is set: a million of a critic 2-128-128-1."""
+    return WORK / sum(weight.size for weight in chain.weights)
+
+
 def largest_gradient(
-    chain: SortedChain, box: Box | None = None, until: Deadline = OPEN, most: float = MOST_CELLS
+    chain: SortedChain, box: Box | None = None, until: Deadline = OPEN, most: float = math.inf
 ) -> Searched:
     """The largest gradient in the plane, or in a box: between two ends that are 1 + 1e-9 apart, where time allows.
 

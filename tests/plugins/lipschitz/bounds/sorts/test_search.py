@@ -186,6 +186,12 @@ def test_in_a_box() -> None:
     assert found.upper < searched(critic).upper
 
 
+def test_wide_layers_get_fewer_cells() -> None:
+    """A layer of 1,024 numbers costs more than fifty times as much as one of 128."""
+    narrow, wide = (chain_of(Sorting(2, width, width, 1, group=0)) for width in (128, 1024))
+    assert search.affordable(narrow) > 1e6 > 50 * search.affordable(wide)
+
+
 def test_what_is_left_when_there_is_no_time_is_a_bound() -> None:
     critic = Sorting(2, 64, 64, 1, group=0, seed=1)
     found = largest_gradient(chain_of(critic), most=5000)
