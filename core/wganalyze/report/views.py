@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,10 +165,11 @@ class Views:
         stamps = set()
         for view in ("measurements", "findings"):
             try:
-                metadata = pq.read_schema(content_of(self.layout.view(view) / _PART)).metadata or {}
+                with _damage_is_invalid():
+                    metadata = pq.read_schema(content_of(self.layout.view(view) / _PART)).metadata or {}
             except (OSError, pa.ArrowException):
                 return ""
-            stamps.add(metadata.get(b"cells", b"").decode())
+            stamps.add(metadata.get(b"cells", b"").decode(errors="replace"))
         return stamps.pop() if len(stamps) == 1 else ""
 
 
@@ -201,8 +202,22 @@ def _table(path: Path) -> pa.Table:
     """A small Parquet file: without the data-set machinery, a quarter of the time."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(content_of(path)) as file:
-        return file.read(use_threads=False)
+    with _damage_is_invalid():
+        with pq.ParquetFile(content_of(path)) as file:
+            table = file.read(use_threads=False)
+        table.validate(full=True)  # texts, too
+        return table
+
+
+@contextmanager
+def _damage_is_invalid() -> Iterator[None]:
+    """Of text that is no UTF-8, pyarrow raises what Python does."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise pa.ArrowInvalid(f"text that is no UTF-8 ({error.reason})") from None
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:

@@ -21,6 +21,7 @@ from wganalyze.report.store import CellStore, slot
 from wganalyze.report.views import Views
 
 WriteCell = Callable[..., str]
+NO_UTF8 = b"\xb7napshot"
 
 
 def views_of(report: Path) -> Views:
@@ -98,7 +99,7 @@ def test_views_are_behind_until_refreshed(report: Path, write_cell: WriteCell) -
 
 
 @pytest.mark.parametrize("view", ["measurements", "findings"])
-@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "of another time"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "of another time", "a name"])
 def test_a_damaged_view_is_behind_and_is_made_again(
     view: str, damage: str, report: Path, write_cell: WriteCell
 ) -> None:
@@ -108,7 +109,14 @@ def test_a_damaged_view_is_behind_and_is_made_again(
     write_cell(report, numbers={"m": 1.0}, findings=[{}])
     views_of(report).refresh(force=True)
     whole = path.read_bytes()
-    path.write_bytes({"missing": b"", "empty": b"", "truncated": whole[:-9], "of another time": earlier}[damage])
+    damaged = {
+        "missing": b"",
+        "empty": b"",
+        "truncated": whole[:-9],
+        "of another time": earlier,
+        "a name": whole.replace(b"snapshot", NO_UTF8),
+    }
+    path.write_bytes(damaged[damage])
     if damage == "missing":
         path.unlink()
     assert views_of(report).behind()
@@ -242,12 +250,30 @@ def test_a_report_that_cannot_be_written_is_read_from_its_cells(
 # ---- cells that cannot be read
 
 
+def with_value(path: Path, value: bytes) -> bytes:
+    """The table in a file, with one row, whose snapshot has these bytes for its name."""
+    table, sink = pq.read_table(path).slice(0, 1), pa.BufferOutputStream()
+    if not table.num_rows:
+        table = pa.Table.from_pylist([dict.fromkeys(table.column_names)], table.schema)
+    name = pa.array([value], pa.binary()).view(pa.string())
+    pq.write_table(table.set_column(table.column_names.index("snapshot"), "snapshot", name), sink)
+    return bytes(sink.getvalue())
+
+
 @pytest.mark.parametrize("file", ["measurements.parquet", "findings.parquet", "tables/a.rows.parquet"])
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "a name", "a value"])
 def test_a_damaged_cell_is_said_in_one_line(file: str, damage: str, report: Path, write_cell: WriteCell) -> None:
     name = write_cell(report, numbers={"m": 1.0}, details={"rows": [{"x": 1.0}]})
     path = report / "_cells" / name / file
-    path.write_bytes({"truncated": path.read_bytes()[:-20], "empty": b"", "text": b"hello"}[damage])
+    whole = path.read_bytes()
+    damaged = {
+        "truncated": whole[:-20],
+        "empty": b"",
+        "text": b"hello",
+        "a name": whole.replace(b"snapshot", NO_UTF8),
+        "a value": with_value(path, NO_UTF8),
+    }
+    path.write_bytes(damaged[damage])
     with pytest.raises(WganalyzeError) as caught:
         views_of(report).read()
     message = str(caught.value)
