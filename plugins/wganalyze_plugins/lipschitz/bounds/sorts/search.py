@@ -94,7 +94,7 @@ def largest_gradient(
             count += len(halves)
             left = bounds > lower * (1 + TOLERANCE)
             cells, bounds, middles, cuts = cells[left], bounds[left], middles[left], cuts[left]
-    return Searched(max([lower * (1 + TOLERANCE), *bounds]), lower, place, count)
+    return Searched(max([lower * (1 + TOLERANCE), *bounds.tolist()]), lower, place, count)
 
 
 def _plane() -> Array:
@@ -188,12 +188,12 @@ def _steepest_order(chain: SortedChain, layers: Sequence[Sorted], cell: int) -> 
     rows = chain.weights[-1]
     for layer, weight in zip(reversed(layers), reversed(chain.weights[:-1]), strict=True):
         ends = layer.ends[cell]
-        for first in np.flatnonzero(np.diff(ends, prepend=-1)):
+        starts = np.diff(ends, prepend=-1) > 0
+        for first in np.flatnonzero(starts & (ends > np.arange(len(ends)))):
             block = np.arange(first, ends[first] + 1)
-            if len(block) > 1:
-                ways = np.repeat(rows[None], math.factorial(len(block)), 0)
-                for way, changed in zip(ways, itertools.permutations(block), strict=True):
-                    way[:, block] = rows[:, changed]
-                rows = ways.reshape(-1, rows.shape[1])
+            ways = np.repeat(rows[None], math.factorial(len(block)), 0)
+            for way, changed in zip(ways, itertools.permutations(block), strict=True):
+                way[:, block] = rows[:, changed]
+            rows = ways.reshape(-1, rows.shape[1])
         rows = _unsorted(rows, np.repeat(layer.order[cell][None], len(rows), 0)) @ weight
     return float(np.linalg.norm(rows, axis=1).max())
