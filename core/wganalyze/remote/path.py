@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from wganalyze.errors import StoreError, UsageError
 from wganalyze.remote.fetching import fetched
-from wganalyze.remote.ranges import Ranges
+from wganalyze.remote.ranges import Ranges, section
 from wganalyze.text import one_line
 
 T = TypeVar("T")
@@ -65,15 +65,6 @@ def _filesystem(scheme: str) -> Any:
         raise UsageError(f"{scheme}{MARK}: cannot be read here ({one_line(error)}){need}") from None
     except ValueError:
         raise UsageError(f"{scheme}{MARK}: no such kind of store; fsspec has s3, gs, az, hf and others") from None
-
-
-def _section(store: Any, key: str, begin: int, end: int) -> bytes:
-    """The bytes of a file between two places, and no others: what opens it for that would read megabytes ahead."""
-    from fsspec import AbstractFileSystem
-
-    opens = getattr(store.cat_file, "__func__", None) is AbstractFileSystem.cat_file
-    more = {"cache_type": "none"} if opens else {}
-    return bytes(store.cat_file(key, start=begin, end=end, **more))
 
 
 _folders: set[str] = set()
@@ -261,7 +252,7 @@ class RemotePath(PosixPath):
             key, size = self._key, int(found.get("size") or 0)
 
             def fetch(begin: int, end: int) -> bytes:
-                content = self._ask(lambda store: _section(store, key, begin, end))
+                content = self._ask(lambda store: section(store, key, begin, end))
                 if len(content) != end - begin:
                     raise self._error(f"the store gave {len(content):,} of {end - begin:,} bytes")
                 return content

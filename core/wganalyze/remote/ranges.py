@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 SHARE = 1000
 """A block is this part of its file, so that a header costs a small part of what it is the header of."""
@@ -78,6 +79,15 @@ class Ranges(io.RawIOBase):
             return self._fetch(begin, end)
         whole = b"".join(self._blocks[index] for index in range(first, last + 1))
         return whole[begin - first * self._length : end - first * self._length]
+
+
+def section(store: Any, key: str, begin: int, end: int) -> bytes:
+    """The bytes of a file between two places, and no others: what opens it for that would read megabytes ahead."""
+    from fsspec import AbstractFileSystem
+
+    opens = getattr(store.cat_file, "__func__", None) is AbstractFileSystem.cat_file
+    more = {"cache_type": "none"} if opens else {}
+    return bytes(store.cat_file(key, start=begin, end=end, **more))
 
 
 @lru_cache(FILES)

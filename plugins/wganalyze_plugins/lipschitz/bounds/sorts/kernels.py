@@ -22,9 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 VALUE = 3
 """Of ``forms``, (b, 5, n), the rows that make a number of (x, y, w); the other two are a gradient."""
 ROUNDING = 1e-12
-"""Of a number, relative to the largest of its values at the corners, in each layer."""
-
-
+"""Of a number at a corner, relative to the sizes of the terms that it is the sum of, in each layer."""
 SMALL = 8
 """Numbers of a block that are put in order one direction after the other."""
 

@@ -142,7 +142,7 @@ networks = st.tuples(
 @given(networks)
 @settings(max_examples=25, deadline=None)
 def test_the_bracket_is_exact(network: tuple[tuple[int, ...], int, int]) -> None:
-    """A slope is found that is as large as the bound, and no gradient is above it, near and far."""
+    """A slope is found that is within 1% of the bound (some regions are tiny), and no gradient is above it."""
     widths, group, seed = network
     critic = Sorting(*widths, group=group, seed=seed)
     found = bracket(critic, around=torch.randn(16, 2), steps=0)
